@@ -1,0 +1,57 @@
+# The two commands of the README are `make run` and `make test`; every target sets itself up.
+PYTHON ?= python3
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+# One environment for each Python, so that two versions can be tried side by side.
+VENV := .venv/$(PYTHON_VERSION)
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+
+.PHONY: run test test-fast lint types contracts services django-tests pins wheel clean
+
+run: $(VENV)/.run  ## set up everything and start the console on http://127.0.0.1:8000
+	@$(BIN)/python manage.py mailadmin_up $(ARGS)
+
+test: $(VENV)/.dev  ## set up everything and run the tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-fast: $(VENV)/.dev  ## the tests that need no browser and no system service
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not browser and not service" $(ARGS)
+
+lint: $(VENV)/.dev  ## style, templates, types, import contracts, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	git ls-files -z 'templates/**.html' | xargs -0 $(BIN)/djade --check --target-version 5.2
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+django-tests: $(VENV)/.dev  ## Django's own mail tests, from the source of the installed version, against our backend
+	$(BIN)/python -m tests.django_mail
+
+services:  ## install the Debian packages that the service and browser tests start
+	sh tests/services/install.sh
+
+pins:  ## compile requirements/ from pyproject.toml (needs uv; keeps what is still allowed)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  pyproject.toml --extra console --extra sandbox -c requirements/django.in -o requirements/run.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  pyproject.toml --group dev --extra console --extra sandbox -c requirements/run.txt -o requirements/dev.txt
+
+wheel: $(VENV)/.dev  ## build the wheel and the sdist into dist/
+	$(BIN)/python -m build --no-isolation
+
+clean:  ## remove the environments and caches, never the data in .mailadmin/
+	rm -rf .venv .cache dist build
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mailadmin needs Python 3.11 or newer; this is %d.%d. Name another one with: make run PYTHON=python3.12" % sys.version_info[:2])'
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.txt | $(BIN)/python
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt | $(BIN)/python
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""The standalone console: exactly what a host project would write."""

@@ -1,0 +1,42 @@
+"""What "the same destination" means: a stored secret goes nowhere else.
+
+When any part of the tuple changes, on save and on test, in the form, the API and `apply`, the stored
+secret or reference is dropped and must be typed again (ASVS 13.3.2).
+"""
+
+from __future__ import annotations
+
+from .settings import EntraApp, SmtpRoute
+
+Destination = tuple[object, ...]
+
+
+def smtp_destination(route: SmtpRoute) -> Destination:
+    """Return everything that decides where, and how safely, the password of `route` travels."""
+    return (
+        "smtp",
+        route.host.lower(),
+        route.effective_port,
+        route.security,
+        route.tls.minimum,
+        route.tls.ca_pem.strip(),
+        route.tls.check_identity,
+        tuple(sorted(host.lower() for host in route.tls.trusted_hosts)),
+        route.auth,
+        route.domain,
+        route.user,
+    )
+
+
+def entra_destination(app: EntraApp) -> Destination:
+    """Return everything that decides where the secret of `app`, and tokens got with it, may travel."""
+    return (
+        "entra",
+        app.cloud.name,
+        app.cloud.authority_host.lower(),
+        app.cloud.graph_host.lower(),
+        tuple(sorted(host.lower() for host in app.cloud.mail_hosts)),
+        app.cloud.ca_pem.strip(),
+        app.tenant.lower(),
+        app.client_id.lower(),
+    )

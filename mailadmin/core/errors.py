@@ -1,0 +1,86 @@
+"""The one family of sending errors: `MailError`, also an `smtplib.SMTPException` and so an `OSError`,
+so that code written for Django's SMTP backend catches it.
+
+Configuration errors of the deployment are not in the family (see `mailadmin.conf`), so that
+`fail_silently` cannot hide them.
+"""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cached_property
+
+from .fault import Fault
+from .knowledge import Explanation, Failover, explain
+
+
+class Scope(StrEnum):
+    """How far a failure reaches."""
+
+    ROUTE = "route"  # another route may do it
+    MESSAGE = "message"  # no route will take this message
+    RECIPIENT = "recipient"  # this recipient is refused; the others are not touched
+    UNSURE = "unsure"  # the message may have been taken
+
+
+class MailError(smtplib.SMTPException):
+    """A message, or one recipient of it, was not sent (or nobody can say: scope "unsure").
+
+    `str()` gives a sentence with the cause; `explanation` holds remedy, owner and the next step. The
+    text never holds a secret.
+    """
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """Return what the knowledge base says about this failure."""
+        return explain(self.fault)
+
+    @property
+    def scope(self) -> Scope:
+        """Return how far the failure reaches."""
+        if self.explanation.failover is Failover.UNSURE:
+            return Scope.UNSURE
+        if self.fault.recipient:
+            return Scope.RECIPIENT
+        return Scope.MESSAGE if self.explanation.failover is Failover.FAIL else Scope.ROUTE
+
+    @property
+    def code(self) -> str:
+        """Return the id of the knowledge entry, stable for programs."""
+        return self.explanation.id
+
+    @property
+    def temporary(self) -> bool:
+        """Tell whether the same message may succeed later without anybody changing anything."""
+        return self.explanation.retry
+
+    def __str__(self) -> str:
+        said = f" The answer was: {self.fault.text}" if self.fault.text else ""
+        steps = " ".join(self.explanation.remedy)
+        return f"{self.explanation.title} {self.explanation.cause}{said} What to do: {steps}".strip()
+
+
+class DeliveryUnsure(MailError):
+    """No final answer was read after the whole message had left: it may have been delivered.
+
+    It is not sent by another route, because no other provider could recognise the double.
+    """
+
+
+class RecipientsRefused(MailError):
+    """Every recipient was refused. `recipients` maps each address to its own MailError."""
+
+    def __init__(self, fault: Fault, recipients: Mapping[str, MailError]) -> None:
+        super().__init__(fault)
+        self.recipients = dict(recipients)
+
+
+def mail_error(fault: Fault) -> MailError:
+    """Return the error of the family that fits `fault`."""
+    return DeliveryUnsure(fault) if fault.maybe_sent else MailError(fault)

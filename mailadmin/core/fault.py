@@ -1,0 +1,119 @@
+"""The bare facts of one failure, as the transport saw them, before anything explains them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """Where in the path of a message something happened; the steps of a test have the same names."""
+
+    SETTINGS = "settings"
+    MESSAGE = "message"  # building and checking the message, before any connection
+    DNS = "dns"
+    TCP = "tcp"
+    GREETING = "greeting"  # banner and EHLO
+    TLS = "tls"
+    AUTH = "auth"
+    SENDER = "sender"  # MAIL FROM
+    RECIPIENT = "recipient"  # RCPT TO
+    DATA = "data"  # DATA, the content and the answer to its end
+    TOKEN = "token"  # noqa: S105 -- the Entra token endpoint
+    GRAPH = "graph"  # a request to Microsoft Graph
+
+
+class Kind(StrEnum):
+    """What happened, in the words of the machine. Knowledge entries match on these."""
+
+    # our own settings and the message itself
+    NO_ROUTE = "no-route"
+    ROUTE_INCOMPLETE = "route-incomplete"  # a setting is missing; `text` says which
+    SECRET_MISSING = "secret-missing"  # noqa: S105
+    SECRET_UNREADABLE = "secret-unreadable"  # noqa: S105 -- wrong key, or a reference that cannot be read
+    CLEAR_TEXT_REFUSED = "clear-text-refused"  # a password would have left without encryption
+    TOKEN_HOST_REFUSED = "token-host-refused"  # noqa: S105 -- a token for a host that is not the cloud's
+    ADDRESS_REFUSED = "address-refused"  # the dialler's policy forbids this network address
+    PORT_REFUSED = "port-refused"  # the dialler's policy forbids this port
+    BAD_ADDRESS = "bad-address"
+    BAD_HEADER = "bad-header"
+    NO_RECIPIENTS = "no-recipients"
+    NO_SENDER = "no-sender"
+    BAD_MESSAGE = "bad-message"  # the message cannot be turned into bytes
+    UTF8_UNSUPPORTED = "utf8-unsupported"  # the route cannot carry this address (no SMTPUTF8)
+    TOO_LARGE = "too-large"  # over the limit, found before sending
+    # names and lines
+    DNS_NOT_FOUND = "dns-not-found"
+    DNS_FAILED = "dns-failed"  # the resolver did not answer, or asked to try again
+    TCP_REFUSED = "tcp-refused"
+    TCP_UNREACHABLE = "tcp-unreachable"
+    TCP_TIMEOUT = "tcp-timeout"
+    TCP_LOCAL = "tcp-local"  # no socket to be had on our side (in use, too many open)
+    CLOSED = "closed"  # the peer closed or reset the connection
+    TIMEOUT = "timeout"  # no answer within the time
+    # TLS
+    TLS_EXPECTED = "tls-expected"  # we spoke plain text to a TLS port
+    PLAIN_EXPECTED = "plain-expected"  # we spoke TLS to a plain port
+    STARTTLS_MISSING = "starttls-missing"
+    STARTTLS_REFUSED = "starttls-refused"
+    TLS_TOO_OLD = "tls-too-old"
+    TLS_BROKEN = "tls-broken"
+    CERT_EXPIRED = "cert-expired"
+    CERT_NOT_YET_VALID = "cert-not-yet-valid"
+    CERT_WRONG_NAME = "cert-wrong-name"
+    CERT_SELF_SIGNED = "cert-self-signed"
+    CERT_UNKNOWN_ISSUER = "cert-unknown-issuer"
+    CERT_INVALID = "cert-invalid"  # any other fault of the chain
+    # SMTP
+    NOT_SMTP = "not-smtp"
+    REPLY = "reply"  # the server answered with a refusal: see smtp_code, enhanced, text
+    OUT_OF_STEP = "out-of-step"  # an answer that fits no command
+    MECHANISM_MISSING = "mechanism-missing"  # no sign-in method in common
+    # HTTP: Entra and Graph
+    TOKEN_REFUSED = "token-refused"  # noqa: S105 -- see aadsts, text
+    HTTP_STATUS = "http-status"  # see http_status, graph_code, text
+    HTTP_ANSWER = "http-answer"  # an answer that is not what the API gives (a proxy's page, no JSON)
+    HTTP_REDIRECT = "http-redirect"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One failure. Texts from outside are already cleaned by `core.redact.clean`.
+
+    `maybe_sent` is True from the moment the last byte of the message was handed over until a final
+    answer was read: the message may have been taken. `retry_after` is in seconds.
+    """
+
+    phase: Phase
+    kind: Kind
+    text: str = ""
+    host: str = ""
+    port: int | None = None
+    smtp_code: int | None = None
+    enhanced: str = ""
+    http_status: int | None = None
+    graph_code: str = ""
+    aadsts: str = ""
+    recipient: str = ""
+    maybe_sent: bool = False
+    retry_after: float | None = None
+    request_id: str = ""
+
+    @property
+    def code(self) -> str:
+        """Return the shortest code a person could search for ("535 5.7.139", "AADSTS7000215",
+        "ErrorAccessDenied", "HTTP 503"), or the kind."""
+        if self.smtp_code:
+            return f"{self.smtp_code} {self.enhanced}".strip()
+        if self.aadsts:
+            return f"AADSTS{self.aadsts}"
+        if self.graph_code:
+            return self.graph_code
+        if self.http_status:
+            return f"HTTP {self.http_status}"
+        return str(self.kind)
+
+    @property
+    def where(self) -> str:
+        """Return "host:port", the host alone, or an empty string."""
+        return f"{self.host}:{self.port}" if self.host and self.port else self.host

@@ -1,0 +1,79 @@
+"""Encryption of secrets at rest: a ring of keys, and values bound to the place they belong to.
+
+A sealed value is `v1:<key id>:<Fernet token>`; inside the token stand the context (model, UUID, field) and
+the value, so that a ciphertext moved to another row, or another field, does not open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from cryptography.fernet import Fernet, InvalidToken
+
+_VERSION = "v1"
+
+
+class CannotOpen(Exception):
+    """A stored secret cannot be read; the text is a sentence for the administrator."""
+
+
+class KeyRing:
+    """Keys by their id. The first seals; all of them open.
+
+    Takes Fernet keys (32 bytes, URL-safe base64) in order. Raises ValueError with a sentence when there
+    is none or one is not a key.
+    """
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._keys: dict[str, Fernet] = {}
+        for key in keys:
+            try:
+                self._keys[key_id(key)] = Fernet(key)
+            except ValueError:
+                raise ValueError(
+                    "One of the encryption keys is not a Fernet key (32 bytes in URL-safe base64). "
+                    "Make one with: python manage.py mailadmin_key"
+                ) from None
+        if not self._keys:
+            raise ValueError("There is no encryption key.")
+
+    @property
+    def current(self) -> str:
+        """Return the id of the key that seals."""
+        return next(iter(self._keys))
+
+    def seal(self, context: str, value: str) -> str:
+        """Return `value` encrypted for `context`."""
+        token = self._keys[self.current].encrypt(json.dumps([context, value]).encode())
+        return f"{_VERSION}:{self.current}:{token.decode()}"
+
+    def open(self, context: str, sealed: str) -> str:
+        """Return the value that was sealed for `context`. Raises CannotOpen with a sentence."""
+        version, _, rest = sealed.partition(":")
+        used, _, token = rest.partition(":")
+        if version != _VERSION or not token:
+            raise CannotOpen("The stored secret is damaged; type it again.")
+        if used not in self._keys:
+            raise CannotOpen(
+                f"The stored secret was encrypted with key {used}, which this server does not have. "
+                "Put that key back into the key file, or type the secret again."
+            )
+        try:
+            bound, value = json.loads(self._keys[used].decrypt(token.encode()))
+        except (InvalidToken, ValueError, TypeError):
+            raise CannotOpen("The stored secret is damaged; type it again.") from None
+        if bound != context:
+            raise CannotOpen("The stored secret belongs to another entry; type it again.")
+        return str(value)
+
+
+def key_id(key: str) -> str:
+    """Return the short public name of a key: eight hex digits of its SHA-256."""
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
+
+
+def new_key() -> str:
+    """Return a fresh key."""
+    return Fernet.generate_key().decode()

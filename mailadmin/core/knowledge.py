@@ -1,0 +1,238 @@
+"""The knowledge base: from the facts of a failure to cause, remedy, owner and what to do next.
+
+The entries are data, in `knowledge.toml` beside this file; `docs/errors.md` explains its columns. The
+same entry drives the test page, the delivery log, failover and retry.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from .fault import Fault, Kind, Phase
+
+
+class Owner(StrEnum):
+    """Whose job the remedy is."""
+
+    YOU = "you"
+    MICROSOFT_365_ADMIN = "microsoft-365-admin"
+    MAIL_PROVIDER = "mail-provider"
+    NETWORK = "network"
+    DEVELOPER = "developer"
+
+    @property
+    def label(self) -> str:
+        """Return the owner as a person reads it."""
+        return {
+            Owner.YOU: "You, in this console",
+            Owner.MICROSOFT_365_ADMIN: "Your Microsoft 365 administrator",
+            Owner.MAIL_PROVIDER: "The mail provider",
+            Owner.NETWORK: "Whoever runs this server's network",
+            Owner.DEVELOPER: "The developer of the application that sends",
+        }[self]
+
+
+class Failover(StrEnum):
+    """What happens to the message after this failure."""
+
+    NEXT = "next"  # surely not taken: the next route now
+    LATER = "later"  # the same routes again later; in direct mode the next route while one remains
+    FAIL = "fail"  # permanent for this message or recipient: no route would do better
+    UNSURE = "unsure"  # may have been taken: no other route in this call
+
+
+class Health(StrEnum):
+    """What the failure says of the route itself."""
+
+    NONE = "none"
+    COUNT = "count"  # noted; the route stays in use
+    TRIP = "trip"  # the route is failing for now
+    CONFIG = "config"  # stop using the route until somebody looks
+
+
+@dataclass(frozen=True)
+class Match:
+    """When an entry applies: every condition that is given must hold; a list means "one of these".
+
+    `smtp` holds whole codes ("535") or classes ("5xx"); `enhanced` whole codes ("5.7.139") or beginnings
+    ("5.7."); `text` is a regular expression, searched without regard to case; `host` likewise.
+    """
+
+    phase: tuple[Phase, ...] = ()
+    kind: tuple[Kind, ...] = ()
+    smtp: tuple[str, ...] = ()
+    enhanced: tuple[str, ...] = ()
+    http: tuple[str, ...] = ()
+    graph: tuple[str, ...] = ()
+    aadsts: tuple[str, ...] = ()
+    text: re.Pattern[str] | None = None
+    host: re.Pattern[str] | None = None
+    maybe_sent: bool | None = None
+
+    def fits(self, fault: Fault) -> bool:
+        """Tell whether this entry applies to `fault`."""
+        return (
+            (not self.phase or fault.phase in self.phase)
+            and (not self.kind or fault.kind in self.kind)
+            and (not self.smtp or _code_in(fault.smtp_code, self.smtp))
+            and (not self.enhanced or any(_enhanced_fits(fault.enhanced, code) for code in self.enhanced))
+            and (not self.http or _code_in(fault.http_status, self.http))
+            and (not self.graph or fault.graph_code in self.graph)
+            and (not self.aadsts or fault.aadsts in self.aadsts)
+            and (self.text is None or bool(self.text.search(fault.text)))
+            and (self.host is None or bool(self.host.search(fault.host)))
+            and (self.maybe_sent is None or self.maybe_sent == fault.maybe_sent)
+        )
+
+    @property
+    def weight(self) -> int:
+        """Return how special this match is; the heaviest fitting entry wins."""
+        return (
+            16 * (self.text is not None)
+            + 8 * bool(self.aadsts or self.graph)
+            + 8 * any(not code.endswith(".") for code in self.enhanced)
+            + 4 * any(code.endswith(".") for code in self.enhanced)
+            + 4 * any(not code.endswith("xx") for code in (*self.smtp, *self.http))
+            + 2 * any(code.endswith("xx") for code in (*self.smtp, *self.http))
+            + 4 * (self.host is not None)
+            + 2 * bool(self.kind)
+            + 2 * (self.maybe_sent is True)
+            + bool(self.phase)
+        )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One piece of knowledge. Texts may hold {host}, {port}, {code}, {text}, {recipient}; `setting` names
+    the form field whose change is the cure, if there is one."""
+
+    id: str
+    title: str
+    cause: str
+    remedy: tuple[str, ...]
+    owner: Owner
+    failover: Failover
+    health: Health
+    retry: bool
+    setting: str = ""
+    match: Match = field(default_factory=Match)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """An entry applied to one failure: its texts filled in."""
+
+    id: str
+    title: str
+    cause: str
+    remedy: tuple[str, ...]
+    owner: Owner
+    failover: Failover
+    health: Health
+    retry: bool
+    setting: str
+
+
+def explain(fault: Fault) -> Explanation:
+    """Return what is known about `fault`: the most special entry that fits, the first of equals."""
+    entry = max(
+        (entry for entry in entries() if entry.match.fits(fault)), key=lambda entry: entry.match.weight
+    )
+    words = _Words(
+        host=fault.host or "the server",
+        port=str(fault.port or ""),
+        where=fault.where or "the server",
+        code=fault.code,
+        text=fault.text,
+        recipient=fault.recipient or "the recipient",
+    )
+    return Explanation(
+        id=entry.id,
+        title=entry.title.format_map(words),
+        cause=entry.cause.format_map(words),
+        remedy=tuple(step.format_map(words) for step in entry.remedy),
+        owner=entry.owner,
+        failover=Failover.UNSURE if fault.maybe_sent else entry.failover,
+        health=entry.health,
+        retry=entry.retry,
+        setting=entry.setting,
+    )
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """Return every entry of `knowledge.toml`, checked. Raises ValueError that names a bad entry."""
+    text = resources.files(__package__).joinpath("knowledge.toml").read_text("utf-8")
+    found = tuple(_entry(raw) for raw in tomllib.loads(text)["entry"])
+    if len({entry.id for entry in found}) != len(found):
+        raise ValueError("knowledge.toml: two entries have the same id.")
+    return found
+
+
+def _entry(raw: dict[str, Any]) -> Entry:
+    try:
+        match = dict(raw.pop("match", {}))
+        return Entry(
+            id=raw.pop("id"),
+            title=raw.pop("title"),
+            cause=raw.pop("cause"),
+            remedy=tuple(raw.pop("remedy")),
+            owner=Owner(raw.pop("owner")),
+            failover=Failover(raw.pop("failover")),
+            health=Health(raw.pop("health")),
+            retry=raw.pop("retry"),
+            setting=raw.pop("setting", ""),
+            match=_match(match),
+            **raw,
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"knowledge.toml: entry {raw.get('id', '?')!r}: {error}") from error
+
+
+def _match(raw: dict[str, Any]) -> Match:
+    def many(key: str) -> tuple[str, ...]:
+        value = raw.pop(key, ())
+        return (str(value),) if isinstance(value, (str, int)) else tuple(str(item) for item in value)
+
+    def pattern(key: str) -> re.Pattern[str] | None:
+        value = raw.pop(key, None)
+        return re.compile(value, re.IGNORECASE) if value else None
+
+    return Match(
+        phase=tuple(Phase(value) for value in many("phase")),
+        kind=tuple(Kind(value) for value in many("kind")),
+        smtp=many("smtp"),
+        enhanced=many("enhanced"),
+        http=many("http"),
+        graph=many("graph"),
+        aadsts=many("aadsts"),
+        text=pattern("text"),
+        host=pattern("host"),
+        **raw,
+    )
+
+
+def _code_in(code: int | None, wanted: tuple[str, ...]) -> bool:
+    return code is not None and any(
+        str(code) == want or (want.endswith("xx") and str(code)[:1] == want[:1]) for want in wanted
+    )
+
+
+def _enhanced_fits(code: str, wanted: str) -> bool:
+    """`wanted` may use a letter x for any class ("x.1." fits 5.1.1 and 4.1.8)."""
+    if wanted.startswith("x."):
+        code, wanted = code.partition(".")[2], wanted[2:]
+    return bool(code) and (code.startswith(wanted) if wanted.endswith(".") else code == wanted)
+
+
+class _Words(dict[str, str]):
+    """Leaves a brace that is no placeholder as it stands (server texts may hold braces)."""
+
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"

@@ -1,0 +1,50 @@
+"""Every limit, default and time-out of the product in one place, each with its reason.
+
+Units are in the name or in the comment: seconds, bytes, counts.
+"""
+
+from __future__ import annotations
+
+# -- SMTP ---------------------------------------------------------------------------------------
+SMTP_PORT_PLAIN = 25  # RFC 5321: relay without encryption, or with STARTTLS where it is offered
+SMTP_PORT_STARTTLS = 587  # RFC 6409: submission
+SMTP_PORT_TLS = 465  # RFC 8314 section 3.3: submission with TLS from the start
+CONNECT_SECONDS = 10  # a web request waits for this; a dead host must not hold a caller longer
+COMMAND_SECONDS = 30  # greeting and each command; RFC 5321 4.5.3.2 asks minutes, a caller cannot wait those
+MESSAGE_SECONDS = (
+    120  # everything before the final dot together, so that a dripping server cannot hold a caller
+)
+FINAL_REPLY_SECONDS = (
+    60  # after the final dot: giving up here may double a message, so wait longer (RFC 1047)
+)
+QUIT_SECONDS = 1  # the message is accepted already; nobody waits for a goodbye
+REPLY_LINE_BYTES = 4096  # RFC 5321 4.5.3.1.5 says 512; servers with long texts exist
+REPLY_LINES = 200  # a reply that never ends is not SMTP
+MAX_TIMEOUT_SECONDS = 3600  # nobody means more than an hour
+
+# -- HTTP to Entra and Graph ----------------------------------------------------------------------
+HTTP_CONNECT_SECONDS = 10  # as for SMTP
+HTTP_READ_SECONDS = 60  # Graph answers sendMail within seconds; a time-out here is an unsure outcome
+HTTP_ANSWER_BYTES = 1024 * 1024  # error bodies are a few kB; more is not from Graph
+GRAPH_REQUEST_BYTES = (
+    4_000_000  # the whole encoded request; Microsoft's limit is 4 MB (facts: 413 or 400 above)
+)
+TOKEN_SPARE_SECONDS = 300  # a token that ends within this is renewed, as msal does
+
+# -- DNS --------------------------------------------------------------------------------------------
+DNS_SECONDS = 5  # part of the connect budget; a resolver that needs longer is broken
+
+# -- Texts from outside -----------------------------------------------------------------------------
+SERVER_TEXT_CHARS = 500  # enough for every known refusal; more is noise or an attack on the log
+DIALOGUE_LINES = 200  # a test shows the dialogue; more lines help nobody
+SUBJECT_CHARS = 255  # what the log keeps of a subject
+
+# -- The console ------------------------------------------------------------------------------------
+TESTS_PER_MINUTE = 5  # per user: a test opens connections, so it must not become a port scanner
+TEST_BEAT_SECONDS = 5  # a running test shows that it lives
+TEST_LOST_SECONDS = 30  # no beat for this long: the process ended, the test is shown as interrupted
+TEST_DRAFT_MINUTES = 15  # how long typed values are kept (encrypted) after a test without saving
+RETENTION_DAYS = 30  # how long the delivery log keeps a message
+SECRET_WARNING_DAYS = 30  # warn this long before a client secret ends
+CERTIFICATE_WARNING_DAYS = 14  # a server certificate that ends sooner is a warning in a test
+PAGE_ROWS = 50  # rows on a page of a list

@@ -1,0 +1,96 @@
+"""What became of a message: the states of the log, and the result object that a message carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class DeliveryState(StrEnum):
+    """The state of one message in the log."""
+
+    SENDING = "sending"
+    SENT = "sent"
+    FALLBACK = "sent-by-fallback"
+    PARTLY = "partly-sent"
+    FAILED = "failed"
+    UNSURE = "unsure"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def label(self) -> str:
+        """Return the state as a person reads it."""
+        return {
+            DeliveryState.SENDING: "Sending",
+            DeliveryState.SENT: "Sent",
+            DeliveryState.FALLBACK: "Sent by fallback",
+            DeliveryState.PARTLY: "Partly sent",
+            DeliveryState.FAILED: "Failed",
+            DeliveryState.UNSURE: "Maybe delivered",
+            DeliveryState.INTERRUPTED: "Interrupted",
+        }[self]
+
+    @property
+    def accepted(self) -> bool:
+        """Tell whether a server took the message for at least one recipient."""
+        return self in (DeliveryState.SENT, DeliveryState.FALLBACK, DeliveryState.PARTLY)
+
+
+class RecipientState(StrEnum):
+    """What became of one recipient."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    REFUSED = "refused"
+    UNSURE = "unsure"
+
+    @property
+    def label(self) -> str:
+        """Return the state as a person reads it."""
+        return {
+            RecipientState.PENDING: "Not sent",
+            RecipientState.SENT: "Sent",
+            RecipientState.REFUSED: "Refused",
+            RecipientState.UNSURE: "Maybe delivered",
+        }[self]
+
+
+@dataclass
+class RecipientOutcome:
+    """What became of one recipient, and why: `code` is a server's code, `reason` a sentence."""
+
+    state: RecipientState = RecipientState.PENDING
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A route that was not tried, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass
+class SendResult:
+    """The result object of one message, set as `message.mailadmin`.
+
+    `recipients` maps each address to its outcome; `route` is the name of the route that took the
+    message ("" when none did); `reason` says in a sentence why it went as it did; `delivery_id` is the
+    row in the log, None when the log could not be written.
+    """
+
+    state: DeliveryState = DeliveryState.SENDING
+    route: str = ""
+    reason: str = ""
+    message_id: str = ""
+    delivery_id: str | None = None
+    recipients: dict[str, RecipientOutcome] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
+    attempts: int = 0
+
+    @property
+    def sent(self) -> bool:
+        """Tell whether a server took the message for at least one recipient."""
+        return self.state.accepted

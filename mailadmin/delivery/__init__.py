@@ -1,0 +1,1 @@
+"""The path of a message: convert, choose routes, send, log."""

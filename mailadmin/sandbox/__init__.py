@@ -1,0 +1,1 @@
+"""A local SMTP server and a Graph and Entra simulator, to point routes at and to rehearse failures."""

@@ -1,0 +1,1 @@
+"""Tokens from Microsoft Entra ID, for Graph and for SMTP alike."""

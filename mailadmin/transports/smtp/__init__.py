@@ -1,0 +1,1 @@
+"""Sending through an SMTP submission server."""

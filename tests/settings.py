@@ -1,0 +1,17 @@
+"""Settings of the tests: the console's own, on a throw-away folder, with cheap password hashes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+os.environ.setdefault("MAILADMIN_DATA_DIR", tempfile.mkdtemp(prefix="mailadmin-tests-"))
+os.environ.setdefault("MAILADMIN_SANDBOX", "true")
+
+from config.settings import *  # noqa: F403 -- a settings module extends another one this way
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
