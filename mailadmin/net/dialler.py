@@ -17,7 +17,7 @@ from mailadmin.core.fault import Fault, Kind, Phase
 
 from .policy import NetworkPolicy, address_refusal, port_refusal
 
-__all__ = ["NetworkPolicy", "connect", "dial", "resolve"]
+__all__ = ["NetworkPolicy", "ascii_host", "connect", "dial", "resolve"]
 
 _NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _LOCAL = {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -49,7 +49,7 @@ def resolve(
 
     if reason := port_refusal(port, policy):
         raise failed(Kind.PORT_REFUSED, reason)
-    name = _lookup_name(host)
+    name = ascii_host(host)
     if not name:
         raise failed(Kind.DNS_NOT_FOUND, "This is not a host name.")
     found = _look_up(name, port, seconds)
@@ -85,7 +85,7 @@ def connect(addresses: Sequence[str], port: int, seconds: float, host: str = "")
     raise MailError(Fault(Phase.TCP, kind, text, host=host or addresses[0], port=port))
 
 
-def _lookup_name(host: str) -> str:
+def ascii_host(host: str) -> str:
     """Return `host` as the resolver wants it: a literal as it is, a name in ASCII; "" when it is neither."""
     bare = host.strip("[]")
     try:

@@ -1,0 +1,102 @@
+"""What a server's certificate says, in words an administrator can check."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+_SHOWN_NAMES = 5  # a content network's certificate may carry a hundred
+_SHOWN_CHARS = 100  # a name is under the peer's control
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The facts of one TLS connection and the certificate it showed. Dates are aware; `names` are the
+    DNS names and IP addresses the certificate is for."""
+
+    tls_version: str
+    cipher: str
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    not_before: datetime
+    not_after: datetime
+
+    def days_left(self, now: datetime) -> int:
+        """Return the whole days until the certificate ends; negative once it has."""
+        return (self.not_after - now).days
+
+    def words(self, now: datetime) -> str:
+        """Return who it was issued to, by whom, and when it starts or ends, as part of a sentence."""
+        if now < self.not_before:
+            dates = f"starts on {day(self.not_before)}"
+        elif now > self.not_after:
+            dates = f"ended on {day(self.not_after)}"
+        else:
+            dates = f"ends on {day(self.not_after)}"
+        return f"issued to {self.subject} for {self.shown_names()} by {self.issuer}, {dates}"
+
+    def shown_names(self) -> str:
+        """Return the first few names, for a sentence."""
+        more = len(self.names) - _SHOWN_NAMES
+        shown = ", ".join(self.names[:_SHOWN_NAMES]) or "no name"
+        return f"{shown} and {more} more" if more > 0 else shown
+
+    def carries(self, host: str) -> bool:
+        """Tell whether the certificate is for `host`: an exact name or address, or a wildcard for exactly
+        the left-most label (RFC 9525 section 6.3)."""
+        wanted = host.lower().removesuffix(".")
+        parent = wanted.partition(".")[2]
+        return any(
+            name == wanted or (name.startswith("*.") and "." in parent and name[2:] == parent)
+            for name in (name.lower().removesuffix(".") for name in self.names)
+        )
+
+
+def day(moment: datetime) -> str:
+    """Return a date such as "3 Nov 2026"."""
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def read_certificate(der: bytes, tls_version: str, cipher: str) -> Certificate:
+    """Return the facts of a DER certificate. Raises ValueError when it cannot be parsed."""
+    parsed = x509.load_der_x509_certificate(der)
+    return Certificate(
+        tls_version=tls_version,
+        cipher=cipher,
+        subject=_title(parsed.subject),
+        issuer=_title(parsed.issuer),
+        names=_names(parsed),
+        not_before=parsed.not_valid_before_utc,
+        not_after=parsed.not_valid_after_utc,
+    )
+
+
+def _title(name: x509.Name) -> str:
+    """Return the common name, or the organisation, or the whole name."""
+    for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
+        if found := name.get_attributes_for_oid(kind):
+            return _printable(str(found[0].value))
+    return _printable(name.rfc4514_string()) or "nobody"
+
+
+def _names(parsed: x509.Certificate) -> tuple[str, ...]:
+    try:
+        extension = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (x509.ExtensionNotFound, ValueError):
+        return ()
+    names: list[str] = extension.value.get_values_for_type(x509.DNSName)
+    addresses: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = [
+        address
+        for address in extension.value.get_values_for_type(x509.IPAddress)
+        if isinstance(address, ipaddress.IPv4Address | ipaddress.IPv6Address)
+    ]
+    return tuple(_printable(name) for name in (*names, *map(str, addresses)))
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:_SHOWN_CHARS].strip()
