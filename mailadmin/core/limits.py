@@ -25,11 +25,16 @@ MAX_TIMEOUT_SECONDS = 3600  # nobody means more than an hour
 # -- HTTP to Entra and Graph ----------------------------------------------------------------------
 HTTP_CONNECT_SECONDS = 10  # as for SMTP
 HTTP_READ_SECONDS = 60  # Graph answers sendMail within seconds; a time-out here is an unsure outcome
+HTTP_TOTAL_SECONDS = 120  # one request with its answer; a peer that drips must not hold a caller
+HTTP_IDLE_SECONDS = 60  # an older idle connection may be cut unseen on the way, and would end as unsure
+HTTP_CHUNK_BYTES = 64 * 1024  # the total time is looked at between pieces of this size
 HTTP_ANSWER_BYTES = 1024 * 1024  # error bodies are a few kB; more is not from Graph
+PROXY_ANSWER_BYTES = 8 * 1024  # what a proxy may say to CONNECT
 GRAPH_REQUEST_BYTES = (
     4_000_000  # the whole encoded request; Microsoft's limit is 4 MB (facts: 413 or 400 above)
 )
 TOKEN_SPARE_SECONDS = 300  # a token that ends within this is renewed, as msal does
+TOKEN_APPS = 64  # app registrations whose tokens are kept in a process, the newest ones
 
 # -- DNS --------------------------------------------------------------------------------------------
 DNS_SECONDS = 5  # part of the connect budget; a resolver that needs longer is broken
