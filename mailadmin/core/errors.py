@@ -83,4 +83,5 @@ class RecipientsRefused(MailError):
 
 def mail_error(fault: Fault) -> MailError:
     """Return the error of the family that fits `fault`."""
-    return DeliveryUnsure(fault) if fault.maybe_sent else MailError(fault)
+    error = MailError(fault)
+    return DeliveryUnsure(fault) if error.scope is Scope.UNSURE else error

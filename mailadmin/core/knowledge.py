@@ -17,6 +17,9 @@ from typing import Any
 from .fault import Fault, Kind, Phase
 
 
+ANY = ("*",)  # any code at all, but one
+
+
 class Owner(StrEnum):
     """Whose job the remedy is."""
 
@@ -60,8 +63,10 @@ class Health(StrEnum):
 class Match:
     """When an entry applies: every condition that is given must hold; a list means "one of these".
 
-    `smtp` holds whole codes ("535") or classes ("5xx"); `enhanced` whole codes ("5.7.139") or beginnings
-    ("5.7."); `text` is a regular expression, searched without regard to case; `host` likewise.
+    `smtp` and `http` hold whole codes ("535") or classes ("5xx"); `enhanced` whole codes ("5.7.139") or
+    beginnings ("5.7."), with an x for any class ("x.1."); `graph` error codes, or "*" for any; `text` is a
+    regular expression, searched without regard to case; `host` likewise; `retry_after` tells whether the
+    answer names a time.
     """
 
     phase: tuple[Phase, ...] = ()
@@ -73,6 +78,7 @@ class Match:
     aadsts: tuple[str, ...] = ()
     text: re.Pattern[str] | None = None
     host: re.Pattern[str] | None = None
+    retry_after: bool | None = None
     maybe_sent: bool | None = None
 
     def fits(self, fault: Fault) -> bool:
@@ -83,10 +89,11 @@ class Match:
             and (not self.smtp or _code_in(fault.smtp_code, self.smtp))
             and (not self.enhanced or any(_enhanced_fits(fault.enhanced, code) for code in self.enhanced))
             and (not self.http or _code_in(fault.http_status, self.http))
-            and (not self.graph or fault.graph_code in self.graph)
+            and (not self.graph or _graph_fits(fault.graph_code, self.graph))
             and (not self.aadsts or fault.aadsts in self.aadsts)
             and (self.text is None or bool(self.text.search(fault.text)))
             and (self.host is None or bool(self.host.search(fault.host)))
+            and (self.retry_after is None or self.retry_after == (fault.retry_after is not None))
             and (self.maybe_sent is None or self.maybe_sent == fault.maybe_sent)
         )
 
@@ -95,7 +102,8 @@ class Match:
         """Return how special this match is; the heaviest fitting entry wins."""
         return (
             16 * (self.text is not None)
-            + 8 * bool(self.aadsts or self.graph)
+            + 8 * bool(self.aadsts or (self.graph and self.graph != ANY))
+            + 4 * (self.graph == ANY)
             + 8 * any(not code.endswith(".") for code in self.enhanced)
             + 4 * any(code.endswith(".") for code in self.enhanced)
             + 4 * any(not code.endswith("xx") for code in (*self.smtp, *self.http))
@@ -103,6 +111,7 @@ class Match:
             + 4 * (self.host is not None)
             + 2 * bool(self.kind)
             + 2 * (self.maybe_sent is True)
+            + 2 * (self.retry_after is not None)
             + bool(self.phase)
         )
 
@@ -140,10 +149,15 @@ class Explanation:
 
 
 def explain(fault: Fault) -> Explanation:
-    """Return what is known about `fault`: the most special entry that fits, the first of equals."""
-    entry = max(
-        (entry for entry in entries() if entry.match.fits(fault)), key=lambda entry: entry.match.weight
-    )
+    """Return what is known about `fault`: the most special entry that fits, the first of equals.
+
+    A fault that may have been sent is explained only by an entry that says so: whatever the details
+    are, the message must not go by another route.
+    """
+    fitting = [entry for entry in entries() if entry.match.fits(fault)]
+    if fault.maybe_sent:
+        fitting = [entry for entry in fitting if entry.failover is Failover.UNSURE]
+    entry = max(fitting, key=lambda entry: entry.match.weight)
     words = _Words(
         host=fault.host or "the server",
         port=str(fault.port or ""),
@@ -158,7 +172,7 @@ def explain(fault: Fault) -> Explanation:
         cause=entry.cause.format_map(words),
         remedy=tuple(step.format_map(words) for step in entry.remedy),
         owner=entry.owner,
-        failover=Failover.UNSURE if fault.maybe_sent else entry.failover,
+        failover=entry.failover,
         health=entry.health,
         retry=entry.retry,
         setting=entry.setting,
@@ -222,6 +236,10 @@ def _code_in(code: int | None, wanted: tuple[str, ...]) -> bool:
     return code is not None and any(
         str(code) == want or (want.endswith("xx") and str(code)[:1] == want[:1]) for want in wanted
     )
+
+
+def _graph_fits(code: str, wanted: tuple[str, ...]) -> bool:
+    return bool(code) if wanted == ANY else code in wanted
 
 
 def _enhanced_fits(code: str, wanted: str) -> bool:
