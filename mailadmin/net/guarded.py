@@ -1,0 +1,203 @@
+"""The HTTPS connection under our HTTP client: dialled by the guarded dialler, verified by `net.tls`, kept
+inside a total time, and able to say whether the whole request had left when it broke."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import ipaddress
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+
+from mailadmin.core import limits
+from mailadmin.core.errors import MailError
+from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.settings import TlsSettings
+
+from . import tls as net_tls
+from .dialler import dial
+from .environment import open_tunnel, proxy_for
+from .policy import NetworkPolicy, address_refusal, port_refusal
+
+
+@dataclass(frozen=True)
+class HttpTimeouts:
+    """Seconds: to open a connection, between two pieces of an answer, and for the request in all."""
+
+    connect: float = limits.HTTP_CONNECT_SECONDS
+    read: float = limits.HTTP_READ_SECONDS
+    total: float = limits.HTTP_TOTAL_SECONDS
+
+
+class NotConnected(Exception):
+    """No connection came about, so nothing was sent. No OSError, so that urllib3 lets it pass as it is."""
+
+    def __init__(self, error: MailError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class Broken(Exception):
+    """The exchange broke after the connection stood; `request_left` tells whether all of the request had
+    been handed over (only then can the peer have acted on it)."""
+
+    def __init__(self, kind: Kind, text: str, request_left: bool) -> None:
+        super().__init__()
+        self.kind, self.text, self.request_left = kind, text, request_left
+
+
+class GuardedConnection(HTTPSConnection):
+    """One connection. A subclass made by `guarded_pool` carries the settings."""
+
+    policy: ClassVar[NetworkPolicy] = NetworkPolicy()
+    tls: ClassVar[TlsSettings] = TlsSettings()
+    timeouts: ClassVar[HttpTimeouts] = HttpTimeouts()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.debuglevel = 0  # http.client would print the headers, and with them the token
+        self.response_class = self._timed_answer  # type: ignore[assignment]  # a factory does as well
+        self.request_left = False
+        self._used = time.monotonic()
+        self._deadline = self._used + self.timeouts.total
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether the connection may be used again: open, and not idle for too long."""
+        fresh = time.monotonic() - self._used < limits.HTTP_IDLE_SECONDS
+        return fresh and super().is_connected
+
+    def connect(self) -> None:
+        """Open the connection, by the environment's proxy if there is one, and verify the peer.
+
+        Raises NotConnected.
+        """
+        seconds = self.timeouts.connect
+        try:
+            self.sock = open_connection(self.host, self.port or 443, self.policy, self.tls, seconds)
+        except MailError as error:
+            raise NotConnected(error) from None
+        self.is_verified = True
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request. Raises Broken; a pipe that broke is left to urllib3, which then reads the answer
+        that a server may have given early (413)."""
+        self.request_left = False
+        self._deadline = time.monotonic() + self.timeouts.total
+        try:
+            super().request(*args, **kwargs)
+        except (BrokenPipeError, ConnectionResetError):
+            raise
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            raise BrokenPipeError from None
+        except OSError as error:
+            raise Broken(*_explain(error), False) from None
+        self.request_left = True
+
+    def send(self, data: Any) -> None:
+        """Send `data` piece by piece, so that a peer that reads slowly cannot hold us past the total."""
+        if not isinstance(data, bytes):
+            super().send(data)
+            return
+        for start in range(0, len(data), limits.HTTP_CHUNK_BYTES):
+            if self.sock is not None:
+                self.sock.settimeout(_share(self._deadline, self.timeouts.read))
+            super().send(data[start : start + limits.HTTP_CHUNK_BYTES])
+
+    def getresponse(self) -> Any:
+        """Return the answer, its status and headers read. Raises Broken."""
+        try:
+            return super().getresponse()
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Broken(*_explain(error), self.request_left) from None
+        finally:
+            self._used = time.monotonic()
+
+    def _timed_answer(self, sock: socket.socket, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
+        answer = http.client.HTTPResponse(sock, *args, **kwargs)
+        answer.fp.close()
+        answer.fp = io.BufferedReader(_TimedReader(sock, self._deadline, self.timeouts.read))
+        return answer
+
+
+def open_connection(
+    host: str, port: int, policy: NetworkPolicy, tls: TlsSettings, seconds: float
+) -> ssl.SSLSocket:
+    """Return a verified connection to `host` within `seconds`, direct or by the environment's proxy.
+
+    Behind a proxy only a literal address can be judged: a name is looked up on the other side. Raises
+    MailError with phase DNS, TCP or TLS.
+    """
+    deadline = time.monotonic() + seconds
+    if proxy := proxy_for(host, port):
+        _judge_literal(host, port, policy)
+        sock = open_tunnel(proxy, host, port, seconds)
+    else:
+        sock = dial(host, port, policy, seconds)
+    return net_tls.secure(sock, host, tls, deadline - time.monotonic(), port)
+
+
+def guarded_pool(
+    policy: NetworkPolicy, tls: TlsSettings, timeouts: HttpTimeouts
+) -> type[HTTPSConnectionPool]:
+    """Return the class of connection pool whose connections have these settings."""
+    settings = {"policy": policy, "tls": tls, "timeouts": timeouts}
+    connection = type("Connection", (GuardedConnection,), settings)
+    return type("Pool", (HTTPSConnectionPool,), {"ConnectionCls": connection})
+
+
+class _TimedReader(io.RawIOBase):
+    """Reads from a socket; each read has what is left of the total time, at most `seconds`."""
+
+    def __init__(self, sock: socket.socket, deadline: float, seconds: float) -> None:
+        self._sock, self._raw = sock, sock.makefile("rb", buffering=0)
+        self._deadline, self._seconds = deadline, seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(_share(self._deadline, self._seconds))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _judge_literal(host: str, port: int, policy: NetworkPolicy) -> None:
+    if reason := port_refusal(port, policy):
+        raise MailError(Fault(Phase.DNS, Kind.PORT_REFUSED, reason, host=host, port=port))
+    try:
+        reason = address_refusal(str(ipaddress.ip_address(host.strip("[]"))), policy)
+    except ValueError:
+        return
+    if reason:
+        raise MailError(Fault(Phase.DNS, Kind.ADDRESS_REFUSED, reason, host=host, port=port))
+
+
+def _share(deadline: float, seconds: float) -> float:
+    """Return how long to wait now. Raises TimeoutError when the total time is over."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return min(left, seconds)
+
+
+def _explain(error: Exception) -> tuple[Kind, str]:
+    """Return the kind and words of an exchange that broke; the error's own words may hold a header."""
+    if isinstance(error, TimeoutError):
+        return Kind.TIMEOUT, "No whole answer came within the time."
+    if isinstance(error, ConnectionError | ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return Kind.CLOSED, "The connection was closed before an answer came."
+    if isinstance(error, ssl.SSLError):
+        return Kind.TLS_BROKEN, "The encrypted connection broke before an answer came."
+    if isinstance(error, OSError):
+        return Kind.CLOSED, "The connection was lost before an answer came."
+    return Kind.HTTP_ANSWER, "The answer was not HTTP."
