@@ -38,10 +38,9 @@ def after_failure(error: MailError, recipients: tuple[str, ...]) -> Step:
 
 def after_refusals(refused: dict[str, MailError]) -> Step:
     """Return what follows the refusal of some recipients, one by one: a mailbox that does not exist is
-    final, a refusal to relay is for the next route."""
-    onwards = tuple(
-        address for address, error in refused.items() if error.explanation.failover is not Failover.FAIL
-    )
+    final, a refusal to relay is for the next route, and who may have been served is not served again."""
+    over = (Failover.FAIL, Failover.UNSURE)
+    onwards = tuple(address for address, error in refused.items() if error.explanation.failover not in over)
     return Step(onwards, tuple(address for address in refused if address not in onwards))
 
 

@@ -17,7 +17,7 @@ from mailadmin.core.fault import Fault, Kind, Phase
 
 from .policy import NetworkPolicy, address_refusal, port_refusal
 
-__all__ = ["NetworkPolicy", "ascii_host", "connect", "dial", "resolve"]
+__all__ = ["NetworkPolicy", "ascii_host", "connect", "dial", "own_name", "resolve"]
 
 _NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _LOCAL = {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -83,6 +83,19 @@ def connect(addresses: Sequence[str], port: int, seconds: float, host: str = "")
     kind = min((kind for kind, _ in failures), key=_TELLING.index)
     text = "; ".join(text for _, text in failures)
     raise MailError(Fault(Phase.TCP, kind, text, host=host or addresses[0], port=port))
+
+
+def own_name(sock: socket.socket) -> str:
+    """Return what to call ourselves in EHLO: this machine's name when it is a full one, or else the address
+    of our end of `sock` as a literal (RFC 5321 sections 4.1.3 and 4.1.4). No DNS is asked."""
+    name = socket.gethostname()
+    try:
+        if "." in name:
+            return ascii_domain(name)
+    except AddressError:
+        pass
+    address = str(sock.getsockname()[0]).partition("%")[0]
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
 def ascii_host(host: str) -> str:

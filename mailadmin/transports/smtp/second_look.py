@@ -1,0 +1,39 @@
+"""A second look at a certificate that was refused, so that the error can say whose it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mailadmin.core.errors import MailError
+from mailadmin.core.settings import Security
+from mailadmin.net import tls
+
+if TYPE_CHECKING:
+    from .session import SmtpSession
+
+
+def refused_certificate(session: SmtpSession) -> tls.Certificate | None:
+    """Return the certificate, seen on a second connection that ends with the handshake, or None."""
+    other = type(session)(session.route, session.policy)
+    other.addresses = session.addresses
+    other.wire.allow_total(session.connect_seconds)
+    try:
+        other.connect()
+        if session.route.security is not Security.TLS:
+            other.greet()
+            other.ask_for_tls()
+        return tls.inspect_certificate(other.wire.detach(), session.host, session.connect_seconds)
+    except MailError:
+        return None  # the first error stands as it is
+    finally:
+        other.close()
+
+
+def with_facts(error: MailError, certificate: tls.Certificate | None) -> MailError:
+    """Return `error` with the facts of the certificate told in its text."""
+    if certificate is None:
+        return error
+    text = f"{error.fault.text.rstrip('.')}; the certificate was {certificate.words(datetime.now(UTC))}."
+    return MailError(replace(error.fault, text=text))
