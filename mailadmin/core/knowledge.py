@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from .fault import Fault, Kind, Phase
-
 
 ANY = ("*",)  # any code at all, but one
 
@@ -61,7 +60,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class Match:
-    """When an entry applies: every condition that is given must hold; a list means "one of these".
+    """One way for an entry to apply: every condition that is given must hold; a list means "one of these".
 
     `smtp` and `http` hold whole codes ("535") or classes ("5xx"); `enhanced` whole codes ("5.7.139") or
     beginnings ("5.7."), with an x for any class ("x.1."); `graph` error codes, or "*" for any; `text` is a
@@ -118,8 +117,9 @@ class Match:
 
 @dataclass(frozen=True)
 class Entry:
-    """One piece of knowledge. Texts may hold {host}, {port}, {code}, {text}, {recipient}; `setting` names
-    the form field whose change is the cure, if there is one."""
+    """One piece of knowledge. Texts may hold {host}, {where} (host:port), {port}, {code}, {text} and
+    {recipient}; `setting` names the form field whose change is the cure, if there is one; `matches` are
+    the ways for it to apply."""
 
     id: str
     title: str
@@ -130,7 +130,11 @@ class Entry:
     health: Health
     retry: bool
     setting: str = ""
-    match: Match = field(default_factory=Match)
+    matches: tuple[Match, ...] = (Match(),)
+
+    def weight(self, fault: Fault) -> int | None:
+        """Return how special this entry is for `fault`, or None when it does not apply."""
+        return max((match.weight for match in self.matches if match.fits(fault)), default=None)
 
 
 @dataclass(frozen=True)
@@ -154,10 +158,10 @@ def explain(fault: Fault) -> Explanation:
     A fault that may have been sent is explained only by an entry that says so: whatever the details
     are, the message must not go by another route.
     """
-    fitting = [entry for entry in entries() if entry.match.fits(fault)]
+    fitting = {entry: weight for entry in entries() if (weight := entry.weight(fault)) is not None}
     if fault.maybe_sent:
-        fitting = [entry for entry in fitting if entry.failover is Failover.UNSURE]
-    entry = max(fitting, key=lambda entry: entry.match.weight)
+        fitting = {entry: weight for entry, weight in fitting.items() if entry.failover is Failover.UNSURE}
+    entry = max(fitting, key=fitting.__getitem__)
     words = _Words(
         host=fault.host or "the server",
         port=str(fault.port or ""),
@@ -191,7 +195,7 @@ def entries() -> tuple[Entry, ...]:
 
 def _entry(raw: dict[str, Any]) -> Entry:
     try:
-        match = dict(raw.pop("match", {}))
+        match = raw.pop("match", {})
         return Entry(
             id=raw.pop("id"),
             title=raw.pop("title"),
@@ -202,7 +206,7 @@ def _entry(raw: dict[str, Any]) -> Entry:
             health=Health(raw.pop("health")),
             retry=raw.pop("retry"),
             setting=raw.pop("setting", ""),
-            match=_match(match),
+            matches=tuple(_match(dict(way)) for way in (match if isinstance(match, list) else [match])),
             **raw,
         )
     except (KeyError, ValueError, TypeError) as error:
