@@ -200,11 +200,12 @@ def _read(session: GuardedSession, response: requests.Response) -> Answer:
     """Return the answer; a body that breaks off is kept as far as it came, the status being known."""
     body = b""
     try:
-        for chunk in response.iter_content(limits.HTTP_CHUNK_BYTES):
-            body += chunk
-            if len(body) >= limits.HTTP_ANSWER_BYTES:
+        while len(body) < limits.HTTP_ANSWER_BYTES:
+            piece = response.raw.read1(limits.HTTP_CHUNK_BYTES, decode_content=True)
+            if not piece:
                 break
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
+            body += piece
+    except (urllib3.exceptions.HTTPError, OSError):
         pass
     finally:
         response.close()

@@ -1,0 +1,218 @@
+"""A scripted HTTPS server on loopback: it says what a test tells it to, also what no honest peer would."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from mailadmin.sandbox.certificates import Certificates, certificates
+
+Script = Callable[["Exchange"], None]
+
+
+@cache
+def loopback_certificates() -> Certificates:
+    """Return certificates for localhost, made once for each test process."""
+    return certificates(Path(mkdtemp(prefix="mailadmin-test-")), datetime.now(UTC))
+
+
+@dataclass
+class Request:
+    """One request as it was received."""
+
+    line: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        return self.line.split(" ")[1]
+
+
+@dataclass
+class Exchange:
+    """One accepted connection; a script reads from it and answers."""
+
+    sock: socket.socket
+    requests: list[Request] = field(default_factory=list)
+
+    def read_head(self) -> tuple[str, dict[str, str], bytes]:
+        """Return the request line, the headers (lower case) and what was read of the body."""
+        raw = b""
+        while b"\r\n\r\n" not in raw:
+            more = self.sock.recv(65536)
+            if not more:
+                raise ConnectionError("closed by the client")
+            raw += more
+        head, _, rest = raw.partition(b"\r\n\r\n")
+        line, *lines = head.decode("latin-1").split("\r\n")
+        pairs = (text.partition(":") for text in lines)
+        return line, {name.lower(): value.strip() for name, _, value in pairs}, rest
+
+    def read(self) -> Request:
+        """Return the next whole request, and keep it."""
+        line, headers, body = self.read_head()
+        while len(body) < int(headers.get("content-length", 0)):
+            more = self.sock.recv(65536)
+            if not more:
+                raise ConnectionError("closed by the client")
+            body += more
+        self.requests.append(Request(line, headers, body))
+        return self.requests[-1]
+
+    def answer(self, status: int, body: object = b"", **headers: str) -> None:
+        """Answer; a body that is not bytes is sent as JSON."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        lines = [f"HTTP/1.1 {status} Said", f"Content-Length: {len(raw)}"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        self.sock.sendall("\r\n".join([*lines, "", ""]).encode() + raw)
+
+    def reset(self) -> None:
+        """End the connection with a TCP reset."""
+        linger = struct.pack("ii", 1, 0)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        with contextlib.suppress(OSError):
+            self.sock.close()
+
+
+class ScriptedServer:
+    """Plays one script for each connection, in order; the last one again for every further connection."""
+
+    def __init__(self, *scripts: Script, tls: bool = True) -> None:
+        self.requests: list[Request] = []
+        self.connections = 0
+        self.failures: list[BaseException] = []
+        self._scripts = scripts
+        self._context: ssl.SSLContext | None = loopback_certificates().server_context() if tls else None
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.host = f"localhost:{self.port}"
+        self.ca_pem = loopback_certificates().ca_pem
+        self.released = threading.Event()  # a slow script waits for it, so that no test waits for a script
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> ScriptedServer:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.released.set()
+        # Waking accept() needs more than a close on Linux.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def paths(self) -> list[str]:
+        return [request.path for request in self.requests]
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            script = self._scripts[min(self.connections, len(self._scripts) - 1)]
+            self.connections += 1
+            threading.Thread(target=self._play, args=(sock, script), daemon=True).start()
+
+    def _play(self, sock: socket.socket, script: Script) -> None:
+        sock.settimeout(20)
+        try:
+            if self._context:
+                sock = self._context.wrap_socket(sock, server_side=True)
+            script(Exchange(sock, self.requests))
+        except (OSError, ValueError):
+            pass  # the client went away, which is what many tests are about
+        finally:
+            sock.close()
+
+
+def says(status: int, body: object = b"", **headers: str) -> Script:
+    """Return a script that answers every request on the connection alike."""
+
+    def script(exchange: Exchange) -> None:
+        while True:
+            exchange.read()
+            exchange.answer(status, body, **headers)
+
+    return script
+
+
+def says_in_turn(*answers: tuple[int, object]) -> Script:
+    """Return a script that gives these answers on one connection, then closes it."""
+
+    def script(exchange: Exchange) -> None:
+        for status, body in answers:
+            exchange.read()
+            exchange.answer(status, body)
+
+    return script
+
+
+def says_raw(raw: bytes) -> Script:
+    """Return a script that reads a request and sends these very bytes."""
+
+    def script(exchange: Exchange) -> None:
+        exchange.read()
+        exchange.sock.sendall(raw)
+
+    return script
+
+
+def closes_after_request(exchange: Exchange) -> None:
+    exchange.read()
+
+
+def resets_after_request(exchange: Exchange) -> None:
+    exchange.read()
+    exchange.reset()
+
+
+def resets_before_body(exchange: Exchange) -> None:
+    exchange.read_head()
+    exchange.reset()
+
+
+def drips(exchange: Exchange) -> None:
+    """Answer with one header after another, for as long as somebody listens."""
+    exchange.read()
+    exchange.sock.sendall(b"HTTP/1.1 200 OK\r\n")
+    for number in range(2000):
+        exchange.sock.sendall(f"X-Drip-{number}: x\r\n".encode())
+        time.sleep(0.02)
+
+
+def keeps_silent(server_released: threading.Event) -> Script:
+    def script(exchange: Exchange) -> None:
+        exchange.read()
+        server_released.wait(20)
+
+    return script
+
+
+@contextlib.contextmanager
+def silent_server() -> Iterator[ScriptedServer]:
+    """A server that takes the request and never answers."""
+    released = threading.Event()
+    with ScriptedServer(keeps_silent(released)) as server:
+        try:
+            yield server
+        finally:
+            released.set()
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port: int = sock.getsockname()[1]
+        return port
