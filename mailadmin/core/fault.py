@@ -41,6 +41,7 @@ class Kind(StrEnum):
     NO_SENDER = "no-sender"
     BAD_MESSAGE = "bad-message"  # the message cannot be turned into bytes
     UTF8_UNSUPPORTED = "utf8-unsupported"  # the route cannot carry this address (no SMTPUTF8)
+    ENVELOPE_UNSUPPORTED = "envelope-unsupported"  # the route cannot serve only some of the recipients
     TOO_LARGE = "too-large"  # over the limit, found before sending
     # names and lines
     DNS_NOT_FOUND = "dns-not-found"
