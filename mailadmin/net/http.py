@@ -84,6 +84,7 @@ class GuardedSession(requests.Session):
         super().__init__()
         self.trust_env = False
         self.timeouts = timeouts
+        self.headers["User-Agent"] = "mailadmin"
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.adapters.clear()
         adapter = HTTPAdapter(max_retries=Retry(total=False))

@@ -1,0 +1,61 @@
+"""What an answer of the Entra sign-in host means (pure)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.redact import clean
+from mailadmin.net.http import Answer
+
+_AADSTS = re.compile(r"AADSTS(\d+)")
+# Entra ends its texts with ids and a time, which would make every text different.
+_TRAILER = re.compile(r"\s*(Trace ID|Correlation ID|Timestamp):.*", re.DOTALL | re.IGNORECASE)
+
+
+def token_fault(answer: Answer, wanted: str, host: str, port: int) -> Fault | None:
+    """Return what is wrong with `answer`, or None when it is a JSON object with the text `wanted`.
+
+    `host` and `port` are those of the sign-in host. Error bodies are those of RFC 6749 section 5.2 with
+    Entra's additions (learn.microsoft.com, "Microsoft Entra authentication and authorization error codes").
+    """
+    body: Any = answer.json
+    said: dict[str, Any] = body if isinstance(body, dict) else {}
+    error, description = said.get("error"), said.get("error_description")
+    known = isinstance(error, str)
+    text = clean(_TRAILER.sub("", description)) if isinstance(description, str) else ""
+
+    def fault(kind: Kind, words: str) -> Fault:
+        return Fault(
+            Phase.TOKEN,
+            kind,
+            words,
+            host=host,
+            port=port,
+            http_status=answer.status,
+            aadsts=_aadsts(said, text),
+            retry_after=answer.retry_after,
+            request_id=clean(
+                str(said.get("trace_id") or answer.headers.get("x-ms-request-id", "")), limit=100
+            ),
+        )
+
+    if answer.status == 200 and isinstance(said.get(wanted), str) and said[wanted]:
+        return None
+    if 300 <= answer.status < 400:
+        return fault(Kind.HTTP_REDIRECT, "The sign-in host answered with a redirect, which is not followed.")
+    if answer.status == 429 or answer.status >= 500:
+        return fault(Kind.HTTP_STATUS, text or f"The sign-in host answered with HTTP {answer.status}.")
+    if known and 400 <= answer.status < 500:
+        return fault(Kind.TOKEN_REFUSED, text or clean(str(error)))
+    return fault(Kind.HTTP_ANSWER, f"The answer (HTTP {answer.status}) is not one that Entra gives.")
+
+
+def _aadsts(said: dict[str, Any], text: str) -> str:
+    """Return the first AADSTS number ("7000215"), or an empty string."""
+    codes = said.get("error_codes")
+    if isinstance(codes, list) and codes and isinstance(codes[0], int):
+        return str(codes[0])
+    found = _AADSTS.search(text)
+    return found[1] if found else ""

@@ -1,0 +1,42 @@
+"""A message as Microsoft Graph takes it in MIME form (pure).
+
+Source: learn.microsoft.com, "user: sendMail" and "Send Outlook messages in MIME format".
+"""
+
+from __future__ import annotations
+
+import base64
+
+from mailadmin.core import limits
+from mailadmin.core.errors import MailError
+from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.transports.base import Mail
+
+_MEGABYTE = 1_000_000
+
+
+def graph_mime(mail: Mail) -> bytes:
+    """Return the content of `mail` with a Bcc header for its blind recipients.
+
+    Graph has no envelope: who is in no header gets nothing. Exchange takes the header away before it
+    delivers. The header goes to the top, so that every other byte stays as it is; one address a line
+    keeps lines short (RFC 5322 section 2.1.1).
+    """
+    if not mail.blind:
+        return mail.content
+    return b"Bcc: " + b",\r\n ".join(spec.encode("ascii") for spec in mail.blind) + b"\r\n" + mail.content
+
+
+def encoded(mime: bytes, limit: int = limits.GRAPH_REQUEST_BYTES) -> bytes:
+    """Return `mime` in standard base64, as the body of a request.
+
+    Raises MailError (TOO_LARGE) with the size and the limit when it is more than one request takes.
+    """
+    size = 4 * ((len(mime) + 2) // 3)
+    if size > limit:
+        text = (
+            f"Encoded for Microsoft Graph the message has {size / _MEGABYTE:.1f} MB; one request takes at "
+            f"most {limit / _MEGABYTE:.1f} MB."
+        )
+        raise MailError(Fault(Phase.MESSAGE, Kind.TOO_LARGE, text))
+    return base64.b64encode(mime)
