@@ -1,1 +1,24 @@
-"""Tables, constraints and querysets; a row turns into a value of `core.settings`."""
+"""Tables, constraints and querysets; a row turns into a value of `core.settings`. No I/O but the database."""
+
+from .audit import AuditEntry
+from .log import Delivery, DeliveryAttempt, DeliveryRecipient
+from .routes import IntegratedService, OAuthService, RouteState, SmtpConnection
+from .sandbox import SandboxMessage, SandboxServer
+from .settings import Settings
+from .tests import ConnectionTest, ConnectionTestStep
+
+__all__ = [
+    "AuditEntry",
+    "ConnectionTest",
+    "ConnectionTestStep",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryRecipient",
+    "IntegratedService",
+    "OAuthService",
+    "RouteState",
+    "SandboxMessage",
+    "SandboxServer",
+    "Settings",
+    "SmtpConnection",
+]

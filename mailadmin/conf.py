@@ -1,0 +1,104 @@
+"""The deployment's own settings: the dictionary `MAILADMIN` in Django's settings, with its defaults.
+
+| key | default | meaning |
+|---|---|---|
+| `KEYS` | the variable `MAILADMIN_KEYS`, comma-separated | encryption keys; the first seals, all open |
+| `KEY_FILE` | none | a file with one key a line, used when `KEYS` is empty |
+| `SECRET_REFS` | `env:MAILADMIN_SECRET_*`, `file:/run/secrets/` | secrets outside the database that may be read |
+| `NETWORK` | everything but link-local, metadata, multicast | `ALLOW_PRIVATE`, `ALLOW_LOOPBACK`, `PORTS` |
+| `SANDBOX` | False | the sandbox may be started and added |
+| `SANDBOX_FOLDER` | `.mailadmin/sandbox` | where the sandbox keeps its certificates |
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from .core.keyring import KeyRing
+from .core.references import DEFAULT_ALLOWED
+from .net.dialler import NetworkPolicy
+
+
+class ConfigurationError(ImproperlyConfigured):
+    """The deployment is set up wrongly. Not a MailError, so that `fail_silently` cannot hide it."""
+
+
+_DEFAULTS: dict[str, Any] = {
+    "KEYS": (),
+    "KEY_FILE": None,
+    "SECRET_REFS": DEFAULT_ALLOWED,
+    "NETWORK": {},
+    "SANDBOX": False,
+    "SANDBOX_FOLDER": ".mailadmin/sandbox",
+}
+_NETWORK_DEFAULTS: dict[str, Any] = {"ALLOW_PRIVATE": True, "ALLOW_LOOPBACK": True, "PORTS": ()}
+
+# The ring is read from its file again when the file changes, so that a rotation needs no restart.
+_ring_cache: dict[tuple[object, ...], KeyRing] = {}
+
+
+def setting(name: str) -> Any:
+    """Return one entry of `MAILADMIN`, or its default. Raises ConfigurationError for unknown entries."""
+    given = getattr(settings, "MAILADMIN", {})
+    unknown = set(given) - set(_DEFAULTS)
+    if unknown:
+        raise ConfigurationError(
+            f"MAILADMIN has unknown entries: {', '.join(sorted(unknown))}. Known are: {', '.join(sorted(_DEFAULTS))}."
+        )
+    return given.get(name, _DEFAULTS[name])
+
+
+def key_ring() -> KeyRing:
+    """Return the key ring. Raises ConfigurationError with a sentence when there is none or it is damaged."""
+    keys = list(setting("KEYS")) or [key for key in os.environ.get("MAILADMIN_KEYS", "").split(",") if key.strip()]
+    path = setting("KEY_FILE")
+    if keys:
+        return _ring(("keys", *keys), keys)
+    if not path:
+        raise ConfigurationError(
+            'mailadmin has no encryption key. Make a key file with "python manage.py mailadmin_key PATH" and name '
+            'it in MAILADMIN["KEY_FILE"], or set the environment variable MAILADMIN_KEYS.'
+        )
+    try:
+        stamp = Path(path).stat()
+        identity = ("file", str(path), stamp.st_mtime_ns, stamp.st_size)
+        if identity in _ring_cache:
+            return _ring_cache[identity]
+        keys = [line.strip() for line in Path(path).read_text().splitlines() if line.strip() and line[0] != "#"]
+    except OSError as error:
+        raise ConfigurationError(
+            f"The key file {path} cannot be read ({error.strerror}). Make one with "
+            f'"python manage.py mailadmin_key {path}", or give this process the right to read it.'
+        ) from None
+    return _ring(identity, keys)
+
+
+def _ring(identity: tuple[object, ...], keys: Sequence[str]) -> KeyRing:
+    if identity not in _ring_cache:
+        try:
+            ring = KeyRing(key.strip() for key in keys)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+        _ring_cache.clear()
+        _ring_cache[identity] = ring
+    return _ring_cache[identity]
+
+
+def network_policy() -> NetworkPolicy:
+    """Return which network addresses and ports this deployment lets out. Raises ConfigurationError."""
+    given = setting("NETWORK")
+    unknown = set(given) - set(_NETWORK_DEFAULTS)
+    if unknown:
+        raise ConfigurationError(f'MAILADMIN["NETWORK"] has unknown entries: {", ".join(sorted(unknown))}.')
+    values = _NETWORK_DEFAULTS | given
+    return NetworkPolicy(
+        allow_private=values["ALLOW_PRIVATE"],
+        allow_loopback=values["ALLOW_LOOPBACK"],
+        ports=tuple(values["PORTS"]),
+    )

@@ -1,0 +1,179 @@
+"""What a person may type into each field: every check raises ValueError with its own sentence.
+
+Forms, the API and settings files all use these, so that they agree.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import uuid
+from datetime import UTC, datetime
+
+from cryptography import x509
+
+from .addresses import AddressError, ascii_domain, parse, parse_list
+
+_NAME = re.compile(
+    r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.?"
+)
+_SCOPE = re.compile(r"(https|api)://[^\s/]+(/[^\s]*)?/\.default")
+
+
+def host(text: str) -> str:
+    """Return a host name or IP address, trimmed. Raises ValueError."""
+    text = text.strip()
+    if not text:
+        raise ValueError("Type the name or IP address of the server.")
+    if "://" in text:
+        raise ValueError(
+            f"“{text}” starts with a scheme; type the host alone, such as {text.split('://', 1)[1].split('/')[0]}."
+        )
+    if re.search(r"\s", text):
+        raise ValueError(f"“{text}” holds a space; a host name has none.")
+    if "/" in text or "@" in text:
+        raise ValueError(f"“{text}” is more than a host; type the name alone, such as smtp.example.org.")
+    bare = text.strip("[]")
+    if _is_ip(bare):
+        return bare
+    if re.fullmatch(r"[^:]+:\d+", text):
+        raise ValueError(f"“{text}” holds a port; type it into the field Port.")
+    try:
+        name = ascii_domain(text.rstrip("."))
+    except AddressError:
+        name = ""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"“{text}” is not a host name or IP address, such as smtp.example.org or 192.0.2.10.")
+    return text
+
+
+def host_and_port(text: str) -> str:
+    """Return a host that may carry a port ("localhost:8443"), trimmed. Raises ValueError."""
+    text = text.strip()
+    name, colon, number = text.rpartition(":")
+    if colon and number.isdigit() and not name.endswith(":"):
+        port(int(number))
+        host(name)
+        return text
+    return host(text)
+
+
+def host_list(text: str) -> tuple[str, ...]:
+    """Return hosts that are separated by spaces, commas or lines. Raises ValueError for the first bad one."""
+    return tuple(host(word) for word in re.split(r"[\s,;]+", text.strip()) if word)
+
+
+def port(number: int) -> int:
+    """Return a port. Raises ValueError outside 1 to 65535."""
+    if not 1 <= number <= 65535:
+        raise ValueError(f"{number} is not a port; ports go from 1 to 65535. Leave it empty for the usual one.")
+    return number
+
+
+def address(text: str) -> str:
+    """Return one bare address, trimmed (a display name is refused: it has a field of its own). Raises ValueError."""
+    found = parse(text)
+    if found.name:
+        raise AddressError(f"Type the address alone ({found.spec}); the name has a field of its own.")
+    return text.strip()
+
+
+def address_list(text: str) -> tuple[str, ...]:
+    """Return addresses separated by commas, semicolons or lines, as typed. Raises ValueError for the first bad one."""
+    parts = [part.strip() for part in re.split(r"[;\n]+", text) if part.strip(" ,\t\r")]
+    return tuple(f"{found.name} <{found.spec}>" if found.name else found.spec for found in parse_list(parts))
+
+
+def sender_list(text: str) -> tuple[str, ...]:
+    """Return addresses or domains ("example.org", "@example.org") separated by spaces, commas or lines, in
+    lower case. Raises ValueError for the first bad one."""
+    found = []
+    for word in re.split(r"[\s,;]+", text.strip()):
+        if "@" in word.lstrip("@"):
+            found.append(parse(word).key)
+        elif word:
+            found.append(ascii_domain(word.lstrip("@")).lower())
+    return tuple(found)
+
+
+def certificates(pem: str) -> str:
+    """Return one or more PEM certificates, trimmed. Raises ValueError when they cannot be read or all have ended."""
+    pem = pem.strip()
+    if "PRIVATE KEY" in pem:
+        raise ValueError("This holds a private key; paste only the certificate of the authority (BEGIN CERTIFICATE).")
+    try:
+        found = x509.load_pem_x509_certificates(pem.encode())
+    except ValueError:
+        raise ValueError(
+            "This is not a readable PEM certificate; it starts with -----BEGIN CERTIFICATE----- and ends with "
+            "-----END CERTIFICATE-----."
+        ) from None
+    if all(certificate.not_valid_after_utc < datetime.now(UTC) for certificate in found):
+        raise ValueError(f"The certificate ended on {found[0].not_valid_after_utc:%d %b %Y}; paste the new one.")
+    return pem
+
+
+def tenant(text: str) -> str:
+    """Return an Entra tenant: a GUID or a domain. Raises ValueError (Microsoft: AADSTS900023, AADSTS50059)."""
+    text = text.strip()
+    if text.lower() in ("common", "organizations", "consumers"):
+        raise ValueError(f"“{text}” names no tenant; a service account needs the tenant's own ID or domain.")
+    if guid(text) or ("." in text and _NAME.fullmatch(text)):
+        return text
+    raise ValueError(
+        f"“{text}” is neither a tenant ID (like 72f988bf-86f1-41af-91ab-2d7cd011db47) nor a domain (like contoso.onmicrosoft.com)."
+    )
+
+
+def client_id(text: str) -> str:
+    """Return an application (client) ID, which is a GUID. Raises ValueError."""
+    if not guid(text):
+        raise ValueError(
+            f"“{text.strip()}” is not an application (client) ID; copy the GUID from the app's Overview page in Entra."
+        )
+    return text.strip()
+
+
+def client_secret(text: str) -> str:
+    """Return a client secret. Raises ValueError for a GUID: that is the secret's ID, a frequent mistake."""
+    if guid(text):
+        raise ValueError("This looks like the secret's ID. Paste the secret's Value, which Entra shows only once.")
+    return text
+
+
+def scopes(text: str) -> tuple[str, ...]:
+    """Return the scopes, separated by spaces. A service account asks for `.../.default` of one resource.
+    Raises ValueError (Microsoft: AADSTS1002012, AADSTS70011)."""
+    found = tuple(re.split(r"[\s,]+", text.strip())) if text.strip() else ()
+    for scope in found:
+        if not _SCOPE.fullmatch(scope):
+            raise ValueError(
+                f"“{scope}” does not end in “/.default”. A service account asks for everything it was granted, such as "
+                "https://graph.microsoft.com/.default; leave the field empty for that."
+            )
+    if len(found) > 1:
+        raise ValueError("A service account can ask for one scope only; keep the one of the mail service.")
+    return found
+
+
+def guid(text: str) -> bool:
+    """Tell whether `text` is a GUID in its usual form."""
+    try:
+        return str(uuid.UUID(text.strip())) == text.strip().lower()
+    except ValueError:
+        return False
+
+
+def one_line(text: str) -> str:
+    """Return `text` trimmed. Raises ValueError when it holds a line break or control character (header injection)."""
+    if re.search(r"[\x00-\x1f\x7f]", text):
+        raise ValueError("This may not hold line breaks or control characters.")
+    return text.strip()
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,65 @@
+"""The audit trail: who did what, when and from where. Rows are only ever added."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class AppendOnly(models.QuerySet[Any]):
+    """Refuses to change or remove rows."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        """Refuse."""
+        raise TypeError("Audit entries are only ever added.")
+
+    def delete(self) -> NoReturn:
+        """Refuse."""
+        raise TypeError("Audit entries are only ever added.")
+
+
+class AuditEntry(models.Model):
+    """One thing that somebody did. `changes` maps a field to [before, after]; a secret shows as "changed"."""
+
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    # No database constraint acts on entries when a user is deleted: the name stays, the number may dangle.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+    )
+    user_name = models.CharField(max_length=150, blank=True)
+    action = models.CharField(max_length=40)  # "created", "changed", "deleted", "tested", "sent", ...
+    object_type = models.CharField(max_length=40, blank=True)
+    object_id = models.CharField(max_length=64, blank=True)
+    object_name = models.CharField(max_length=255, blank=True)
+    changes = models.JSONField(default=dict)
+    detail = models.TextField(blank=True)
+    remote_address = models.GenericIPAddressField(null=True)
+    # Filled in when rows are sealed in batches into a chain of hashes.
+    batch = models.PositiveBigIntegerField(null=True, editable=False)
+    seal = models.CharField(max_length=64, blank=True, editable=False)
+
+    objects = AppendOnly.as_manager()
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.user_name} {self.action} {self.object_name}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Add the entry. Raises TypeError when it exists already."""
+        if not self._state.adding:
+            raise TypeError("Audit entries are only ever added.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse."""
+        raise TypeError("Audit entries are only ever added.")

@@ -1,0 +1,105 @@
+"""The delivery log: one row for a message, one for each recipient and one for each attempt."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from mailadmin.core import limits
+from mailadmin.core.outcome import DeliveryState, RecipientState
+
+
+class Delivery(models.Model):
+    """One message and what became of it. Metadata only: no body is kept."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    created_at = models.DateTimeField(db_index=True)
+    finished_at = models.DateTimeField(null=True)
+    state = models.CharField(
+        max_length=20,
+        choices=[(state, state.label) for state in DeliveryState],
+        default=DeliveryState.SENDING,
+    )
+    message_id = models.CharField(max_length=255, blank=True, db_index=True)
+    from_address = models.CharField(max_length=320, blank=True)
+    sent_as = models.CharField(max_length=320, blank=True)  # the From on the wire, where a route changed it
+    subject = models.CharField(max_length=limits.SUBJECT_CHARS, blank=True)
+    size = models.PositiveBigIntegerField(default=0)  # bytes of the message as built, before a route's changes
+    attachments = models.PositiveIntegerField(default=0)
+    label = models.CharField(max_length=80, blank=True)
+    mailer = models.CharField(max_length=80, blank=True)  # the alias in MAILERS
+    is_test = models.BooleanField(default=False)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    route_kind = models.CharField(max_length=10, blank=True)
+    route_id = models.UUIDField(null=True)
+    route_name = models.CharField(max_length=80, blank=True)
+    duration_ms = models.PositiveIntegerField(null=True)
+    code = models.CharField(max_length=80, blank=True)  # the knowledge entry of the decisive failure
+    reason = models.TextField(blank=True)
+    skipped = models.JSONField(default=list)  # [[route name, why it was not tried], ...]
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        ordering = ("-created_at", "-id")
+        indexes = [models.Index(fields=["state", "-created_at"], name="mailadmin_delivery_state")]
+        permissions = [("send_message", "Can send messages from the console")]
+
+    def __str__(self) -> str:
+        return self.subject or "(no subject)"
+
+
+class DeliveryRecipient(models.Model):
+    """One recipient of a message, with an outcome of its own."""
+
+    class Field(models.TextChoices):
+        """The header that named the recipient."""
+
+        TO = "to", "To"
+        CC = "cc", "Cc"
+        BCC = "bcc", "Bcc"
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="recipients")
+    address = models.CharField(max_length=320, db_index=True)
+    field = models.CharField(max_length=3, choices=Field, default=Field.TO)
+    state = models.CharField(
+        max_length=10,
+        choices=[(state, state.label) for state in RecipientState],
+        default=RecipientState.PENDING,
+    )
+    code = models.CharField(max_length=80, blank=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class DeliveryAttempt(models.Model):
+    """One try by one route."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField()
+    duration_ms = models.PositiveIntegerField()
+    route_kind = models.CharField(max_length=10)
+    route_id = models.UUIDField(null=True)
+    route_name = models.CharField(max_length=80)
+    accepted = models.BooleanField()
+    unsure = models.BooleanField(default=False)
+    phase = models.CharField(max_length=20, blank=True)
+    code = models.CharField(max_length=80, blank=True)  # the knowledge entry
+    server_code = models.CharField(max_length=80, blank=True)
+    answer = models.TextField(blank=True)  # the server's own words, cleaned
+    problem = models.TextField(blank=True)
+    remedy = models.JSONField(default=list)
+    owner = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        ordering = ("number",)
+
+    def __str__(self) -> str:
+        return f"{self.number}. {self.route_name}"

@@ -1,0 +1,96 @@
+"""The one row of preferences, and the version by which every process notices a change."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from mailadmin.core import limits
+
+
+def _token() -> str:
+    # Not a counter: a change that is rolled back and another one that is committed must never look alike.
+    return uuid.uuid4().hex
+
+
+class Settings(models.Model):
+    """Preferences of the whole installation; always the row 1."""
+
+    retention_days = models.PositiveIntegerField(
+        "keep the log for (days)",
+        default=limits.RETENTION_DAYS,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+    )
+    secret_warning_days = models.PositiveIntegerField(
+        "warn before a secret ends (days)",
+        default=limits.SECRET_WARNING_DAYS,
+        validators=[MinValueValidator(1), MaxValueValidator(365)],
+    )
+    version = models.CharField(max_length=32, default=_token, editable=False)
+    # What each role was given already ("Viewer": ["view_delivery", ...]): what an administrator took away
+    # afterwards is never given again.
+    granted = models.JSONField(default=dict, editable=False)
+    # Users whose password was printed once and must be replaced at the first sign-in.
+    one_time_passwords = models.JSONField(default=list, editable=False)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "settings"
+
+    def __str__(self) -> str:
+        return "Settings"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save as row 1, with a new version."""
+        self.pk = 1
+        self.version = _token()
+        super().save(*args, **kwargs)
+
+    @classmethod
+    def load(cls) -> Settings:
+        """Return the row, made with its defaults when it does not exist."""
+        return cls.objects.get_or_create(pk=1)[0]
+
+    @classmethod
+    def bump(cls) -> None:
+        """Tell every process that routes or preferences changed (in the caller's transaction)."""
+        if not cls.objects.filter(pk=1).update(version=_token()):
+            cls.load()
+
+    @classmethod
+    def current_version(cls) -> str:
+        """Return the version; one statement. "" while the row does not exist."""
+        return cls.objects.filter(pk=1).values_list("version", flat=True).first() or ""
+
+
+class VersionedQuerySet(models.QuerySet[Any]):
+    """Changes by query count as changes, too."""
+
+    def update(self, **kwargs: Any) -> int:
+        """Update the rows and tell every process."""
+        changed = super().update(**kwargs)
+        if changed:
+            Settings.bump()
+        return changed
+
+
+class Versioned(models.Model):
+    """A row whose change must be in force for the next message in every process."""
+
+    objects = VersionedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and tell every process."""
+        super().save(*args, **kwargs)
+        Settings.bump()
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete, and tell every process."""
+        result = super().delete(*args, **kwargs)
+        Settings.bump()
+        return result
