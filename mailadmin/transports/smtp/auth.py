@@ -1,7 +1,7 @@
 """Signing in: by password with the strongest method offered, or by token (RFC 4954).
 
-A secret leaves `core.secret` only in the line that is sent; errors are raised without their context,
-because frames here hold it.
+Error reports print the local variables of every frame that an exception passed: so no frame here holds
+a secret in clear, only `Secret` values that the wire reveals while it sends.
 """
 
 from __future__ import annotations
@@ -75,13 +75,16 @@ def _deserves_another(method: str, error: MailError) -> bool:
 def _cram_md5(session: SmtpSession, user: str, password: Secret) -> None:
     """RFC 2195: the password answers a challenge and does not travel."""
     challenge = challenge_of(session, session.ask(Phase.AUTH, "AUTH CRAM-MD5"))
-    digest = hmac.new(password.reveal().encode(), challenge, "md5").hexdigest()
-    finish(session, send_secret(session, f"{user} {digest}".encode()))
+
+    def answer() -> str:
+        return f"{user} {hmac.new(password.reveal().encode(), challenge, 'md5').hexdigest()}"
+
+    finish(session, send_secret(session, Secret(answer)))
 
 
 def _plain(session: SmtpSession, user: str, password: Secret) -> None:
     """RFC 4616, in one line; a server that asks first is answered with the same."""
-    message = f"\0{user}\0{password.reveal()}".encode()
+    message = Secret(lambda: f"\0{user}\0{password.reveal()}")
     reply = send_secret(session, message, "AUTH PLAIN")
     if reply.code == CHALLENGE:
         reply = send_secret(session, message)
@@ -91,8 +94,8 @@ def _plain(session: SmtpSession, user: str, password: Secret) -> None:
 def _login(session: SmtpSession, user: str, password: Secret) -> None:
     """The old method of two questions, never standardised, still the only one of some servers."""
     challenge_of(session, session.ask(Phase.AUTH, "AUTH LOGIN"))
-    challenge_of(session, send_secret(session, user.encode()))
-    finish(session, send_secret(session, password.reveal().encode()))
+    challenge_of(session, send_secret(session, Secret(user)))
+    finish(session, send_secret(session, password))
 
 
 _METHODS: dict[str, Callable[[SmtpSession, str, Secret], None]] = {

@@ -60,9 +60,7 @@ def _finish(session: SmtpSession) -> Reply:
         reply = session.wire.read_reply()
     except WireError as error:
         if not left:
-            raise session.fault(
-                Phase.DATA, error.kind, "The connection broke before the final dot."
-            ) from None
+            raise session.fault(Phase.DATA, error.kind, "The connection broke before the final dot.") from None
         raise _unsure(session, error.kind, error.text) from None
     if reply.negative:
         raise session.refusal(Phase.DATA, reply)

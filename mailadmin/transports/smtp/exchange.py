@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
+from mailadmin.core.secret import Secret
 
 from .reply import Reply
 
@@ -28,10 +29,14 @@ def missing_method(session: SmtpSession, wanted: Iterable[str], offered: tuple[s
     )
 
 
-def send_secret(session: SmtpSession, payload: bytes, beginning: str = "") -> Reply:
+def send_secret(session: SmtpSession, payload: Secret, beginning: str = "") -> Reply:
     """Send `payload` in base64 after `beginning`; the dialogue shows only the beginning."""
-    encoded = base64.b64encode(payload).decode("ascii")
-    return session.ask(Phase.AUTH, f"{beginning} {encoded}".strip(), shown=beginning)
+
+    def line() -> str:
+        encoded = base64.b64encode(payload.reveal().encode("utf-8", "surrogatepass")).decode("ascii")
+        return f"{beginning} {encoded}".strip()
+
+    return session.ask(Phase.AUTH, Secret(line), shown=beginning)
 
 
 def finish(session: SmtpSession, reply: Reply) -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute
 from mailadmin.net import dialler, tls
 from mailadmin.net.dialler import NetworkPolicy
@@ -167,7 +168,7 @@ class SmtpSession:
 
     # -- commands and errors --------------------------------------------------------------------------
 
-    def ask(self, phase: Phase, line: str, *, shown: str | None = None, recipient: str = "") -> Reply:
+    def ask(self, phase: Phase, line: str | Secret, *, shown: str = "", recipient: str = "") -> Reply:
         """Send a command within the command time and return its reply, 2xx or 3xx; `shown` as in
         `Wire.command`. Raises MailError for a refusal."""
         with self.phase(phase):
@@ -183,6 +184,7 @@ class SmtpSession:
         try:
             yield
         except WireError as error:
+            error.__traceback__ = None  # its frames may have been sending a secret
             if error.reply:
                 raise self.refusal(phase, error.reply) from None
             raise self.fault(phase, error.kind, error.text) from None

@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 from mailadmin.core.fault import Kind
+from mailadmin.core.secret import Secret
 from mailadmin.net.dialler import own_name
 
 from .dialogue import Dialogue
@@ -31,9 +32,7 @@ class WireError(Exception):
     """The line failed: `kind` says how, `reply` is set when the server said goodbye in words, `silent` when
     it never said anything."""
 
-    def __init__(
-        self, kind: Kind, text: str = "", *, reply: Reply | None = None, silent: bool = False
-    ) -> None:
+    def __init__(self, kind: Kind, text: str = "", *, reply: Reply | None = None, silent: bool = False) -> None:
         super().__init__(text)
         self.kind, self.text, self.reply, self.silent = kind, text, reply, silent
 
@@ -104,11 +103,11 @@ class Wire(smtplib.SMTP):
 
     # -- commands and replies ---------------------------------------------------------------------
 
-    def command(self, line: str, shown: str | None = None) -> Reply:
-        """Send one command line and return the reply. `shown` stands for a secret line in the dialogue:
-        what of it may be seen."""
-        self._shown = shown
-        self.putcmd(line)
+    def command(self, line: str | Secret, shown: str = "") -> Reply:
+        """Send one command line and return the reply. Of a secret line the dialogue holds only `shown`."""
+        if isinstance(line, Secret):
+            self._shown = shown
+        self.putcmd(line.reveal() if isinstance(line, Secret) else line)
         return self.read_reply()
 
     def putcmd(self, cmd: str, args: str = "") -> None:

@@ -11,6 +11,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import EntraApp
+from mailadmin.transports.entra.tokens import fetch_token, forget_token
 
 from .exchange import CHALLENGE, finish, missing_method, send_secret
 from .reply import Reply
@@ -28,8 +29,6 @@ def sign_in(session: SmtpSession, offered: tuple[str, ...]) -> str:
     A token that is refused may have been withdrawn: it is forgotten and a fresh one tried once. Raises
     MailError.
     """
-    from mailadmin.transports.entra.tokens import fetch_token, forget_token
-
     app = session.route.app
     if app is None or not session.route.user:
         missing = "user name" if app else "integrated service"
@@ -38,12 +37,15 @@ def sign_in(session: SmtpSession, offered: tuple[str, ...]) -> str:
     if _METHOD not in offered:
         raise missing_method(session, [_METHOD], offered)
     scopes = (app.cloud.smtp_scope,)
+    token = fetch_token(app, scopes, session.policy)
     try:
-        _attempt(session, fetch_token(app, scopes, session.policy).value)
+        _attempt(session, token.value)
     except MailError as error:
-        if error.fault.smtp_code != _TOKEN_REFUSED or not session.open:
+        if error.fault.smtp_code != _TOKEN_REFUSED:
             raise
-        forget_token(app, scopes)
+        forget_token(app, scopes, token)
+        if not (token.from_cache and session.open):
+            raise
         _attempt(session, fetch_token(app, scopes, session.policy).value)
     return _METHOD
 
@@ -58,7 +60,8 @@ def _refuse_foreign_host(session: SmtpSession, app: EntraApp) -> None:
 
 def _attempt(session: SmtpSession, token: Secret) -> None:
     session.dialogue.secrets.append(token)
-    payload = f"user={session.route.user}\x01auth=Bearer {token.reveal()}\x01\x01".encode()
+    user = session.route.user
+    payload = Secret(lambda: f"user={user}\x01auth=Bearer {token.reveal()}\x01\x01")
     reply = send_secret(session, payload, f"AUTH {_METHOD}")
     if reply.code != CHALLENGE:
         finish(session, reply)
