@@ -1,22 +1,39 @@
-"""One parser for e-mail addresses, used to check what a person typed and to send (RFC 5322, 6532)."""
+"""One parser for e-mail addresses, used to check what a person typed and to send (RFC 5322, 6532).
+
+Two parsers that disagree send mail to the wrong mailbox, so everything that is doubtful is refused: what
+this module returns, it also writes, and reads back as the same address.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from email.errors import NonASCIILocalPartDefect
+from email.header import Header
 from email.headerregistry import AddressHeader
-from email.policy import SMTP
 
 import idna
 
-# The plain form `local@domain` that nearly every address has; anything else goes to the full parser.
-_PLAIN = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@([A-Za-z0-9-]+\.)*[A-Za-z0-9-]+"
-)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+from .limits import ADDRESS_ENTRY_CHARS
+
+# A local part without quotes (RFC 5322 dot-atom, with the letters of RFC 6532).
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
+_DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_BARE = re.compile(rf"({_DOT_ATOM.pattern})@([^\s@]+)")
+# `Name <local@domain>`, the name without any sign that has a meaning of its own.
+_NAMED = re.compile(rf"([^\"(),:;<>@\[\]\\]+)<({_DOT_ATOM.pattern})@([^\s@<>]+)>")
+_SPECIAL = re.compile(r"[\"(:;<>\[\]\\]")  # without these, commas separate bare addresses and nothing else
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_ENCODED_WORD = "=?"  # RFC 2047: some later parser could decode it, and so find another address
+_PERIOD = "period in 'phrase'"  # what the standard library says of the harmless `J. Doe <j@example.org>`
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_LITERAL = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f:.]+)\]")  # RFC 5321 4.1.3
 _MAX_ADDRESS = 254  # RFC 5321 4.5.3.1.3: a path is at most 256 with its angle brackets
+_MAX_DOMAIN = 253  # RFC 1035 2.3.4
+_MAX_PLAIN_NAME = 60  # longer names go as encoded words, which may be folded
 
 
 class AddressError(ValueError):
@@ -34,8 +51,13 @@ class Address:
     @property
     def spec(self) -> str:
         """Return `local@domain` with the domain in ASCII (IDNA 2008), as SMTP and Graph want it."""
-        local = self.local if re.fullmatch(r"[^\s\"(),:;<>@\[\]\\]+", self.local) else _quote(self.local)
-        return f"{local}@{ascii_domain(self.domain)}" if self.domain else local
+        local = self.local if _DOT_ATOM.fullmatch(self.local) else _quote(self.local)
+        return f"{local}@{ascii_domain(self.domain)}"
+
+    @property
+    def full(self) -> str:
+        """Return the address with its name, in a form that `parse` reads back as the same."""
+        return format_address(self.name, self.spec)
 
     @property
     def needs_utf8(self) -> bool:
@@ -44,7 +66,7 @@ class Address:
 
     @property
     def key(self) -> str:
-        """Return the form in which two spellings of one address are equal (domains ignore case)."""
+        """Return the form in which two spellings of one address are equal (case is ignored)."""
         return self.spec.lower()
 
 
@@ -54,8 +76,6 @@ def parse(text: str) -> Address:
     Raises AddressError with a sentence when there is none, more than one, or a bad one.
     """
     found = parse_list([text])
-    if not found:
-        raise AddressError("The address is empty.")
     if len(found) > 1:
         raise AddressError(f"“{_show(text)}” holds {len(found)} addresses; one is wanted.")
     return found[0]
@@ -64,7 +84,7 @@ def parse(text: str) -> Address:
 def parse_list(texts: Iterable[str]) -> list[Address]:
     """Return every address in `texts`; each text may hold several, separated by commas.
 
-    Raises AddressError that names the first bad entry by its place (from 1).
+    Raises AddressError that names the first bad entry, an empty one by its place (from 1).
     """
     return [address for place, text in enumerate(texts, 1) for address in _parse_entry(text, place)]
 
@@ -72,45 +92,69 @@ def parse_list(texts: Iterable[str]) -> list[Address]:
 def _parse_entry(text: str, place: int) -> Iterator[Address]:
     if not isinstance(text, str) or not text.strip():
         raise AddressError(f"Entry {place} is empty; remove it or type an address.")
-    if _CONTROL.search(text):
+    if _HIDDEN.search(text):
         raise AddressError(f"“{_show(text)}” holds a line break or control character, which no address may.")
     text = text.strip()
-    if _PLAIN.fullmatch(text):
-        local, _, domain = text.rpartition("@")
-        yield _checked("", local, domain, text)
-        return
+    if not _SPECIAL.search(text):
+        for piece in text.removesuffix(",").split(","):
+            yield _bare(piece.strip())
+    elif (named := _NAMED.fullmatch(text)) and _ENCODED_WORD not in named[1]:
+        yield _checked(named[1].strip(), named[2], named[3], text)
+    else:
+        yield from _full_syntax(text)
+
+
+def _bare(text: str) -> Address:
+    found = _BARE.fullmatch(text)
+    if not found:
+        raise _no_address(text)
+    return _checked("", found[1], found[2], text)
+
+
+def _full_syntax(text: str) -> Iterator[Address]:
+    """Read quotes, comments, groups and encoded words with the standard library's parser."""
+    if len(text) > ADDRESS_ENTRY_CHARS:
+        raise AddressError(f"“{_show(text)}” is too long; give the addresses one by one.")
     value: dict[str, object] = {"defects": []}
     try:
         AddressHeader.parse(text, value)
     except Exception:  # the standard library's parser fails on some malformed input with errors of its own
-        raise AddressError(f"“{_show(text)}” is not an e-mail address, such as name@example.org.") from None
-    groups = value["groups"]
-    mailboxes = [mailbox for group in groups for mailbox in group.addresses]  # type: ignore[attr-defined]
-    if value["defects"] or not mailboxes:
-        raise AddressError(f"“{_show(text)}” is not an e-mail address, such as name@example.org.")
+        raise _no_address(text) from None
+    groups, defects = value["groups"], value["defects"]
+    mailboxes = [mailbox for group in groups for mailbox in group.addresses]  # type: ignore[attr-defined] # a dict of objects
+    if not mailboxes or not all(_harmless(defect) for defect in defects):  # type: ignore[attr-defined] # likewise
+        raise _no_address(text)
     for mailbox in mailboxes:
-        yield _checked(mailbox.display_name, mailbox.username, mailbox.domain, text)
+        yield _checked(mailbox.display_name or "", mailbox.username, mailbox.domain, text)
+
+
+def _harmless(defect: Exception) -> bool:
+    return isinstance(defect, NonASCIILocalPartDefect) or str(defect) == _PERIOD
 
 
 def _checked(name: str, local: str, domain: str, text: str) -> Address:
     if not local or not domain:
         raise AddressError(f"“{_show(text)}” lacks the part {'before' if not local else 'after'} the @.")
+    if _HIDDEN.search(name) or _invisible(local.replace(" ", "")) or _invisible(domain):
+        raise AddressError(f"“{_show(text)}” holds an invisible character, which no address may.")
+    if _ENCODED_WORD in local:
+        raise AddressError(f"“{_show(text)}” has an encoded part before the @; type the address itself.")
     address = Address(name, local, domain)
-    ascii_domain(domain)
     if len(address.spec) > _MAX_ADDRESS:
-        raise AddressError(
-            f"“{_show(text)}” is longer than {_MAX_ADDRESS} characters, the limit for an address."
-        )
+        raise AddressError(f"“{_show(text)}” is longer than {_MAX_ADDRESS} characters, the limit for an address.")
     return address
 
 
 def ascii_domain(domain: str) -> str:
     """Return `domain` in its ASCII form (IDNA 2008, with the UTS 46 mapping). Raises AddressError."""
-    if domain.startswith("[") and domain.endswith("]"):
-        return domain  # an address literal, RFC 5321 4.1.3
+    if len(domain) > _MAX_DOMAIN:
+        raise AddressError(f"“{_show(domain)}” is longer than {_MAX_DOMAIN} characters, the limit for a domain.")
     try:
+        if literal := _LITERAL.fullmatch(domain):
+            ipaddress.ip_address(literal[1])
+            return domain
         ascii_form = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
-    except idna.IDNAError:
+    except ValueError:  # also what idna raises
         raise AddressError(f"“{_show(domain)}” is not a domain name.") from None
     if not all(_LABEL.fullmatch(label) for label in ascii_form.replace("_", "-").split(".")):
         raise AddressError(f"“{_show(domain)}” is not a domain name.")
@@ -118,24 +162,48 @@ def ascii_domain(domain: str) -> str:
 
 
 def format_address(name: str, spec: str) -> str:
-    """Return `"Name" <spec>` for a person to read, or the bare address when there is no name."""
-    return f"{name} <{spec}>" if name else spec
+    """Return `Name <spec>`, the name in quotes where it needs them, or the bare address without a name."""
+    if not name:
+        return spec
+    plain = re.fullmatch(r"[^\"(),:;<>@\[\]\\.]+", name) and name == name.strip() and _ENCODED_WORD not in name
+    return f"{name if plain else _quote(name)} <{spec}>"
 
 
 def fold_address_header(header: str, addresses: Iterable[tuple[str, str]]) -> bytes:
-    """Return a folded header line block (`From: ...` with CRLF) for (display name, address) pairs."""
-    from email.headerregistry import Address as HeaderAddress
+    """Return a header (`From: ...`, folded, with CRLF) for (display name, address) pairs.
 
-    value = ", ".join(str(HeaderAddress(display_name=name, addr_spec=spec)) for name, spec in addresses)
-    folded: str = SMTP.header_factory(header, value).fold(policy=SMTP)
-    return folded.encode("utf-8", "surrogateescape")
+    Names go as encoded words (RFC 2047) where they must; an address is never cut or encoded: the standard
+    library drops the quotes of a long quoted local part when it folds it, and so names another mailbox.
+    Raises AddressError for a control character.
+    """
+    mailboxes = []
+    for name, spec in addresses:
+        if _HIDDEN.search(name + spec):
+            raise AddressError(f"“{_show(name + spec)}” holds a line break or control character.")
+        mailboxes.append(f"{_header_name(name)} <{spec}>" if name else spec)
+    return f"{header}: {(',' + chr(13) + chr(10) + ' ').join(mailboxes)}\r\n".encode()
 
 
-def _quote(local: str) -> str:
-    return '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _header_name(name: str) -> str:
+    if name.isascii() and len(name) <= _MAX_PLAIN_NAME and _ENCODED_WORD not in name:
+        return _quote(name)
+    return Header(name, "utf-8", maxlinelen=74).encode(linesep="\r\n")
+
+
+def _quote(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _invisible(text: str) -> bool:
+    """Tell whether `text` holds a control, format, unassigned or space character (Unicode C and Z)."""
+    return any(unicodedata.category(character)[0] in "CZ" for character in text)
+
+
+def _no_address(text: str) -> AddressError:
+    return AddressError(f"“{_show(text)}” is not an e-mail address, such as name@example.org.")
 
 
 def _show(text: str) -> str:
     """Return `text` short and on one line, fit to stand in a sentence."""
-    flat = _CONTROL.sub(" ", str(text))
+    flat = _HIDDEN.sub(" ", str(text))
     return flat if len(flat) <= 80 else flat[:77] + "…"

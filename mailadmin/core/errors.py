@@ -61,7 +61,7 @@ class MailError(smtplib.SMTPException):
         return self.explanation.retry
 
     def __str__(self) -> str:
-        said = f" The answer was: {self.fault.text}" if self.fault.text else ""
+        said = f" The answer was: “{self.fault.text}”." if self.fault.text else ""
         steps = " ".join(self.explanation.remedy)
         return f"{self.explanation.title} {self.explanation.cause}{said} What to do: {steps}".strip()
 
@@ -79,6 +79,7 @@ class RecipientsRefused(MailError):
     def __init__(self, fault: Fault, recipients: Mapping[str, MailError]) -> None:
         super().__init__(fault)
         self.recipients = dict(recipients)
+        self.args = (fault, self.recipients)  # what a copy or a pickle is made from
 
 
 def mail_error(fault: Fault) -> MailError:

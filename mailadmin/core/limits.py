@@ -42,6 +42,7 @@ DNS_SECONDS = 5  # part of the connect budget; a resolver that needs longer is b
 # -- Texts from outside -----------------------------------------------------------------------------
 SERVER_TEXT_CHARS = 500  # enough for every known refusal; more is noise or an attack on the log
 DIALOGUE_LINES = 200  # a test shows the dialogue; more lines help nobody
+ADDRESS_ENTRY_CHARS = 5000  # with quotes or groups: the standard library's parser takes quadratic time
 SUBJECT_CHARS = 255  # what the log keeps of a subject
 
 # -- The console ------------------------------------------------------------------------------------

@@ -68,15 +68,21 @@ def overall(steps: Sequence[Step]) -> StepState:
 
 
 def verdict(steps: Sequence[Step]) -> str:
-    """Return the verdict in one or two sentences: what holds, and what does not."""
+    """Return the verdict in one or two sentences: what holds, and what does not.
+
+    A step that was left out on purpose says why in its fact; one without a fact was never reached.
+    """
     failed = next((step for step in steps if step.state is StepState.FAILED), None)
     if failed:
         place = f"Step {list(steps).index(failed) + 1} of {len(steps)} failed: {failed.title}."
         return " ".join(filter(None, (place, failed.problem, _what_holds(steps, failed))))
     warnings = [step for step in steps if step.state is StepState.WARNING]
     unproven = [step for step in steps if step.state is StepState.NOT_PROVEN]
+    unreached = [step for step in steps if not step.state.done or (step.state is StepState.NOT_RUN and not step.fact)]
     last = steps[-1] if steps else None
-    if last and last.state is StepState.OK:
+    if unreached or last is None:
+        text = f"The test ended early; this was not tried: {_titles(unreached) or 'anything'}."
+    elif last.state in (StepState.OK, StepState.WARNING):
         text = "Everything works: the test message was accepted."
     elif unproven:
         text = f"Nothing failed, but this could not be proven: {_titles(unproven)}."
@@ -91,14 +97,8 @@ def as_text(heading: str, steps: Sequence[Step]) -> str:
     """Return the report as plain text, to copy into a ticket. It holds no secret, as the steps hold none."""
     lines = [heading, verdict(steps), ""]
     for place, step in enumerate(steps, 1):
-        time = (
-            f" ({step.seconds * 1000:.0f} ms)"
-            if step.state.done and step.state is not StepState.NOT_RUN
-            else ""
-        )
-        lines.append(
-            f"{place}. {step.title}: {step.state.label}{time}{' - ' + step.fact if step.fact else ''}"
-        )
+        time = f" ({step.seconds * 1000:.0f} ms)" if step.state.done and step.state is not StepState.NOT_RUN else ""
+        lines.append(f"{place}. {step.title}: {step.state.label}{time}{' - ' + step.fact if step.fact else ''}")
         lines += [f"   {note}" for note in step.notes]
         if step.problem:
             lines.append(f"   {step.problem} {step.cause}".rstrip())

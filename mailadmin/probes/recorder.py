@@ -42,7 +42,8 @@ class Recorder:
     @contextmanager
     def step(self, key: str) -> Iterator[Step]:
         """Run the step called `key`. A MailError inside marks it failed, explains it and raises StepFailed;
-        otherwise it ends in the state that the body has set, or ok. Raises Cancelled before it starts."""
+        otherwise it ends in the state that the body has set, or ok. Raises Cancelled before it starts; a body
+        that raises it leaves the step not run."""
         place = next(index for index, step in enumerate(self.steps) if step.key == key)
         step = self.steps[place]
         if self._cancelled():
@@ -55,6 +56,9 @@ class Recorder:
         except MailError as error:
             fail(step, error)
             raise StepFailed from None
+        except Cancelled:
+            step.state = StepState.NOT_RUN
+            raise
         except BaseException:
             step.state = StepState.FAILED
             step.fact = step.fact or "The test itself ended with an error."
