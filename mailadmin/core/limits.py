@@ -54,3 +54,6 @@ RETENTION_DAYS = 30  # how long the delivery log keeps a message
 SECRET_WARNING_DAYS = 30  # warn this long before a client secret ends
 CERTIFICATE_WARNING_DAYS = 14  # a server certificate that ends sooner is a warning in a test
 PAGE_ROWS = 50  # rows on a page of a list
+LATEST_ROWS = 8  # rows of a list that is only a glance: on the dashboard, earlier tests
+SENDING_LOST_MINUTES = 15  # all routes together take less: a message "sending" for longer was interrupted
+ATTACHMENT_BYTES = 3 * 1024 * 1024  # in base64 within Graph's 4 MB request, so that every route can carry it
