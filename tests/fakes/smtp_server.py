@@ -187,7 +187,8 @@ class Connection:
     def _start_tls(self) -> None:
         action = self.server.next("TLS")
         if callable(action):
-            action(self)
+            if action(self):
+                silent(self)  # closing with unread bytes would reset the line and swallow what was said
             raise ConnectionError
         assert self.server.context is not None
         self._buffer = b""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailadmin.core import limits
 
@@ -23,10 +23,11 @@ class BadReply(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """One whole reply: its code and the text of each line, without the code."""
+    """One whole reply: its code and the text of each line, without the code. The text is not cleaned and
+    may repeat a secret that was sent, so that it never prints."""
 
     code: int
-    lines: tuple[bytes, ...]
+    lines: tuple[bytes, ...] = field(repr=False)
 
     @property
     def positive(self) -> bool:

@@ -231,7 +231,7 @@ class SmtpSession:
             )
             if self.wire.last.code >= 500 and plain_will_do:
                 self.wire.allow(self.route.timeouts.command)
-                self.wire.helo()
+                self.wire.command(f"HELO {self.wire.local_hostname}")
         if not self.wire.last.positive:
             raise self.refusal(Phase.GREETING, self.wire.last)
 

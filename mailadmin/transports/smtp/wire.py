@@ -41,6 +41,7 @@ class Wire(smtplib.SMTP):
     """One connection. Every method raises WireError, and then the connection is over."""
 
     sock: socket.socket | None
+    ehlo_msg = "EHLO"  # as every other verb in the dialogue
 
     def __init__(self, dialogue: Dialogue) -> None:
         super().__init__(local_hostname="localhost")  # a name, or it would ask the DNS for one
