@@ -204,6 +204,6 @@ def _no_address(text: str) -> AddressError:
 
 
 def _show(text: str) -> str:
-    """Return `text` short and on one line, fit to stand in a sentence."""
-    flat = _HIDDEN.sub(" ", str(text))
-    return flat if len(flat) <= 80 else flat[:77] + "…"
+    """Return `text` short and on one line, fit to stand in a sentence; what nobody could see is named."""
+    cut = text if len(text) <= 80 else text[:77] + "…"
+    return "".join(character if character.isprintable() else f"‹U+{ord(character):04X}›" for character in cut)
