@@ -1,3 +1,22 @@
 """mailadmin: a mail-settings console and e-mail backend for Django."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .core.errors import BadMessage, DeliveryUnsure, MailError, RecipientsRefused
+
+if TYPE_CHECKING:
+    from .delivery.compose import send
+
 __version__ = "0.1.0.dev0"
+__all__ = ["BadMessage", "DeliveryUnsure", "MailError", "RecipientsRefused", "send"]
+
+
+def __getattr__(name: str) -> Any:
+    # Django's models can be imported only when its apps are ready, so `send` comes when it is asked for.
+    if name == "send":
+        from .delivery.compose import send
+
+        return send
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -73,6 +73,13 @@ class DeliveryUnsure(MailError):
     """
 
 
+class BadMessage(MailError, ValueError):
+    """The message itself cannot be sent: a bad address, header or body. Nothing was handed to any server.
+
+    Also a ValueError, as Django raises for header injection, and like there not hidden by `fail_silently`.
+    """
+
+
 class RecipientsRefused(MailError):
     """Every recipient was refused. `recipients` maps each address to its own MailError."""
 

@@ -75,13 +75,13 @@ def address(text: str) -> str:
     found = parse(text)
     if found.name:
         raise AddressError(f"Type the address alone ({found.spec}); the name has a field of its own.")
-    return text.strip()
+    return f"{found.spec.rpartition('@')[0]}@{found.domain}"
 
 
 def address_list(text: str) -> tuple[str, ...]:
     """Return addresses separated by commas, semicolons or lines, as typed. Raises ValueError for the first bad one."""
     parts = [part.strip() for part in re.split(r"[;\n]+", text) if part.strip(" ,\t\r")]
-    return tuple(f"{found.name} <{found.spec}>" if found.name else found.spec for found in parse_list(parts))
+    return tuple(found.full for found in parse_list(parts))
 
 
 def sender_list(text: str) -> tuple[str, ...]:
@@ -121,7 +121,8 @@ def tenant(text: str) -> str:
     if guid(text) or ("." in text and _NAME.fullmatch(text)):
         return text
     raise ValueError(
-        f"“{text}” is neither a tenant ID (like 72f988bf-86f1-41af-91ab-2d7cd011db47) nor a domain (like contoso.onmicrosoft.com)."
+        f"“{text}” is neither a tenant ID (like 72f988bf-86f1-41af-91ab-2d7cd011db47) nor a domain "
+        "(like contoso.onmicrosoft.com)."
     )
 
 

@@ -26,6 +26,9 @@ class Delivery(models.Model):
     from_address = models.CharField(max_length=320, blank=True)
     sent_as = models.CharField(max_length=320, blank=True)  # the From on the wire, where a route changed it
     subject = models.CharField(max_length=limits.SUBJECT_CHARS, blank=True)
+    # [[field, address], ...] as they were asked for, written before the first attempt; the rows with the
+    # outcome of each recipient are written at the end.
+    recipient_list = models.JSONField(default=list)
     size = models.PositiveBigIntegerField(default=0)  # bytes of the message as built, before a route's changes
     attachments = models.PositiveIntegerField(default=0)
     label = models.CharField(max_length=80, blank=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -65,7 +65,10 @@ class Settings(models.Model):
         return cls.objects.filter(pk=1).values_list("version", flat=True).first() or ""
 
 
-class VersionedQuerySet(models.QuerySet[Any]):
+Row = TypeVar("Row", bound=models.Model, covariant=True)
+
+
+class VersionedQuerySet(models.QuerySet[Row]):
     """Changes by query count as changes, too."""
 
     def update(self, **kwargs: Any) -> int:

@@ -1,0 +1,182 @@
+"""Trying the routes of a plan one after the other, by the policy, until everybody is served or nothing is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils import timezone
+
+from mailadmin.conf import network_policy
+from mailadmin.core import policy
+from mailadmin.core.errors import MailError
+from mailadmin.core.outcome import DeliveryState, RecipientOutcome, RecipientState, SendResult, Skipped
+from mailadmin.core.settings import OAuthRoute, Route, RouteKey
+from mailadmin.transports.base import Accepted, Transport
+from mailadmin.transports.registry import open_transport
+
+from .convert import Draft, dress
+from .routes import Plan
+
+
+@dataclass
+class Attempt:
+    """One try by one route: `error` None means that it took the message for everybody it was asked to serve."""
+
+    route: Route
+    started_at: datetime
+    seconds: float
+    accepted: bool
+    answer: str = ""
+    error: MailError | None = None
+
+
+@dataclass
+class Run:
+    """What happened to one message: the attempts, and each recipient's outcome."""
+
+    outcomes: dict[str, RecipientOutcome]
+    attempts: list[Attempt] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    taken_by: Route | None = None
+    sent_as: str = ""
+
+    @property
+    def last_error(self) -> MailError | None:
+        """Return the error of the last attempt that failed, if any."""
+        return next((attempt.error for attempt in reversed(self.attempts) if attempt.error), None)
+
+    @property
+    def health(self) -> dict[RouteKey, MailError | None]:
+        """Return what each tried route has shown: the error, or None when it took the message."""
+        return {a.route.key: None if a.accepted else a.error for a in self.attempts}
+
+
+class Sessions:
+    """The open transports of one caller, by route; they are kept until `close()`."""
+
+    def __init__(self) -> None:
+        self._open: dict[RouteKey, tuple[str, Transport]] = {}
+
+    def transport(self, route: Route, version: str) -> Transport:
+        """Return the transport for `route`; one that was opened before a change of the settings is not used."""
+        known = self._open.get(route.key)
+        if known and known[0] == version:
+            return known[1]
+        if known:
+            known[1].close()
+        transport = open_transport(route, network_policy())
+        self._open[route.key] = (version, transport)
+        return transport
+
+    def close(self) -> None:
+        """Close every transport."""
+        while self._open:
+            self._open.popitem()[1][1].close()
+
+
+def run(draft: Draft, plan: Plan, transport_for: Callable[[Route], Transport]) -> Run:
+    """Try the routes of `plan` in their order and return what happened. Raises nothing of the mail family but
+    BadMessage, when there is no sender anywhere."""
+    result = Run({address: RecipientOutcome() for address in draft.addresses}, skipped=list(plan.skipped))
+    remaining = draft.addresses
+    for route in plan.routes:
+        if len(remaining) < len(draft.addresses) and isinstance(route, OAuthRoute):
+            result.skipped.append(Skipped(route.name, "Others have the message already; Graph would send it again."))
+            continue
+        step = _attempt(draft, route, remaining, transport_for(route), result)
+        remaining = step.try_next
+        if not remaining:
+            break
+    return result
+
+
+def _attempt(draft: Draft, route: Route, recipients: tuple[str, ...], transport: Transport, result: Run) -> policy.Step:
+    dressed = dress(draft, route, recipients)
+    started_at, started = timezone.now(), time.monotonic()
+    accepted: Accepted | None = None
+    error: MailError | None = None
+    try:
+        accepted = transport.send(dressed.mail)
+    except MailError as refusal:
+        error = refusal
+    attempt = Attempt(route, started_at, time.monotonic() - started, accepted is not None, error=error)
+    result.attempts.append(attempt)
+    if accepted is None:
+        assert error is not None  # noqa: S101 -- one of the two is set, for the reader and the type checker
+        step = policy.after_failure(error, recipients)
+        _note_failure(result, recipients, error, step)
+        return step
+    attempt.answer = accepted.answer
+    result.taken_by = result.taken_by or route
+    result.sent_as = result.sent_as or dressed.sent_as
+    for address in recipients:
+        if address not in accepted.refused:
+            result.outcomes[address] = RecipientOutcome(RecipientState.SENT)
+    for address, reason in accepted.refused.items():
+        attempt.error = reason
+        result.outcomes[address] = _refused(reason)
+    return policy.after_refusals(dict(accepted.refused))
+
+
+def _note_failure(result: Run, recipients: tuple[str, ...], error: MailError, step: policy.Step) -> None:
+    own: dict[str, MailError] = getattr(error, "recipients", {})
+    for address in recipients:
+        reason = own.get(address, error)
+        result.outcomes[address] = (
+            RecipientOutcome(RecipientState.UNSURE, reason.fault.code, reason.explanation.title)
+            if step.unsure
+            else _refused(reason)
+        )
+
+
+def _refused(error: MailError) -> RecipientOutcome:
+    text = f"{error.explanation.title} {error.fault.text}".strip()
+    return RecipientOutcome(RecipientState.REFUSED, error.fault.code, text)
+
+
+def state_of(run: Run, passed_over: bool) -> DeliveryState:
+    """Return the state of the whole message. `passed_over`: a preferred route was out of order."""
+    states = {outcome.state for outcome in run.outcomes.values()}
+    if states == {RecipientState.SENT}:
+        fell_back = passed_over or any(not attempt.accepted for attempt in run.attempts)
+        return DeliveryState.FALLBACK if fell_back else DeliveryState.SENT
+    if RecipientState.SENT in states:
+        return DeliveryState.PARTLY
+    return DeliveryState.UNSURE if RecipientState.UNSURE in states else DeliveryState.FAILED
+
+
+def reason_of(run: Run, state: DeliveryState) -> str:
+    """Say in a sentence or two why the message went as it did; "" when it simply went."""
+    said = [
+        f"“{a.route.name}” did not take it: {a.error.explanation.title}"
+        for a in run.attempts
+        if a.error and not a.accepted
+    ]
+    said += [f"“{skipped.name}” was not tried: {skipped.reason}" for skipped in run.skipped]
+    if state is DeliveryState.SENT:
+        return ""
+    if state is DeliveryState.PARTLY:
+        lost = [address for address, outcome in run.outcomes.items() if outcome.state is not RecipientState.SENT]
+        said.append(f"{len(lost)} of {len(run.outcomes)} recipients did not get it: {', '.join(lost[:5])}.")
+    if run.taken_by and state is DeliveryState.FALLBACK:
+        said.append(f"So “{run.taken_by.name}” took it.")
+    if state is DeliveryState.UNSURE:
+        said.append("It may have been delivered, so no other route was tried.")
+    return " ".join(said)
+
+
+def result_of(run: Run, draft: Draft, passed_over: bool) -> SendResult:
+    """Return the result object for the message."""
+    state = state_of(run, passed_over)
+    return SendResult(
+        state=state,
+        route=run.taken_by.name if run.taken_by else "",
+        reason=reason_of(run, state),
+        message_id=draft.message_id,
+        recipients=run.outcomes,
+        skipped=run.skipped,
+        attempts=len(run.attempts),
+    )

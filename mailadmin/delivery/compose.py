@@ -1,0 +1,77 @@
+"""Sending without a Django backend in between: `mailadmin.send`, the console's form and the command line.
+
+Here a route's default recipients apply, which Django itself cannot reach: it sends nothing when a message
+names nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.mail import EmailMultiAlternatives
+
+from mailadmin.core.outcome import SendResult
+from mailadmin.core.settings import RouteKey
+
+from . import routes
+from .log import SendOptions
+from .send import send_message
+
+Addresses = str | Sequence[str]
+
+
+def send(
+    subject: str,
+    body: str = "",
+    *,
+    html: str = "",
+    to: Addresses = (),
+    cc: Addresses = (),
+    bcc: Addresses = (),
+    from_email: str | None = None,
+    reply_to: Addresses = (),
+    attachments: Sequence[Any] = (),
+    headers: Mapping[str, str] | None = None,
+    label: str = "",
+    route: RouteKey | None = None,
+    asked_by: Any = None,
+    is_test: bool = False,
+) -> SendResult:
+    """Build a message and send it now; return what became of it.
+
+    Addresses may be given as separate strings or comma-separated in one. Without any recipient the
+    default recipients of the route are used. `attachments` are what Django's EmailMessage takes.
+    Raises BadMessage, MailError, ConfigurationError as `send_message` does.
+    """
+    recipients = [_several(to), _several(cc), _several(bcc)]
+    if not any(recipients):
+        recipients[0] = list(default_recipients(route))
+    message = EmailMultiAlternatives(
+        subject,
+        body,
+        from_email,
+        recipients[0],
+        cc=recipients[1],
+        bcc=recipients[2],
+        reply_to=_several(reply_to),
+        attachments=list(attachments),
+        headers=dict(headers or {}),
+    )
+    if html and body:
+        message.attach_alternative(html, "text/html")
+    elif html:
+        message.body, message.content_subtype = html, "html"
+    return send_message(message, SendOptions(label=label, route=route, asked_by=asked_by, is_test=is_test))
+
+
+def default_recipients(route: RouteKey | None = None) -> tuple[str, ...]:
+    """Return the default recipients of `route`, or of the first enabled route that has any."""
+    for candidate in routes.current().routes:
+        if route in (None, candidate.key) and candidate.default_recipients:
+            return candidate.default_recipients
+    return ()
+
+
+def _several(addresses: Addresses) -> list[str]:
+    return [addresses] if isinstance(addresses, str) and addresses.strip() else [a for a in addresses if a.strip()]

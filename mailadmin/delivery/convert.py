@@ -1,0 +1,184 @@
+"""From a Django message to envelope and bytes: built once, then dressed for each route that tries it."""
+
+from __future__ import annotations
+
+import email.policy
+from dataclasses import dataclass
+from typing import Any
+
+import django
+from django.conf import settings
+from django.core.mail import EmailMessage
+
+from mailadmin.core import headers, sender
+from mailadmin.core.addresses import Address, AddressError, fold_address_header, format_address, parse, parse_list
+from mailadmin.core.errors import BadMessage, MailError
+from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.redact import clean
+from mailadmin.core.settings import Route
+from mailadmin.transports.base import Mail
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A message as built: content without Bcc, and what its headers say.
+
+    `recipients` are (address, "to" | "cc" | "bcc") in order, each address once; `named` are the addresses
+    (lower case) that To and Cc name; `envelope` is the message's own envelope sender.
+    """
+
+    content: bytes
+    message_id: str
+    subject: str  # whole, on one line
+    sender: Address | None
+    envelope: str
+    recipients: tuple[tuple[Address, str], ...]
+    named: frozenset[str]
+    has_reply_to: bool
+    attachments: int
+    label: str
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Return the recipients as SMTP wants them."""
+        return tuple(address.spec for address, _ in self.recipients)
+
+    @property
+    def foreign(self) -> frozenset[str]:
+        """Return the addresses that To or Cc name although the message is not for them."""
+        return self.named - {address.key for address, _ in self.recipients}
+
+
+@dataclass(frozen=True)
+class Dressed:
+    """A message as it leaves on one route, and the From on the wire where the route changed it."""
+
+    mail: Mail
+    sent_as: str = ""
+
+
+def convert(message: EmailMessage) -> Draft:
+    """Return `message` as a draft.
+
+    Raises BadMessage (also a ValueError) for a bad address, header or body, before anything is sent.
+    """
+    extra = message.extra_headers
+    content = headers.canonical(_build(message))
+    if headers.value(content, "bcc"):  # named by the application as a header: it would show the blind recipients
+        content = headers.replace(content, {"bcc": None})
+    given = _sender(extra.get("From", message.from_email))
+    envelope = _sender(message.from_email) or given
+    to = [*_addresses(message.to, "To"), *_addresses(message.cc, "Cc")]
+    blind = _addresses(message.bcc, "Bcc")
+    fields = {address.key: "to" for address in to} | {address.key: "bcc" for address in blind}
+    fields |= {address.key: "cc" for address in _addresses(message.cc, "Cc")}
+    fields |= {address.key: "to" for address in _addresses(message.to, "To")}
+    recipients: dict[str, tuple[Address, str]] = {}
+    for address in _addresses(message.recipients(), "recipients"):
+        recipients.setdefault(address.key, (address, fields.get(address.key, "bcc")))
+    return Draft(
+        content=content,
+        message_id=headers.value(content, "message-id"),
+        subject=clean(str(extra.get("Subject", message.subject)), limit=len(str(message.subject)) + 1000),
+        sender=given,
+        envelope=envelope.spec if envelope else "",
+        recipients=tuple(recipients.values()),
+        named=frozenset(address.key for address in _named(message, to)),
+        has_reply_to=bool(headers.value(content, "reply-to")),
+        attachments=len(message.attachments),
+        label=str(getattr(message, "mailadmin_label", "") or ""),
+    )
+
+
+def dress(draft: Draft, route: Route, recipients: tuple[str, ...]) -> Dressed:
+    """Return `draft` as it leaves on `route` for `recipients`: sender, subject prefix, envelope.
+
+    Raises BadMessage when there is no sender anywhere.
+    """
+    chosen = sender.choose(route, draft.sender, draft.envelope, _filled_in(), _sender(settings.DEFAULT_FROM_EMAIL))
+    if chosen is None:
+        raise BadMessage(Fault(Phase.MESSAGE, Kind.NO_SENDER))
+    changes: dict[str, bytes | None] = {}
+    if chosen.header:
+        changes["from"] = fold_address_header("From", [chosen.header])
+    if chosen.reply_to and not draft.has_reply_to:
+        changes["reply-to"] = fold_address_header("Reply-To", [(chosen.reply_to.name, chosen.reply_to.spec)])
+    if route.sender.subject_prefix:
+        changes["subject"] = headers.fold("Subject", route.sender.subject_prefix + draft.subject)
+    wanted = set(recipients)
+    return Dressed(
+        Mail(
+            sender=chosen.envelope,
+            recipients=recipients,
+            content=headers.replace(draft.content, changes) if changes else draft.content,
+            message_id=draft.message_id,
+            blind=tuple(a.spec for a, _ in draft.recipients if a.spec in wanted and a.key not in draft.named),
+            needs_utf8=not chosen.envelope.isascii() or not all(spec.isascii() for spec in recipients),
+            complete=len(recipients) == len(draft.recipients) and not draft.foreign,
+        ),
+        sent_as=format_address(*chosen.header) if chosen.header else "",
+    )
+
+
+def test_mail(route: Route, recipient: str, subject: str, text: str) -> Mail:
+    """Return a small message to `recipient`, as `route` would send it. Raises BadMessage."""
+    message = EmailMessage(subject, text, route.sender.address or None, [recipient])
+    message.extra_headers["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it
+    draft = convert(message)
+    return dress(draft, route, draft.addresses).mail
+
+
+def _build(message: EmailMessage) -> bytes:
+    """Serialise by Django's own means; header injection is a ValueError on every version."""
+    try:
+        if django.VERSION >= (6, 0):
+            modern: Any = message
+            return bytes(modern.message(policy=email.policy.SMTP).as_bytes())
+        return bytes(message.message().as_bytes(linesep="\r\n"))
+    except MailError:
+        raise
+    except ValueError as error:
+        raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_HEADER, text=clean(str(error)))) from error
+    except (UnicodeError, LookupError, TypeError, AttributeError) as error:
+        raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_MESSAGE, text=clean(str(error)))) from error
+
+
+def _addresses(texts: Any, field: str) -> list[Address]:
+    try:
+        return parse_list([str(text) if text is not None else "" for text in texts])
+    except AddressError as error:
+        raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_ADDRESS, text=f"{field}: {error}")) from None
+
+
+def _sender(text: Any) -> Address | None:
+    if not text or not str(text).strip():
+        return None
+    try:
+        return parse(str(text))
+    except AddressError as error:
+        raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_ADDRESS, text=f"From: {error}")) from None
+
+
+def _named(message: EmailMessage, default: list[Address]) -> list[Address]:
+    """Return what To and Cc name on the wire: the application may have set the headers itself."""
+    extra = message.extra_headers
+    if "To" not in extra and "Cc" not in extra:
+        return default
+    found = []
+    for field, own in (("To", message.to), ("Cc", message.cc)):
+        try:
+            found += parse_list([str(extra[field])]) if field in extra else parse_list(own)
+        except AddressError:
+            continue  # a header such as "undisclosed-recipients:;" names nobody
+    return found
+
+
+def _filled_in() -> frozenset[str]:
+    """Return the addresses that Django puts into From when the application named none."""
+    found = set()
+    for text in (settings.DEFAULT_FROM_EMAIL, settings.SERVER_EMAIL):
+        try:
+            found.add(parse(text).key)
+        except AddressError:
+            continue
+    return frozenset(found)

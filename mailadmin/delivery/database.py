@@ -1,0 +1,94 @@
+"""Reaching the database from wherever a message is sent: inside a transaction that may be rolled back, in a
+broken one, or under a running event loop.
+
+A helper thread has a database connection of its own. It is used where the caller's cannot serve: Django
+refuses the ORM under an event loop, and a log row must survive the caller's roll-back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, router, transaction
+
+from mailadmin.models import Delivery
+
+Result = TypeVar("Result")
+
+_helper: ThreadPoolExecutor | None = None
+
+
+def read(work: Callable[[], Result]) -> Result:
+    """Return what `work` reads, from the caller's thread where that is possible, else from the helper."""
+    return _in_helper(work) if _event_loop_runs() else work()
+
+
+def read_apart(work: Callable[[], Result]) -> Result:
+    """Return what `work` reads on a connection of its own, for when the caller's transaction is broken."""
+    return _in_helper(work)
+
+
+def write(work: Callable[[], Result]) -> Result:
+    """Do `work` so that it outlives a roll-back of the caller where the database can do that.
+
+    PostgreSQL and MySQL: inside a transaction, on a connection of its own. SQLite has one writer, and a
+    TestCase wants its roll-back: there the caller's transaction is used, guarded by a savepoint, so that
+    a failure of the log never breaks it.
+    """
+    if _event_loop_runs():
+        return _in_helper(work)
+    connection = connections[_alias()]
+    if connection.vendor != "sqlite" and _in_real_transaction():
+        return _in_helper(work)
+    with transaction.atomic(using=_alias()):
+        return work()
+
+
+def _in_real_transaction() -> bool:
+    """Tell whether the caller opened a transaction itself (the one around a TestCase does not count)."""
+    connection = connections[_alias()]
+    if not connection.in_atomic_block:
+        return False
+    blocks = getattr(connection, "atomic_blocks", [])
+    # Django marks the blocks of its TestCase; a test that rolls back wants the log rolled back with it.
+    return not any(getattr(block, "_from_testcase", False) for block in blocks)
+
+
+def _alias() -> str:
+    return router.db_for_write(Delivery) or DEFAULT_DB_ALIAS
+
+
+def _event_loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _in_helper(work: Callable[[], Result]) -> Result:
+    global _helper  # one pool for the process, made when it is first needed
+    if _helper is None:
+        _helper = ThreadPoolExecutor(max_workers=4, thread_name_prefix="mailadmin-db")
+    return _helper.submit(_tidily, work).result()
+
+
+def _tidily(work: Callable[[], Result]) -> Result:
+    close_old_connections()
+    try:
+        with transaction.atomic(using=_alias()):
+            return work()
+    finally:
+        close_old_connections()
+
+
+def _forget() -> None:
+    global _helper  # threads do not survive a fork
+    _helper = None
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,74 @@
+"""What attempts teach about routes: a wrong setting stops one until somebody looks, a failure marks it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import connection
+from django.utils import timezone
+
+from mailadmin.core import policy
+from mailadmin.core.errors import MailError
+from mailadmin.core.settings import RouteKey
+from mailadmin.models import RouteState, Settings
+
+from .routes import State
+
+_COLUMNS = ["stopped", "failing", "failures", "since", "code", "reason"]
+
+
+def changes(
+    outcomes: Mapping[RouteKey, MailError | None], known: Mapping[RouteKey, State]
+) -> dict[RouteKey, tuple[policy.RouteHealth, MailError | None]]:
+    """Return what the outcomes of one message (None: taken) change in what is `known` of the routes."""
+    found = {}
+    for key, error in outcomes.items():
+        before = known.get(key)
+        after = policy.route_health(error, before.failures if before else 0)
+        if after is None or (before is None and not after.failing):
+            continue
+        # A route that keeps failing is written once, not with every message; only the first failures count.
+        settled = before is not None and (before.stopped, before.failing) == (after.stopped, after.failing)
+        if not (settled and (not after.failing or after.failures > policy.DNS_FAILURES_BEFORE_STOP)):
+            found[key] = (after, error)
+    return found
+
+
+def record(changed: Mapping[RouteKey, tuple[policy.RouteHealth, MailError | None]]) -> None:
+    """Write the changes and tell every process. At most three statements, whatever the number of routes."""
+    bad = {key: change for key, change in changed.items() if change[0].failing}
+    well = [key.id for key in changed if key not in bad]
+    if bad:
+        targets = ["kind", "route_id"] if connection.features.supports_update_conflicts_with_target else None
+        RouteState.objects.bulk_create(
+            [_row(key, health, error) for key, (health, error) in bad.items()],
+            update_conflicts=True,
+            unique_fields=targets,
+            update_fields=_COLUMNS,
+        )
+    if well:
+        RouteState.objects.filter(route_id__in=well).delete()
+    if changed:
+        Settings.bump()
+
+
+def resume(key: RouteKey) -> bool:
+    """Use a stopped or failing route again; tell whether there was anything against it."""
+    removed, _ = RouteState.objects.filter(kind=key.kind, route_id=key.id).delete()
+    if removed:
+        Settings.bump()
+    return bool(removed)
+
+
+def _row(key: RouteKey, health: policy.RouteHealth, error: MailError | None) -> RouteState:
+    known = error.explanation if error else None
+    return RouteState(
+        kind=key.kind,
+        route_id=key.id,
+        stopped=health.stopped,
+        failing=health.failing,
+        failures=health.failures,
+        since=timezone.now(),
+        code=known.id if known else "",
+        reason=f"{known.title} {known.cause}" if known else "",
+    )

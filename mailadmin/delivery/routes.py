@@ -1,0 +1,142 @@
+"""Which routes a message may take: a versioned snapshot of the settings, and the plan for one message."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, field
+
+from django.db import Error as DatabaseError
+
+from mailadmin.conf import ConfigurationError
+from mailadmin.core import sender
+from mailadmin.core.errors import MailError
+from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.outcome import Skipped
+from mailadmin.core.settings import OAuthRoute, Route, RouteKey
+from mailadmin.models import OAuthService, RouteState, Settings, SmtpConnection
+
+from . import database
+from .convert import Draft
+
+logger = logging.getLogger("mailadmin.delivery")
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known against a route."""
+
+    stopped: bool
+    failing: bool
+    failures: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The enabled routes in their order of preference, and what is known against them."""
+
+    version: str
+    routes: tuple[Route, ...]
+    states: dict[RouteKey, State]
+
+
+@dataclass
+class Plan:
+    """The routes to try for one message, and those not to try with the reason. `passed_over` tells that a
+    preferred route is out of order, so that whatever sends now is the fallback."""
+
+    routes: list[Route] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    passed_over: bool = False
+
+
+_snapshot: Snapshot | None = None
+
+
+def current() -> Snapshot:
+    """Return the snapshot in force: one cheap read tells whether it still is.
+
+    When the database cannot be read, the last good copy serves. Raises MailError when there is none.
+    """
+    global _snapshot  # shared by every backend instance of the process
+    try:
+        version = database.read(Settings.current_version)
+        if _snapshot is None or not version or _snapshot.version != version:
+            _snapshot = database.read(lambda: _load(version))
+    except DatabaseError as error:
+        if _snapshot is None:
+            _snapshot = _load_apart(error)
+        logger.warning("The mail settings cannot be read (%s); the last good copy is used.", type(error).__name__)
+    return _snapshot
+
+
+def plan(snapshot: Snapshot, draft: Draft, only: RouteKey | None = None) -> Plan:
+    """Return which routes to try for `draft`, in order, and why the others are left out.
+
+    `only` limits the choice to one route, stopped or not: a person chose it. Raises ConfigurationError when
+    nothing is enabled at all.
+    """
+    if not snapshot.routes:
+        raise ConfigurationError(
+            "No SMTP connection or OAuth service is enabled, so no mail can leave. Add one in the mailadmin console."
+        )
+    found = Plan()
+    for route in snapshot.routes:
+        if only is not None and route.key != only:
+            continue
+        state = snapshot.states.get(route.key)
+        reason = _misfit(route, draft)
+        if not reason and state and state.stopped and only is None:
+            reason = f"It is stopped until somebody looks: {state.reason}"
+            found.passed_over = found.passed_over or not found.routes
+        if reason:
+            found.skipped.append(Skipped(route.name, reason))
+        else:
+            found.routes.append(route)
+    return found
+
+
+def no_route(found: Plan) -> MailError:
+    """Return the error for a plan without a route to try."""
+    reasons = " ".join(f"{skipped.name}: {skipped.reason}" for skipped in found.skipped)
+    return MailError(Fault(Phase.SETTINGS, Kind.NO_ROUTE, text=reasons or "The chosen route is not enabled."))
+
+
+def _misfit(route: Route, draft: Draft) -> str:
+    """Say why `route` cannot carry `draft`, or return ""."""
+    only_for = route.sender.only_for
+    if only_for and (draft.sender is None or not sender.listed(draft.sender, only_for)):
+        return f"It is only for other senders ({', '.join(only_for)})."
+    if isinstance(route, OAuthRoute) and draft.foreign:
+        return "The message names people in To or Cc who shall not get it; Graph would send it to them."
+    return ""
+
+
+def _load(version: str) -> Snapshot:
+    oauth = OAuthService.objects.filter(enabled=True).select_related("integrated_service")
+    smtp = SmtpConnection.objects.filter(enabled=True).select_related("integrated_service")
+    states = {
+        state.key: State(state.stopped, state.failing, state.failures, state.reason)
+        for state in RouteState.objects.all()
+    }
+    return Snapshot(version, (*(row.to_route() for row in oauth), *(row.to_route() for row in smtp)), states)
+
+
+def _load_apart(error: DatabaseError) -> Snapshot:
+    """Read on another connection: the caller's transaction may be broken while the database is well."""
+    try:
+        return database.read_apart(lambda: _load(Settings.current_version()))
+    except DatabaseError:
+        raise MailError(
+            Fault(Phase.SETTINGS, Kind.NO_ROUTE, text=f"The mail settings cannot be read from the database ({error}).")
+        ) from error
+
+
+def forget() -> None:
+    """Drop the snapshot, so that the next message reads the settings again."""
+    global _snapshot
+    _snapshot = None
+
+
+os.register_at_fork(after_in_child=forget)
