@@ -50,9 +50,7 @@ class Authority:
         )
         self.pem = _pem(self._certificate)
 
-    def issue(
-        self, *names: str, starts: datetime.timedelta = -_DAY, ends: datetime.timedelta = 90 * _DAY
-    ) -> Identity:
+    def issue(self, *names: str, starts: datetime.timedelta = -_DAY, ends: datetime.timedelta = 90 * _DAY) -> Identity:
         """Return a certificate for `names` (DNS names or IP addresses), valid from and until these
         distances from now."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -116,9 +114,7 @@ def _build(
         .not_valid_after(now + valid[1])
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
     if names:
         builder = builder.add_extension(

@@ -174,9 +174,7 @@ class Connection:
         if self.server.context and not self.session.encrypted:
             offered.append("STARTTLS")
         lines = ["fake.example.org", *offered]
-        return self._at(
-            "EHLO", "\r\n".join(f"250{'-' if more else ' '}{text}" for text, more in _with_more(lines))
-        )
+        return self._at("EHLO", "\r\n".join(f"250{'-' if more else ' '}{text}" for text, more in _with_more(lines)))
 
     def _do_STARTTLS(self, line: str) -> bool:
         if self._at("STARTTLS", "220 2.0.0 Ready"):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mailadmin.core.errors import MailError
 from mailadmin.transports.smtp.payload import END_OF_DATA, data_bytes, mail_parameters, path
-from tests.fakes.routes import mail
+from tests.fakes.smtp_routes import mail
 
 CONTENT = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"a", b"\xc3\xbc", b"\0"]), max_size=40).map(b"".join)
 

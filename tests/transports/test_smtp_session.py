@@ -17,7 +17,7 @@ from mailadmin.core.settings import Security, SmtpRoute, Timeouts, TlsSettings
 from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.transports.smtp.session import SmtpSession
 from tests.fakes import certificates
-from tests.fakes.routes import PASSWORD, mail, smtp_route, with_password
+from tests.fakes.smtp_routes import PASSWORD, mail, smtp_route, with_password
 from tests.fakes.smtp_server import Action, SmtpServer, close, raw, silent
 
 ENCRYPTED = (Security.STARTTLS, Security.TLS)
@@ -257,7 +257,7 @@ def forms_of(secret: str) -> list[str]:
 @pytest.mark.parametrize("answer", ["535-you said {0}\r\n535-or {1}\r\n535 or {2}", close, silent])
 def test_no_secret_is_in_dialogue_error_or_frame(method: str, answer: str | Action) -> None:
     canary = "c4nary-of-the-mine"
-    echo = [f"535 5.7.8 you said {form}" for form in forms_of(canary)] if answer == "535 5.7.8 no" else [answer]
+    echo = [answer.format(*forms_of(canary)) if isinstance(answer, str) else answer]
     moment = "AUTH" if method == "PLAIN" else "RESPONSE"
     script = {moment: echo if method != "LOGIN" else [None, *echo]}
     with SmtpServer(script, features=[f"AUTH {method}"]) as server:

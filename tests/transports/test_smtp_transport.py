@@ -17,7 +17,7 @@ from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.transports.base import Accepted, Mail
 from mailadmin.transports.registry import open_transport
 from mailadmin.transports.smtp.transport import SmtpTransport
-from tests.fakes.routes import CONTENT, mail, smtp_route
+from tests.fakes.smtp_routes import CONTENT, mail, smtp_route
 from tests.fakes.smtp_server import (
     Action,
     SmtpServer,

@@ -1,0 +1,139 @@
+"""Signing in with a token, against a scripted sign-in host and a scripted SMTP server."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from mailadmin.core import clouds
+from mailadmin.core.errors import MailError
+from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.secret import Secret
+from mailadmin.core.settings import EntraApp, Security, SmtpAuth, SmtpRoute
+from mailadmin.net.dialler import NetworkPolicy
+from mailadmin.transports.smtp.session import SmtpSession
+from tests.fakes import certificates
+from tests.fakes.graph_server import Exchange, ScriptedServer
+from tests.fakes.smtp_routes import smtp_route
+from tests.fakes.smtp_server import SmtpServer
+
+GOOD, STALE = "token-2", "token-1"
+OFFERED = ("AUTH LOGIN XOAUTH2",)
+
+
+@contextlib.contextmanager
+def sign_in_host(*tokens: str) -> Iterator[ScriptedServer]:
+    """Run a sign-in host that gives out these tokens, one at each request."""
+    waiting = list(tokens)
+
+    def script(exchange: Exchange) -> None:
+        base = f"https://{server.host}/contoso.example"
+        if "openid-configuration" in exchange.read().path:
+            endpoints = {"authorization_endpoint": f"{base}/authorize", "token_endpoint": f"{base}/token"}
+            exchange.answer(200, {**endpoints, "issuer": base})
+        else:
+            exchange.answer(200, {"access_token": waiting.pop(0), "expires_in": 3600, "token_type": "Bearer"})
+
+    with ScriptedServer(script) as server:
+        yield server
+
+
+def route(smtp: SmtpServer, entra: ScriptedServer, *mail_hosts: str, **changes: object) -> SmtpRoute:
+    cloud = clouds.cloud(
+        clouds.CUSTOM,
+        authority_host=entra.host,
+        graph_host=entra.host,
+        mail_hosts=mail_hosts or ("localhost",),
+        ca_pem=entra.ca_pem,
+    )
+    # A client id of its own, because tokens are kept for the process.
+    app = EntraApp("1", "Contoso", cloud, "contoso.example", str(uuid.uuid4()), Secret("client-secret"))
+    values = {"auth": SmtpAuth.XOAUTH2, "user": "anna@example.org", "app": app, "security": Security.TLS}
+    return smtp_route(smtp.port, **(values | changes))
+
+
+def smtp_server(script: dict[str, list[str]] | None = None, features: tuple[str, ...] = OFFERED) -> SmtpServer:
+    return SmtpServer(script, features=features, identity=certificates.good(), implicit=True)
+
+
+def signed_in(route: SmtpRoute) -> SmtpSession:
+    session = SmtpSession(route, NetworkPolicy())
+    session.start()
+    session.quit()
+    return session
+
+
+def fault_of(route: SmtpRoute) -> Fault:
+    with pytest.raises(MailError) as caught:
+        signed_in(route)
+    return caught.value.fault
+
+
+def test_s8_the_session_signs_in_with_a_token_of_the_integrated_service() -> None:
+    with sign_in_host(GOOD) as entra, smtp_server() as smtp:
+        session = signed_in(route(smtp, entra))
+        form = entra.requests[-1].body.decode()
+        assert "localhost%2F.default" in form
+    assert session.mechanism == "XOAUTH2"
+    text = "\n".join(session.dialogue.lines)
+    assert "C: AUTH XOAUTH2 ••••••" in text
+    assert GOOD not in text
+
+
+def test_a_kept_token_that_is_refused_is_replaced_by_a_fresh_one_once() -> None:
+    with sign_in_host(STALE, GOOD) as entra, smtp_server() as smtp:
+        smtp.tokens["anna@example.org"] = STALE
+        wanted = route(smtp, entra)
+        signed_in(wanted)
+        smtp.tokens["anna@example.org"] = GOOD
+        signed_in(wanted)
+        assert smtp.sessions[1].verbs().count("AUTH") == 2
+
+
+def test_a_fresh_token_that_is_refused_is_an_error_at_once() -> None:
+    with sign_in_host(STALE, GOOD) as entra, smtp_server() as smtp:
+        fault = fault_of(route(smtp, entra))
+        assert smtp.sessions[0].verbs().count("AUTH") == 1
+    assert (fault.phase, fault.code) == (Phase.AUTH, "535 5.7.8")
+
+
+def test_a_server_that_tells_its_reason_first_gets_an_empty_line() -> None:
+    reason = base64.b64encode(b'{"status":"400","schemes":"Bearer"}').decode()
+    with sign_in_host(STALE) as entra, smtp_server({"XOAUTH2-JSON": [f"334 {reason}"]}) as smtp:
+        session = SmtpSession(route(smtp, entra), NetworkPolicy())
+        with pytest.raises(MailError) as caught:
+            session.start()
+        assert smtp.lines[-1] == ""
+    assert caught.value.fault.smtp_code == 535
+    assert any('"schemes":"Bearer"' in line for line in session.dialogue.lines)
+
+
+@pytest.mark.parametrize("hosts", [("smtp.office365.com",), ("localhost.example.org",), ("localhost:1",)])
+def test_a_token_goes_to_no_host_but_the_clouds_own(hosts: tuple[str, ...]) -> None:
+    with sign_in_host(GOOD) as entra, smtp_server() as smtp:
+        fault = fault_of(route(smtp, entra, *hosts))
+        assert smtp.sessions[0].verbs() == ["EHLO"]
+        assert entra.requests == []
+    assert fault.kind is Kind.TOKEN_HOST_REFUSED
+
+
+def test_a_mail_host_may_be_listed_with_its_port() -> None:
+    with sign_in_host(GOOD) as entra, smtp_server() as smtp:
+        signed_in(route(smtp, entra, f"localhost:{smtp.port}"))
+
+
+def test_a_server_without_xoauth2_gets_no_token() -> None:
+    with sign_in_host(GOOD) as entra, smtp_server(features=("AUTH PLAIN",)) as smtp:
+        assert fault_of(route(smtp, entra)).kind is Kind.MECHANISM_MISSING
+        assert entra.requests == []
+
+
+@pytest.mark.parametrize("missing", ["app", "user"])
+def test_a_route_without_service_or_user_is_incomplete(missing: str) -> None:
+    with sign_in_host(GOOD) as entra, smtp_server() as smtp:
+        fault = fault_of(route(smtp, entra, **{missing: None if missing == "app" else ""}))
+    assert fault.kind is Kind.ROUTE_INCOMPLETE
