@@ -38,3 +38,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("mailadmin.console.urls")),
 ]
+
+handler403 = "config.error_pages.refused"
+handler404 = "config.error_pages.not_found"
+handler500 = "config.error_pages.broken"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class MailadminConfig(AppConfig):
@@ -11,3 +12,9 @@ class MailadminConfig(AppConfig):
     name = "mailadmin"
     verbose_name = "Mail administration"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect what waits for Django's signals."""
+        from .roles import grant_roles
+
+        post_migrate.connect(grant_roles, sender=self, dispatch_uid="mailadmin.roles")

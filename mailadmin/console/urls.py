@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from . import settings_urls, watch_urls
 
 app_name = "mailadmin"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [*watch_urls.urlpatterns, *settings_urls.urlpatterns]

@@ -1,0 +1,63 @@
+"""Who may open a page: every view function says which permissions it needs, and nothing opens without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.contrib.auth.views import redirect_to_login
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render, resolve_url
+
+View = TypeVar("View", bound=Callable[..., HttpResponse])
+
+
+def needs(*permissions: str) -> Callable[[View], View]:
+    """Return a decorator that opens a view only to users with all `permissions` ("mailadmin.view_delivery").
+
+    Without permissions, signing in is enough. Somebody who is not signed in is led to the sign-in page,
+    somebody without the right gets a page (403) that names what is missing and who can give it.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return _to_sign_in(request)
+            missing = [name for name in permissions if not request.user.has_perm(name)]
+            return refuse(request, missing) if missing else view(request, *args, **kwargs)
+
+        guarded.needs = permissions  # type: ignore[attr-defined]  # what a test walks through
+        return cast("View", guarded)
+
+    return decorate
+
+
+def refuse(request: HttpRequest, missing: Iterable[str]) -> HttpResponse:
+    """Return the calm 403 page: which permissions (such as "mailadmin.view_delivery") are missing, and who
+    can give them."""
+    return render(request, "mailadmin/403.html", {"missing": permission_names(missing)}, status=403)
+
+
+def permission_names(permissions: Iterable[str]) -> list[str]:
+    """Return what the permissions are called in Django's admin ("Can view delivery"), else their codes."""
+    wanted = list(permissions)
+    query = Q(pk__in=())
+    for label, _, codename in (name.partition(".") for name in wanted):
+        query |= Q(content_type__app_label=label, codename=codename)
+    found = {
+        f"{row.content_type.app_label}.{row.codename}": row.name
+        for row in Permission.objects.filter(query).select_related("content_type")
+    }
+    return [found.get(name, name) for name in wanted]
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Lead to the sign-in page; a request by htmx must load it as a page, not into a fragment."""
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponse(status=204, headers={"HX-Redirect": resolve_url(settings.LOGIN_URL)})
+    return redirect_to_login(request.get_full_path())

@@ -1,0 +1,110 @@
+"""Writes the audit trail: who did what, with the changed values and never a secret."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.http import HttpRequest
+from django.views.decorators.debug import sensitive_variables
+
+from mailadmin.models import AuditEntry
+from mailadmin.models.secrets import SecretHolder
+
+_UNTOLD = {"id", "created_at", "changed_at", "secret_stored", "secret_destination", "secret_changed_at", "version"}
+_VALUE_CHARS = 200  # a certificate is told apart by its beginning; the trail is no second copy of it
+
+
+@dataclass(frozen=True)
+class HiddenValue:
+    """A secret in a snapshot: can be compared, shows only whether there is one."""
+
+    stored: str
+
+    def __repr__(self) -> str:
+        return "stored" if self.stored else "none"
+
+    __str__ = __repr__
+
+
+Snapshot = dict[str, object]
+Changes = dict[str, list[str]]
+
+
+@sensitive_variables()
+def snapshot(row: models.Model) -> Snapshot:
+    """Return the values of `row` by the names that people see; a secret is hidden."""
+    values: Snapshot = {}
+    for field in row._meta.concrete_fields:
+        if field.name in _UNTOLD:
+            continue
+        value = getattr(row, field.name)
+        display = getattr(row, f"get_{field.name}_display", None)
+        values[str(field.verbose_name)] = display() if display else value
+    if isinstance(row, SecretHolder):
+        values[row.secret_word] = HiddenValue(row.secret_stored)
+    return values
+
+
+def diff(before: Snapshot, after: Snapshot) -> Changes:
+    """Return [before, after] as text for each name whose value differs; a secret shows as "changed"."""
+    return {
+        name: [_text(before.get(name)), _text_after(before.get(name), after.get(name))]
+        for name in before | after
+        if before.get(name) != after.get(name)
+    }
+
+
+def record(
+    who: HttpRequest | Any,
+    action: str,
+    obj: models.Model | None = None,
+    changes: Changes | None = None,
+    detail: str = "",
+) -> AuditEntry:
+    """Add an entry and return it.
+
+    `who` is the request, or a user where there is none (None: the system itself); `action` a word such as
+    "changed"; `obj` what it was done to; `changes` comes from `diff`.
+    """
+    request = who if isinstance(who, HttpRequest) else None
+    user: Any = request.user if request else who
+    if isinstance(user, AnonymousUser):
+        user = None
+    return AuditEntry.objects.create(
+        user=user,
+        user_name=user.get_username() if user else "",
+        action=action,
+        object_type=str(obj._meta.verbose_name) if obj else "",
+        object_id=str(obj.pk) if obj else "",
+        object_name=str(obj)[:255] if obj else "",
+        changes=changes or {},
+        detail=detail,
+        remote_address=_remote_address(request),
+    )
+
+
+def _remote_address(request: HttpRequest | None) -> str | None:
+    """Return the peer's address. A forwarded header could be anybody's invention; the server in front sets
+    REMOTE_ADDR."""
+    address = request.META.get("REMOTE_ADDR", "") if request else ""
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return None  # behind a Unix socket there is none
+
+
+def _text(value: object) -> str:
+    text = (
+        {None: "", True: "yes", False: "no"}.get(value, "") if value is None or isinstance(value, bool) else str(value)
+    )
+    return text if len(text) <= _VALUE_CHARS else f"{text[:_VALUE_CHARS]}…"
+
+
+def _text_after(before: object, after: object) -> str:
+    if isinstance(after, HiddenValue) and isinstance(before, HiddenValue) and before.stored:
+        return "changed" if after.stored else "forgotten"
+    return _text(after)

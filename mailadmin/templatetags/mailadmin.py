@@ -1,0 +1,125 @@
+"""What the console's templates need: pills, times, durations, the side bar and the theme."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from mailadmin.console import nav as navigation
+from mailadmin.console.theme import theme_of
+
+register = template.Library()
+
+# Tone (colour) and icon (shape) of every state that the console shows; the word comes from the caller.
+_GOOD, _WARN, _BAD, _OFF = "ok", "warn", "bad", "off"
+STATES: dict[str, tuple[str, str]] = {
+    # routes
+    "ready": (_GOOD, "circle-check"),
+    "untested": (_WARN, "circle-question-mark"),
+    "failing": (_BAD, "triangle-alert"),
+    "stopped": (_BAD, "octagon-x"),
+    # deliveries and recipients
+    "sending": ("info", "hourglass"),
+    "pending": (_OFF, "circle-dashed"),
+    "sent": (_GOOD, "circle-check"),
+    "sent-by-fallback": (_WARN, "triangle-alert"),
+    "partly-sent": (_WARN, "triangle-alert"),
+    "failed": (_BAD, "circle-x"),
+    "refused": (_BAD, "circle-x"),
+    "unsure": (_WARN, "circle-question-mark"),
+    "interrupted": (_WARN, "circle-pause"),
+    # tests and their steps
+    "running": ("info", "hourglass"),
+    "waiting": (_OFF, "circle-dashed"),
+    "ok": (_GOOD, "circle-check"),
+    "warning": (_WARN, "triangle-alert"),
+    "not-proven": (_WARN, "circle-question-mark"),
+    "not-run": (_OFF, "circle-minus"),
+    "cancelled": (_OFF, "circle-stop"),
+}
+_UNKNOWN = (_OFF, "circle-minus")
+
+
+@register.inclusion_tag("mailadmin/partials/pill.html")
+def pill(state: str, label: str = "") -> dict[str, str]:
+    """Show a state as word, colour and shape. `label` is the word; without one the state's own name serves."""
+    tone, icon = STATES.get(str(state), _UNKNOWN)
+    return {"tone": tone, "icon": icon, "label": label or str(state).replace("-", " ").capitalize()}
+
+
+@register.filter
+def tone(state: str) -> str:
+    """Return the tone of a state: ok, warn, bad, info or off."""
+    return STATES.get(str(state), _UNKNOWN)[0]
+
+
+@register.filter
+def state_icon(state: str) -> str:
+    """Return the name of the icon of a state."""
+    return STATES.get(str(state), _UNKNOWN)[1]
+
+
+@register.simple_tag
+def when(value: datetime | None, missing: str = "never") -> SafeString | str:
+    """Show a time as people say it ("2 min ago", "21 Nov 09:00"), with the exact value in the title."""
+    if value is None:
+        return missing
+    local = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        local.isoformat(timespec="seconds"),
+        local.strftime("%d %b %Y %H:%M:%S %Z"),
+        _spoken(value, timezone.now()),
+    )
+
+
+def _spoken(value: datetime, now: datetime) -> str:
+    age = now - value
+    local = timezone.localtime(value)
+    if timedelta(0) <= age < timedelta(minutes=1):
+        return "just now"
+    if timedelta(0) <= age < timedelta(hours=1):
+        return f"{int(age.total_seconds() // 60)} min ago"
+    if local.date() == timezone.localtime(now).date():
+        return local.strftime("%H:%M")
+    same_year = local.year == timezone.localtime(now).year
+    return date_format(local, "j M H:i" if same_year else "j M Y")
+
+
+@register.filter
+def duration(milliseconds: float | None) -> str:
+    """Show milliseconds as "388 ms", "1.2 s" or "2 min 5 s"; None as a dash."""
+    if milliseconds is None:
+        return "–"
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    if milliseconds < 60_000:
+        return f"{milliseconds / 1000:.1f} s"
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    return f"{minutes} min {seconds} s"
+
+
+@register.simple_tag(takes_context=True)
+def nav(context: Context) -> list[tuple[str, list[navigation.Link]]]:
+    """Return the side bar for the user of this request."""
+    return navigation.nav(context["request"])
+
+
+@register.simple_tag
+def sign_out_address() -> str:
+    """Return where the sign-out form posts to, "" when the project has no such page."""
+    return navigation.sign_out_address() or ""
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: Context) -> str:
+    """Return "light", "dark" or "" (as the system says) for this browser."""
+    request: Any = context.get("request")
+    return theme_of(request) if request else ""

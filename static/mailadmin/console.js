@@ -1,0 +1,53 @@
+// Comforts only: every page works without this file.
+(() => {
+  "use strict";
+  const PORTS = { none: "25", "starttls-if-offered": "25", starttls: "587", tls: "465" };
+
+  // <button data-copy="#id" hidden>: copies the text of that element and says so.
+  function showCopyButtons(root) {
+    for (const button of root.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
+  }
+
+  async function copy(button) {
+    const source = document.querySelector(button.dataset.copy);
+    await navigator.clipboard.writeText(source.value ?? source.textContent);
+    const label = button.querySelector("[data-label]") ?? button;
+    label.dataset.before ??= label.textContent;
+    label.textContent = "Copied";
+    setTimeout(() => { label.textContent = label.dataset.before; }, 2000);
+  }
+
+  // The port follows the security until somebody types another one.
+  function proposePort(form) {
+    const port = form.elements.port;
+    const chosen = form.elements.security?.value;
+    if (!port || !chosen) return;
+    if (port.value === "" || port.value === port.dataset.proposed) {
+      port.value = PORTS[chosen] ?? "";
+      port.dataset.proposed = port.value;
+    }
+  }
+
+  // <div data-shown-when="auth=password,xoauth2">: hidden while another choice is made.
+  function showDependents(form) {
+    for (const part of form.querySelectorAll("[data-shown-when]")) {
+      const [name, values] = part.dataset.shownWhen.split("=");
+      part.hidden = !values.split(",").includes(form.elements[name]?.value ?? "");
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button) copy(button);
+  });
+  document.addEventListener("change", (event) => {
+    const form = event.target.form;
+    if (!form) return;
+    if (event.target.name === "security") proposePort(form);
+    showDependents(form);
+  });
+  document.addEventListener("htmx:afterSwap", (event) => showCopyButtons(event.target));
+  showCopyButtons(document);
+  document.querySelectorAll("form").forEach(showDependents);
+  document.getElementById("errors")?.focus();
+})();
