@@ -131,10 +131,10 @@ def test_mail(route: Route, recipient: str, subject: str, text: str) -> Mail:
 def _build(message: EmailMessage) -> bytes:
     """Serialise by Django's own means; header injection is a ValueError on every version."""
     try:
+        either: Any = message  # the two Djangos give different classes
         if django.VERSION >= (6, 0):
-            modern: Any = message
-            return bytes(modern.message(policy=email.policy.SMTP).as_bytes())
-        return bytes(message.message().as_bytes(linesep="\r\n"))
+            return bytes(either.message(policy=email.policy.SMTP).as_bytes())
+        return bytes(either.message().as_bytes(linesep="\r\n"))
     except MailError:
         raise
     except ValueError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, TypeVar
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -65,10 +65,7 @@ class Settings(models.Model):
         return cls.objects.filter(pk=1).values_list("version", flat=True).first() or ""
 
 
-Row = TypeVar("Row", bound=models.Model, covariant=True)
-
-
-class VersionedQuerySet(models.QuerySet[Row]):
+class VersionedQuerySet(models.QuerySet[Any]):
     """Changes by query count as changes, too."""
 
     def update(self, **kwargs: Any) -> int:
@@ -82,7 +79,7 @@ class VersionedQuerySet(models.QuerySet[Row]):
 class Versioned(models.Model):
     """A row whose change must be in force for the next message in every process."""
 
-    objects = VersionedQuerySet.as_manager()
+    objects: models.Manager[Any] = VersionedQuerySet.as_manager()
 
     class Meta:
         abstract = True

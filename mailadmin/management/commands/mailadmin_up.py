@@ -1,0 +1,113 @@
+"""Set up the standalone console and run it: what `make run` calls."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from mailadmin import conf
+from mailadmin.core.keyring import new_key
+from mailadmin.models import Settings
+from mailadmin.net.listening import is_free
+
+from .mailadmin_key import write_key_file
+
+WORKERS, THREADS = 2, 8  # two processes show that settings reach every one; threads, as pages wait for the database
+STOP_SECONDS = 5
+
+
+class Command(BaseCommand):
+    """Makes keys, tables, static files and a first administrator where they are missing, then serves."""
+
+    help = "Set up the standalone console (keys, database, first administrator) and run it with the sandbox."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the address to listen on."""
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default 8000)")
+        parser.add_argument("--no-sandbox", action="store_true", help="do not start the sandbox mail server")
+        parser.add_argument("--setup-only", action="store_true", help="set everything up and stop")
+
+    def handle(self, *args: Any, host: str, port: int, no_sandbox: bool, setup_only: bool, **options: Any) -> None:
+        """Set up, start the processes and wait for them. Raises CommandError with a sentence."""
+        if not setup_only and not is_free(host, port):
+            raise CommandError(
+                f"Port {port} on {host} is taken by another program (perhaps a console that runs already). "
+                f'Stop that one, or choose another port: make run ARGS="--port {port + 1}"'
+            )
+        self._set_up()
+        if setup_only:
+            return
+        environment = os.environ | ({} if no_sandbox else {"MAILADMIN_SANDBOX": "true"})
+        manage = [sys.executable, str(Path(sys.argv[0]).resolve())]
+        commands = [_gunicorn(host, port)] + ([] if no_sandbox else [[*manage, "sandbox"]])
+        self.stdout.write(self.style.SUCCESS(f"The console runs on http://{host}:{port} - Ctrl-C stops it."))
+        self._run([subprocess.Popen(command, env=environment) for command in commands])  # noqa: S603 -- our own words
+
+    def _set_up(self) -> None:
+        key_file = conf.setting("KEY_FILE")
+        if key_file and not Path(key_file).exists():
+            write_key_file(Path(key_file), new_key())
+        conf.key_ring()  # a damaged key file is told now, not at the first save
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
+        self._first_administrator()
+
+    def _first_administrator(self) -> None:
+        users = get_user_model()
+        if users.objects.filter(is_superuser=True).exists():
+            return
+        password = "-".join(secrets.token_hex(3) for _ in range(3))
+        user = users.objects.create_superuser("admin", "admin@localhost", password)
+        group = Group.objects.filter(name="Administrator").first()
+        if group:
+            user.groups.add(group)
+        row = Settings.load()
+        row.one_time_passwords = [*row.one_time_passwords, user.pk]
+        row.save()
+        self.stdout.write("\nYour first administrator (shown this once; you choose a new password when you sign in):")
+        self.stdout.write(f"    name      admin\n    password  {password}\n")
+
+    def _run(self, processes: list[subprocess.Popen[bytes]]) -> None:
+        """Wait until one of `processes` ends or somebody stops us, then end them all."""
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            while all(process.poll() is None for process in processes):
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            self.stdout.write("Stopping ...")
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _gunicorn(host: str, port: int) -> list[str]:
+    application = ":".join(settings.WSGI_APPLICATION.rsplit(".", 1))
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return [
+        *(sys.executable, "-m", "gunicorn", application, "--bind", address),
+        *("--workers", str(WORKERS), "--threads", str(THREADS), "--graceful-timeout", str(STOP_SECONDS - 2)),
+        *("--log-level", "warning", "--no-control-socket"),
+    ]
