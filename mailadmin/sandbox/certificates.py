@@ -87,9 +87,7 @@ def _server(key: Key, ca: x509.Certificate, ca_key: Key, now: datetime) -> x509.
     )
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: Key, now: datetime, days: int
-) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, key: Key, now: datetime, days: int) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -140,9 +138,7 @@ def _pem(certificate: x509.Certificate) -> bytes:
 
 def _write_key(file: Path) -> Key:
     key = ec.generate_private_key(ec.SECP256R1())
-    raw = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    raw = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     file.unlink(missing_ok=True)
     # The mode is given at creation: no moment in which others could read the key.
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import socket
@@ -46,6 +47,7 @@ class Exchange:
 
     sock: socket.socket
     requests: list[Request] = field(default_factory=list)
+    unread: Request | None = None  # a request that was looked at and is given to the next reader again
 
     def read_head(self) -> tuple[str, dict[str, str], bytes]:
         """Return the request line, the headers (lower case) and what was read of the body."""
@@ -62,6 +64,9 @@ class Exchange:
 
     def read(self) -> Request:
         """Return the next whole request, and keep it."""
+        if self.unread:
+            request, self.unread = self.unread, None
+            return request
         line, headers, body = self.read_head()
         while len(body) < int(headers.get("content-length", 0)):
             more = self.sock.recv(65536)
@@ -209,6 +214,81 @@ def silent_server() -> Iterator[ScriptedServer]:
             yield server
         finally:
             released.set()
+
+
+@dataclass(frozen=True)
+class Says:
+    """One answer of the fake Microsoft."""
+
+    status: int
+    body: object = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Microsoft(ScriptedServer):
+    """Entra and Graph on one port. `tokens` and `graph` are answers or scripts, in order; the last one is
+    given again. `config` replaces the OpenID configuration."""
+
+    def __init__(
+        self,
+        *graph: Says | Script,
+        tokens: tuple[Says | Script, ...] | None = None,
+        config: Says | None = None,
+    ) -> None:
+        super().__init__(self._talk)
+        self._config = config
+        self._answers = {"token": list(tokens or (Says(200, token_body()),)), "graph": list(graph)}
+
+    def asked(self, what: str) -> list[Request]:
+        """Return the requests for "config", "token" or "graph"."""
+        return [request for request in self.requests if _kind_of(request) == what]
+
+    def _talk(self, exchange: Exchange) -> None:
+        while True:
+            request = exchange.read()
+            kind = _kind_of(request)
+            if kind == "config":
+                base = f"https://{self.host}/{TENANT}"
+                config = {"token_endpoint": f"{base}/token", "authorization_endpoint": f"{base}/authorize"}
+                said: Says | Script = self._config or Says(200, config)
+            else:
+                answers = self._answers[kind]
+                said = answers.pop(0) if len(answers) > 1 else answers[0]
+            if not isinstance(said, Says):
+                exchange.unread = request
+                said(exchange)
+                return
+            exchange.answer(said.status, said.body, **said.headers)
+
+
+TENANT = "11111111-2222-4333-8444-555555555555"
+
+
+def _kind_of(request: Request) -> str:
+    if request.path.endswith("openid-configuration"):
+        return "config"
+    return "token" if request.path.endswith("/token") else "graph"
+
+
+def token_body(token: str = "", **changes: object) -> dict[str, object]:
+    """Return a token answer; the token is a JWT with the role Mail.Send unless one is given."""
+    return {"token_type": "Bearer", "expires_in": 3599, "access_token": token or jwt(), **changes}
+
+
+def jwt(**claims: object) -> str:
+    """Return a token that says `claims`, signed by nobody."""
+    said = {"aud": "https://graph.microsoft.com", "roles": ["Mail.Send"], "tid": TENANT, **claims}
+    packed = base64.urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip("=")
+    return f"eyJ0eXAiOiJKV1QifQ.{packed}.canary-signature-4417"
+
+
+def graph_error(code: str, message: str = "Because.", **inner: object) -> dict[str, object]:
+    return {"error": {"code": code, "message": message, "innerError": {"request-id": "r-1", **inner}}}
+
+
+def entra_error(number: int, error: str = "invalid_client") -> dict[str, object]:
+    text = f"AADSTS{number}: It is so. Trace ID: t-1 Correlation ID: c-1 Timestamp: 2026-11-02 10:00:00Z"
+    return {"error": error, "error_description": text, "error_codes": [number], "trace_id": "t-1"}
 
 
 def free_port() -> int:

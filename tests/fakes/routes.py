@@ -1,49 +1,48 @@
-"""Routes and messages for tests of the SMTP rooms."""
+"""Frozen routes for tests, made without any database."""
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import count
 
 from mailadmin.core.secret import Secret
-from mailadmin.core.settings import (
-    RouteKey,
-    RouteKind,
-    Security,
-    SmtpAuth,
-    SmtpRoute,
-    Timeouts,
-    TlsSettings,
-)
+from mailadmin.core.settings import Cloud, EntraApp, OAuthRoute, RouteKey, RouteKind
 from mailadmin.transports.base import Mail
-from tests.fakes import certificates
+from tests.fakes.graph_server import TENANT
 
-CONTENT = b"From: anna@example.org\r\nTo: ben@example.net\r\nSubject: Hello\r\n\r\nHello.\r\n"
-PASSWORD = "geheim-1"
-
-
-def smtp_route(port: int, **changes: Any) -> SmtpRoute:
-    """Return a route to loopback that trusts the tests' CA and does not wait long."""
-    values: dict[str, Any] = {
-        "host": "localhost",
-        "security": Security.NONE,
-        "tls": TlsSettings(ca_pem=certificates.authority().pem),
-        "timeouts": Timeouts(connect=5, command=5, message=10),
-    }
-    return SmtpRoute(RouteKey(RouteKind.SMTP, ""), "Test", port=port, **(values | changes))
+CLIENT_SECRET = "canary-secret-9301"
+_numbers = count(1)
 
 
-def with_password(port: int, **changes: Any) -> SmtpRoute:
-    """Return a route that signs in as the fake server's user."""
-    values = {"auth": SmtpAuth.PASSWORD, "user": "anna", "password": Secret(PASSWORD)}
-    return smtp_route(port, **(values | changes))
-
-
-def mail(*recipients: str, content: bytes = CONTENT, **changes: Any) -> Mail:
-    """Return a message to `recipients` (one by default)."""
-    return Mail(
-        "anna@example.org",
-        recipients or ("ben@example.net",),
-        content,
-        "<1@example.org>",
+def entra_app(host: str, ca_pem: str, **changes: object) -> EntraApp:
+    """Return an app registration of a cloud whose hosts are both `host`."""
+    cloud = Cloud("custom", host, host, ("localhost",), "https://localhost/.default", ca_pem)
+    values: dict[str, object] = {
+        "id": "app",
+        "name": "App",
+        "cloud": cloud,
+        "tenant": TENANT,
+        # Tokens are kept for each app, so each test has one of its own.
+        "client_id": f"client-{next(_numbers)}",
+        "secret": Secret(CLIENT_SECRET),
         **changes,
-    )
+    }
+    return EntraApp(**values)  # type: ignore[arg-type]
+
+
+def oauth_route(app: EntraApp | None, **changes: object) -> OAuthRoute:
+    """Return an OAuth service that sends as robot@example.org."""
+    values: dict[str, object] = {"app": app, "identity": "robot@example.org", **changes}
+    return OAuthRoute(RouteKey(RouteKind.OAUTH, "1"), "Office 365", **values)  # type: ignore[arg-type]
+
+
+def a_mail(**changes: object) -> Mail:
+    """Return a small message to a@example.org."""
+    content = b"From: robot@example.org\r\nTo: a@example.org\r\nSubject: Hi\r\n\r\nHello\r\n"
+    values: dict[str, object] = {
+        "sender": "robot@example.org",
+        "recipients": ("a@example.org",),
+        "content": content,
+        "message_id": "<1@example.org>",
+        **changes,
+    }
+    return Mail(**values)  # type: ignore[arg-type]
