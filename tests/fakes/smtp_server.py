@@ -52,6 +52,7 @@ class SmtpServer:
         identity: Identity | None = None,
         implicit: bool = False,
         maximum: ssl.TLSVersion | None = None,
+        address: str = "127.0.0.1",
     ) -> None:
         self.script = {moment: list(actions) for moment, actions in (script or {}).items()}
         self.features = list(features)
@@ -64,7 +65,7 @@ class SmtpServer:
         self._threads: list[threading.Thread] = []
         self._sockets: list[socket.socket] = []
         self.context = _server_context(identity, maximum) if identity else None
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((address, 0))
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> SmtpServer:
@@ -307,6 +308,17 @@ def drip(data: bytes, seconds: float) -> Action:
 def good_then_close(reply: str) -> Action:
     """Answer, and close right after."""
     return raw(reply.encode() + b"\r\n", then_close=True)
+
+
+def own_address() -> str:
+    """Return an address of this machine that is not loopback, or "" when it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect(("203.0.113.1", 9))  # chooses a way out and sends nothing
+        except OSError:
+            return ""
+        address: str = sock.getsockname()[0]
+    return "" if address.startswith("127.") else address
 
 
 def _with_more(lines: list[str]) -> list[tuple[str, bool]]:

@@ -36,8 +36,7 @@ def sign_in(session: SmtpSession) -> str:
 
 def _refuse_clear_text(session: SmtpSession) -> None:
     """A credential leaves without encryption only when "none" was chosen, or to this very machine."""
-    chosen = session.route.security is Security.NONE
-    if not (session.wire.encrypted or chosen or session.wire.to_loopback):
+    if session.exposed and session.route.security is not Security.NONE:
         text = "The server does not offer STARTTLS, so the sign-in would have left in clear text."
         raise session.fault(Phase.AUTH, Kind.CLEAR_TEXT_REFUSED, text)
 

@@ -16,12 +16,23 @@ if TYPE_CHECKING:
 
 def refused_certificate(session: SmtpSession) -> tls.Certificate | None:
     """Return the certificate, seen on a second connection that ends with the handshake, or None."""
+    return _look(session, ask=session.route.security is not Security.TLS)
+
+
+def tls_spoken(session: SmtpSession) -> tls.Certificate | None:
+    """Return the certificate of a server that says nothing in plain text but speaks TLS from the start, or
+    None when it does neither."""
+    return _look(session, ask=False)
+
+
+def _look(session: SmtpSession, *, ask: bool) -> tls.Certificate | None:
+    """Connect once more, with `ask` say STARTTLS, shake hands, and be gone."""
     other = type(session)(session.route, session.policy)
     other.addresses = session.addresses
     other.wire.allow_total(session.connect_seconds)
     try:
         other.connect()
-        if session.route.security is not Security.TLS:
+        if ask:
             other.greet()
             other.ask_for_tls()
         return tls.inspect_certificate(other.wire.detach(), session.host, session.connect_seconds)

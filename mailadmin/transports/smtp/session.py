@@ -58,6 +58,11 @@ class SmtpSession:
         return self.wire.esmtp_features
 
     @property
+    def exposed(self) -> bool:
+        """Tell whether somebody on the way could read along: no encryption, and not to this very machine."""
+        return not (self.wire.encrypted or self.wire.to_loopback)
+
+    @property
     def connect_seconds(self) -> float:
         """Return the time for opening a connection, or what the message's total leaves of it."""
         return min(self.route.timeouts.connect, self.wire.seconds_left)

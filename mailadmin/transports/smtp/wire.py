@@ -91,11 +91,14 @@ class Wire(smtplib.SMTP):
         return sock
 
     @property
+    def peer(self) -> str:
+        """Return the address of the peer, "" without a connection."""
+        return str(self.sock.getpeername()[0]).partition("%")[0] if self.sock else ""
+
+    @property
     def to_loopback(self) -> bool:
         """Tell whether the peer is this machine."""
-        if self.sock is None:
-            return False
-        return ipaddress.ip_address(str(self.sock.getpeername()[0]).partition("%")[0]).is_loopback
+        return bool(self.peer) and ipaddress.ip_address(self.peer).is_loopback
 
     @property
     def encrypted(self) -> bool:

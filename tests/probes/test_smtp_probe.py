@@ -1,0 +1,202 @@
+"""The ladder of an SMTP connection, against a scripted server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mailadmin.core import limits
+from mailadmin.core.report import Step, StepState, overall, verdict
+from mailadmin.core.secret import Secret
+from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute, Timeouts, TlsSettings
+from mailadmin.net.dialler import NetworkPolicy
+from mailadmin.probes.recorder import Cancelled, Recorder
+from mailadmin.probes.smtp import SMTP_PLAN, probe_smtp, smtp_plan
+from tests.fakes import certificates
+from tests.fakes.smtp_routes import CONTENT, PASSWORD, mail, smtp_route, with_password
+from tests.fakes.smtp_server import SmtpServer, close, own_address, silent
+
+OK, WARNING, FAILED, NOT_RUN = StepState.OK, StepState.WARNING, StepState.FAILED, StepState.NOT_RUN
+SENDER, RECIPIENT = "anna@example.org", "ben@example.net"
+
+
+def probe(route: SmtpRoute, **changes: Any) -> dict[str, Step]:
+    recorder = Recorder(smtp_plan(route.security))
+    steps = probe_smtp(route, recorder, NetworkPolicy(), **({"sender": SENDER} | changes))
+    assert steps == recorder.steps
+    assert all(step.state.done for step in steps)
+    return {str(step.key): step for step in steps}
+
+
+def states(steps: dict[str, Step]) -> list[StepState]:
+    return [step.state for step in steps.values()]
+
+
+def failed_step(route: SmtpRoute, **changes: Any) -> Step:
+    steps = probe(route, **changes)
+    failed = [step for step in steps.values() if step.state is FAILED]
+    assert len(failed) == 1
+    step = failed[0]
+    assert all(rung.state is NOT_RUN for rung in list(steps.values())[list(steps.values()).index(step) + 1 :])
+    assert step.problem
+    assert step.cause
+    assert step.remedy
+    assert step.owner
+    return step
+
+
+@pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
+def test_n1_every_step_is_walked_and_the_message_is_sent(security: Security) -> None:
+    with SmtpServer(identity=certificates.good(), implicit=security is Security.TLS) as server:
+        steps = probe(with_password(server.port, security=security), recipient=RECIPIENT, mail=mail())
+        assert server.sessions[0].ended.wait(5)
+        assert server.messages == [CONTENT]
+        assert server.sessions[0].verbs()[-1] == "QUIT"
+    assert states(steps) == [OK] * 9
+    assert verdict(list(steps.values())) == "Everything works: the test message was accepted."
+    assert steps["dns"].fact == "127.0.0.1"
+    assert "127.0.0.1" in steps["tcp"].fact
+    assert "AUTH PLAIN LOGIN" in steps["greeting"].fact
+    assert steps["tls"].fact.startswith("TLS 1.3, the certificate ends in 89 days")
+    assert "by Example Test CA" in steps["tls"].notes[0]
+    assert steps["auth"].fact == "Signed in as anna by PLAIN"
+    assert steps["message"].fact == "2.0.0 Ok: queued as FAKE1"
+    assert "C: AUTH PLAIN ••••••" in steps["auth"].dialogue
+    assert steps["recipient"].dialogue == [f"C: RCPT TO:<{RECIPIENT}>", "S: 250 2.0.0 Ok"]
+    assert PASSWORD not in str(steps)
+
+
+def test_p3_without_a_recipient_it_ends_at_the_sender_and_sends_nothing() -> None:
+    with SmtpServer() as server:
+        steps = probe(smtp_route(server.port))
+        assert server.sessions[0].verbs() == ["EHLO", "MAIL", "RSET", "QUIT"]
+    assert states(steps) == [OK, OK, OK, OK, NOT_RUN, NOT_RUN, OK, NOT_RUN, NOT_RUN]
+    assert steps["tls"].fact == "no encryption was chosen"
+    assert steps["auth"].fact == "no sign-in was chosen"
+    assert steps["recipient"].fact == steps["message"].fact == "no recipient was given"
+
+
+def test_p3_without_a_message_it_ends_at_the_recipient() -> None:
+    with SmtpServer() as server:
+        steps = probe(smtp_route(server.port), recipient=RECIPIENT)
+        assert server.sessions[0].verbs() == ["EHLO", "MAIL", "RCPT", "RSET", "QUIT"]
+    assert steps["recipient"].state is OK
+    assert steps["message"].state is NOT_RUN
+
+
+@pytest.mark.parametrize(
+    ("changes", "setting"),
+    [
+        ({"host": ""}, "host"),
+        ({"user": ""}, "user name"),
+        ({"password": None}, "password"),
+        ({"password": Secret("")}, "password"),
+        ({"tls": TlsSettings(ca_pem="nonsense")}, "CA"),
+        ({"auth": SmtpAuth.XOAUTH2}, "integrated service"),
+    ],
+)
+def test_s16_what_is_missing_is_told_before_anything_is_dialled(changes: dict[str, Any], setting: str) -> None:
+    with SmtpServer() as server:
+        step = failed_step(with_password(server.port, **changes))
+        assert server.sessions == []
+    assert step.key == "settings"
+    assert setting in step.fact
+
+
+@pytest.mark.parametrize(
+    ("script", "key", "said"),
+    [
+        ({"GREETING": ["554 5.7.1 we do not like you"]}, "greeting", "554 5.7.1 we do not like you"),
+        ({"AUTH": ["535 5.7.139 Authentication unsuccessful"]}, "auth", "535 5.7.139"),
+        ({"MAIL": ["550 5.7.60 not as this sender"]}, "sender", "5.7.60"),
+        ({"RCPT": ["550 5.1.1 no such user"]}, "recipient", "5.1.1"),
+        ({"DOT": ["554 5.6.0 spam"]}, "message", "5.6.0"),
+        ({"MAIL": [close]}, "sender", "closed"),
+    ],
+)
+def test_n1_the_first_failure_ends_the_ladder_with_its_remedy(script: dict[str, Any], key: str, said: str) -> None:
+    with SmtpServer(script) as server:
+        step = failed_step(with_password(server.port), recipient=RECIPIENT, mail=mail())
+        assert server.sessions[0].ended.wait(5)
+    assert step.key == key
+    assert said in step.fact
+
+
+def test_a_name_that_does_not_exist_fails_at_dns() -> None:
+    assert failed_step(smtp_route(25, host="a..b")).key == "dns"
+
+
+def test_a_refused_certificate_is_described_in_the_notes() -> None:
+    identity = certificates.authority("Virus Scanner").issue("localhost")
+    with SmtpServer(identity=identity) as server:
+        step = failed_step(with_password(server.port, security=Security.STARTTLS))
+        assert "AUTH" not in [verb for session in server.sessions for verb in session.verbs()]
+    assert step.key == "tls"
+    assert "by Virus Scanner" in step.notes[0]
+
+
+def test_s16_a_server_that_waits_for_tls_is_recognised_on_any_port() -> None:
+    quick = Timeouts(connect=2, command=0.3, message=5)
+    with SmtpServer(identity=certificates.good(), implicit=True) as server:
+        step = failed_step(smtp_route(server.port, timeouts=quick))
+    assert step.key == "greeting"
+    assert "TLS" in step.fact
+
+
+def test_a_server_that_is_merely_silent_is_not_taken_for_one() -> None:
+    quick = Timeouts(connect=0.3, command=0.3, message=5)
+    with SmtpServer({"GREETING": [silent, silent]}) as server:
+        step = failed_step(smtp_route(server.port, timeouts=quick))
+    assert "in time" in step.fact
+
+
+def test_a_certificate_near_its_end_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CERTIFICATE_WARNING_DAYS", 100)
+    with SmtpServer(identity=certificates.good()) as server:
+        steps = probe(smtp_route(server.port, security=Security.STARTTLS))
+    assert steps["tls"].state is WARNING
+    assert overall(list(steps.values())) is WARNING
+
+
+def test_s10_a_server_whose_identity_is_not_checked_is_a_warning() -> None:
+    unchecked = TlsSettings(ca_pem=certificates.authority().pem, check_identity=False)
+    with SmtpServer(identity=certificates.wrong_name()) as server:
+        steps = probe(smtp_route(server.port, security=Security.STARTTLS, tls=unchecked))
+    assert steps["tls"].state is WARNING
+
+
+def test_s15_starttls_that_was_wished_for_and_is_not_there_is_a_warning() -> None:
+    with SmtpServer() as server:
+        steps = probe(smtp_route(server.port, security=Security.STARTTLS_IF_OFFERED))
+    assert steps["tls"].state is WARNING
+
+
+@pytest.mark.skipif(not own_address(), reason="this machine has no address but loopback")
+def test_no_encryption_over_a_network_is_a_warning() -> None:
+    with SmtpServer(address=own_address()) as server:
+        steps = probe(with_password(server.port, host=own_address()))
+    assert (steps["tcp"].state, steps["auth"].state) == (WARNING, WARNING)
+
+
+def test_stopping_ends_the_test_between_two_steps_and_closes_the_connection() -> None:
+    with SmtpServer() as server:
+        recorder = Recorder(SMTP_PLAN, cancelled=lambda: recorder.steps[3].state.done)
+        with pytest.raises(Cancelled):
+            probe_smtp(smtp_route(server.port), recorder, NetworkPolicy(), sender=SENDER)
+        assert server.sessions[0].ended.wait(5)
+        assert server.sessions[0].verbs() == ["EHLO", "QUIT"]
+
+
+def test_each_change_of_a_step_is_told_as_it_happens() -> None:
+    seen: list[tuple[int, StepState]] = []
+    with SmtpServer() as server:
+        recorder = Recorder(SMTP_PLAN, sink=lambda place, step: seen.append((place, step.state)))
+        probe_smtp(smtp_route(server.port), recorder, NetworkPolicy(), sender=SENDER)
+    assert seen[:4] == [(0, StepState.RUNNING), (0, OK), (1, StepState.RUNNING), (1, OK)]
+
+
+def test_the_steps_stand_in_the_order_in_which_they_run() -> None:
+    keys = [str(key) for key, _ in smtp_plan(Security.TLS)]
+    assert keys == ["settings", "dns", "tcp", "tls", "greeting", "auth", "sender", "recipient", "message"]
+    assert smtp_plan(Security.STARTTLS) == SMTP_PLAN
