@@ -33,7 +33,7 @@ from mailadmin.core.settings import (
 
 from .fields import Checked
 from .secrets import SecretHolder
-from .settings import Versioned
+from .settings import Versioned, VersionedQuerySet
 
 TIMEOUT_LIMITS = [
     MinValueValidator(1, "Give it at least 1 second."),
@@ -113,6 +113,8 @@ class IntegratedService(SecretHolder, Named):
     client_id = models.CharField("client ID", max_length=36, validators=[Checked("client_id")])
     secret_expires_on = models.DateField("client secret ends on", null=True, blank=True)
     account_kind = models.CharField(max_length=20, choices=AccountKind, default=AccountKind.SERVICE_ACCOUNT)
+
+    objects = VersionedQuerySet.as_manager()
 
     class Meta(Named.Meta):
         abstract = False
@@ -229,6 +231,8 @@ class SmtpConnection(SecretHolder, RouteRow):
     envelope_sender = models.CharField("envelope sender", max_length=254, blank=True, validators=[Checked("address")])
     only_for_senders = models.TextField("only for these senders", blank=True, validators=[Checked("sender_list")])
 
+    objects = VersionedQuerySet.as_manager()
+
     class Meta(RouteRow.Meta):
         abstract = False
         verbose_name = "SMTP connection"
@@ -320,6 +324,8 @@ class OAuthService(RouteRow):
     scopes = models.CharField("scopes", max_length=255, blank=True, validators=[Checked("scopes")])
     send_as = models.TextField("Send-As addresses", blank=True, validators=[Checked("sender_list")])
 
+    objects = VersionedQuerySet.as_manager()
+
     class Meta(RouteRow.Meta):
         abstract = False
         verbose_name = "OAuth service"
@@ -369,6 +375,8 @@ class RouteState(Versioned):
     since = models.DateTimeField()
     code = models.CharField(max_length=80, blank=True)
     reason = models.TextField(blank=True)
+
+    objects = VersionedQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "route_id"], name="mailadmin_one_state_for_a_route")]

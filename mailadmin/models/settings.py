@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -65,7 +65,10 @@ class Settings(models.Model):
         return cls.objects.filter(pk=1).values_list("version", flat=True).first() or ""
 
 
-class VersionedQuerySet(models.QuerySet[Any]):
+Row = TypeVar("Row", bound=models.Model)
+
+
+class VersionedQuerySet(models.QuerySet[Row, Row]):
     """Changes by query count as changes, too."""
 
     def update(self, **kwargs: Any) -> int:
@@ -77,9 +80,8 @@ class VersionedQuerySet(models.QuerySet[Any]):
 
 
 class Versioned(models.Model):
-    """A row whose change must be in force for the next message in every process."""
-
-    objects: models.Manager[Any] = VersionedQuerySet.as_manager()
+    """A row whose change must be in force for the next message in every process. Concrete models take
+    `objects = VersionedQuerySet.as_manager()`, so that changes by query count, too."""
 
     class Meta:
         abstract = True
