@@ -193,24 +193,20 @@ def entries() -> tuple[Entry, ...]:
     return found
 
 
-def _entry(raw: dict[str, Any]) -> Entry:
+def _entry(table: dict[str, Any]) -> Entry:
+    raw = dict(table)
     try:
         match = raw.pop("match", {})
         return Entry(
-            id=raw.pop("id"),
-            title=raw.pop("title"),
-            cause=raw.pop("cause"),
             remedy=tuple(raw.pop("remedy")),
             owner=Owner(raw.pop("owner")),
             failover=Failover(raw.pop("failover")),
             health=Health(raw.pop("health")),
-            retry=raw.pop("retry"),
-            setting=raw.pop("setting", ""),
             matches=tuple(_match(dict(way)) for way in (match if isinstance(match, list) else [match])),
             **raw,
         )
-    except (KeyError, ValueError, TypeError) as error:
-        raise ValueError(f"knowledge.toml: entry {raw.get('id', '?')!r}: {error}") from error
+    except (KeyError, ValueError, TypeError, re.error) as error:
+        raise ValueError(f"knowledge.toml: entry {table.get('id', '?')!r}: {error}") from error
 
 
 def _match(raw: dict[str, Any]) -> Match:
