@@ -1,0 +1,110 @@
+"""The sandbox with an inbox and a behaviour in memory."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from mailadmin.core.secret import Secret
+from mailadmin.core.settings import (
+    Cloud,
+    EntraApp,
+    OAuthRoute,
+    RouteKey,
+    RouteKind,
+    Security,
+    SmtpAuth,
+    SmtpRoute,
+    TlsSettings,
+)
+from mailadmin.sandbox.certificates import certificates
+from mailadmin.sandbox.server import Sandbox
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One message as it was kept."""
+
+    via: str
+    envelope_sender: str
+    recipients: tuple[str, ...]
+    raw: bytes
+
+
+@dataclass
+class Memory:
+    """An inbox and a behaviour in one."""
+
+    kept: list[Kept] = field(default_factory=list)
+    smtp_fault: str = ""
+    graph_fault: str = ""
+
+    def keep(self, via: str, envelope_sender: str, recipients: Sequence[str], raw: bytes) -> None:
+        self.kept.append(Kept(via, envelope_sender, tuple(recipients), raw))
+
+    def smtp(self) -> str:
+        return self.smtp_fault
+
+    def graph(self) -> str:
+        return self.graph_fault
+
+
+@cache
+def sandbox_folder() -> Path:
+    folder = Path(mkdtemp(prefix="mailadmin-sandbox-"))
+    certificates(folder, datetime.now(UTC))
+    return folder
+
+
+@contextlib.contextmanager
+def running_sandbox() -> Iterator[tuple[Sandbox, Memory]]:
+    """Run a sandbox on free ports."""
+    memory = Memory()
+    sandbox = Sandbox(sandbox_folder(), memory, memory)
+    sandbox.start()
+    try:
+        yield sandbox, memory
+    finally:
+        sandbox.stop()
+
+
+def sandbox_app(sandbox: Sandbox, **changes: object) -> EntraApp:
+    """Return the app registration that the sandbox knows."""
+    host = sandbox.https_host
+    cloud = Cloud("custom", host, host, ("localhost",), "https://localhost/.default", sandbox.ca_pem)
+    values: dict[str, object] = {
+        "id": "1",
+        "name": "Sandbox",
+        "cloud": cloud,
+        "tenant": sandbox.tenant,
+        "client_id": sandbox.client_id,
+        "secret": Secret(sandbox.client_secret),
+        **changes,
+    }
+    return EntraApp(**values)  # type: ignore[arg-type]
+
+
+def sandbox_oauth(sandbox: Sandbox, identity: str = "robot@example.org", **changes: object) -> OAuthRoute:
+    """Return an OAuth service on the sandbox; `changes` are those of its app registration."""
+    key = RouteKey(RouteKind.OAUTH, "1")
+    return OAuthRoute(key, "Office 365", app=sandbox_app(sandbox, **changes), identity=identity)
+
+
+def sandbox_smtp(sandbox: Sandbox, **changes: object) -> SmtpRoute:
+    """Return an SMTP connection to the sandbox."""
+    values: dict[str, object] = {
+        "host": "localhost",
+        "port": sandbox.smtp_port,
+        "security": Security.STARTTLS,
+        "tls": TlsSettings(ca_pem=sandbox.ca_pem),
+        "auth": SmtpAuth.PASSWORD,
+        "user": sandbox.user,
+        "password": Secret(sandbox.password),
+        **changes,
+    }
+    return SmtpRoute(RouteKey(RouteKind.SMTP, "1"), "SMTP", **values)  # type: ignore[arg-type]
