@@ -2,6 +2,30 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from .views import audit, compose, dashboard, log, sandbox, tests
+
+urlpatterns: list[URLPattern] = [
+    path("", dashboard.dashboard, name="dashboard"),
+    path("routes/<str:kind>/<uuid:pk>/resume/", dashboard.route_resume, name="route-resume"),
+    path("log/", log.log_list, name="log-list"),
+    path("log/<uuid:pk>/", log.log, name="log"),
+    path("compose/", compose.compose, name="compose"),
+    path("tests/", tests.test_list, name="test-list"),
+    path("tests/start/<str:kind>/<uuid:pk>/", tests.start_saved, name="test-start"),
+    path("tests/try/<str:kind>/", tests.start_unsaved, name="test-start-unsaved"),
+    path("tests/<uuid:pk>/", tests.test, name="test"),
+    path("tests/<uuid:pk>/steps/", tests.steps, name="test-steps"),
+    path("tests/<uuid:pk>/cancel/", tests.cancel, name="test-cancel"),
+    path("tests/<uuid:pk>/save/", tests.save, name="test-save"),
+    path("tests/<uuid:pk>/form/", tests.back_to_form, name="test-form"),
+    path("sandbox/", sandbox.sandbox, name="sandbox"),
+    path("sandbox/add/", sandbox.add, name="sandbox-add"),
+    path("sandbox/fault/", sandbox.fault, name="sandbox-fault"),
+    path("sandbox/empty/", sandbox.empty, name="sandbox-empty"),
+    path("sandbox/<uuid:pk>/", sandbox.message, name="sandbox-message"),
+    path("sandbox/<uuid:pk>/html/", sandbox.message_html, name="sandbox-html"),
+    path("sandbox/<uuid:pk>/raw/", sandbox.message_raw, name="sandbox-raw"),
+    path("audit/", audit.audit_list, name="audit-list"),
+]

@@ -11,12 +11,8 @@ SMTP_PORT_STARTTLS = 587  # RFC 6409: submission
 SMTP_PORT_TLS = 465  # RFC 8314 section 3.3: submission with TLS from the start
 CONNECT_SECONDS = 10  # a web request waits for this; a dead host must not hold a caller longer
 COMMAND_SECONDS = 30  # greeting and each command; RFC 5321 4.5.3.2 asks minutes, a caller cannot wait those
-MESSAGE_SECONDS = (
-    120  # everything before the final dot together, so that a dripping server cannot hold a caller
-)
-FINAL_REPLY_SECONDS = (
-    60  # after the final dot: giving up here may double a message, so wait longer (RFC 1047)
-)
+MESSAGE_SECONDS = 120  # everything before the final dot together, so that a dripping server cannot hold a caller
+FINAL_REPLY_SECONDS = 60  # after the final dot: giving up here may double a message, so wait longer (RFC 1047)
 QUIT_SECONDS = 1  # the message is accepted already; nobody waits for a goodbye
 REPLY_LINE_BYTES = 4096  # RFC 5321 4.5.3.1.5 says 512; servers with long texts exist
 REPLY_LINES = 200  # a reply that never ends is not SMTP
@@ -30,9 +26,7 @@ HTTP_IDLE_SECONDS = 60  # an older idle connection may be cut unseen on the way,
 HTTP_CHUNK_BYTES = 64 * 1024  # the total time is looked at between pieces of this size
 HTTP_ANSWER_BYTES = 1024 * 1024  # error bodies are a few kB; more is not from Graph
 PROXY_ANSWER_BYTES = 8 * 1024  # what a proxy may say to CONNECT
-GRAPH_REQUEST_BYTES = (
-    4_000_000  # the whole encoded request; Microsoft's limit is 4 MB (facts: 413 or 400 above)
-)
+GRAPH_REQUEST_BYTES = 4_000_000  # the whole encoded request; Microsoft's limit is 4 MB (facts: 413 or 400 above)
 TOKEN_SPARE_SECONDS = 300  # a token that ends within this is renewed, as msal does
 TOKEN_APPS = 64  # app registrations whose tokens are kept in a process, the newest ones
 
@@ -56,4 +50,4 @@ CERTIFICATE_WARNING_DAYS = 14  # a server certificate that ends sooner is a warn
 PAGE_ROWS = 50  # rows on a page of a list
 LATEST_ROWS = 8  # rows of a list that is only a glance: on the dashboard, earlier tests
 SENDING_LOST_MINUTES = 15  # all routes together take less: a message "sending" for longer was interrupted
-ATTACHMENT_BYTES = 3 * 1024 * 1024  # in base64 within Graph's 4 MB request, so that every route can carry it
+ATTACHMENT_BYTES = 3 * 1024 * 1024  # compose is for trying out; above about 2 MB only SMTP can carry it anyway

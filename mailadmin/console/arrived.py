@@ -1,0 +1,64 @@
+"""Reading a message that arrived in the sandbox: headers, texts and attachments (pure, never fails)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.message import Message
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A part that is no text body: its file name, type and size in bytes."""
+
+    name: str
+    content_type: str
+    size: int
+
+
+@dataclass
+class Arrived:
+    """What a message holds, as a person reads it."""
+
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    text: str = ""
+    html: str = ""
+    attachments: list[Attachment] = field(default_factory=list)
+
+
+def read(raw: bytes) -> Arrived:
+    """Return what the message `raw` holds. Broken parts are shown as well as they can be."""
+    message = message_from_bytes(raw)
+    found = Arrived(headers=[(name, _decoded(value)) for name, value in message.items()])
+    for part in message.walk():
+        if part.is_multipart():
+            continue
+        kind, name = part.get_content_type(), part.get_filename()
+        if kind == "text/plain" and not name and not found.text:
+            found.text = _text(part)
+        elif kind == "text/html" and not name and not found.html:
+            found.html = _text(part)
+        else:
+            found.attachments.append(Attachment(_decoded(name or "(no name)"), kind, len(_content(part))))
+    return found
+
+
+def _content(part: Message) -> bytes:
+    content = part.get_payload(decode=True)
+    return content if isinstance(content, bytes) else b""
+
+
+def _text(part: Message) -> str:
+    charset = str(part.get_content_charset() or "utf-8")
+    try:
+        return _content(part).decode(charset, "replace")
+    except LookupError:  # a charset that nobody knows
+        return _content(part).decode("utf-8", "replace")
+
+
+def _decoded(value: object) -> str:
+    try:
+        return str(make_header(decode_header(str(value))))
+    except (ValueError, LookupError):
+        return str(value)

@@ -1,0 +1,163 @@
+"""What the dashboard says besides its numbers: the delivery order, what is wrong now, and the first steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from django.utils.formats import date_format
+
+from mailadmin import conf
+from mailadmin.core.outcome import DeliveryState
+from mailadmin.models import ConnectionTest, Delivery, IntegratedService, OAuthService, RouteState, SmtpConnection
+
+Row = OAuthService | SmtpConnection
+
+
+@dataclass(frozen=True)
+class RouteLine:
+    """One route in the delivery order; `place` counts the enabled ones from 1."""
+
+    row: Row
+    place: int
+    family: str  # "Graph" or "SMTP"
+    state: str  # "ready", "failing", "stopped"
+    label: str
+    reason: str
+
+    @property
+    def edit_url(self) -> str:
+        """Return the URL name of its form."""
+        return f"mailadmin:{self.row.kind}-edit"
+
+
+@dataclass(frozen=True)
+class Banner:
+    """Something that is wrong now. `tone` is "error" or "warning"; `kind` tells the template which links to show;
+    `line` is the route and `service` the integrated service that it is about."""
+
+    tone: str
+    title: str
+    text: str
+    kind: str = ""
+    line: RouteLine | None = None
+    service: IntegratedService | None = None
+
+
+@dataclass(frozen=True)
+class Guide:
+    """The three first steps and which of them are done."""
+
+    connected: bool
+    tested: bool
+    sent: bool
+    fresh: Sequence[Row] = field(default_factory=tuple)  # the routes to test
+
+    @property
+    def done(self) -> bool:
+        """Tell whether nothing is left to guide through."""
+        return self.connected and self.tested and self.sent
+
+
+def delivery_order(oauth: Sequence[OAuthService], smtp: Sequence[SmtpConnection]) -> list[RouteLine]:
+    """Return the enabled routes in the order in which they are tried, with their state. One statement."""
+    states = {state.key: state for state in RouteState.objects.all()}
+    enabled: list[Row] = [*(row for row in oauth if row.enabled), *(row for row in smtp if row.enabled)]
+    return [_line(row, place, states.get(row.key)) for place, row in enumerate(enabled, 1)]
+
+
+def guide(rows: Sequence[Row]) -> Guide:
+    """Return how far the first steps are. Two statements."""
+    good = (ConnectionTest.State.OK, ConnectionTest.State.WARNING)
+    return Guide(
+        connected=bool(rows),
+        tested=ConnectionTest.objects.filter(state__in=good).exists(),
+        sent=Delivery.objects.filter(state__in=[state for state in DeliveryState if state.accepted]).exists(),
+        fresh=rows,
+    )
+
+
+def banners(
+    lines: Sequence[RouteLine],
+    services: Sequence[IntegratedService],
+    latest: Sequence[Delivery],
+    warning_days: int,
+    today: date,
+    configured: bool,
+) -> list[Banner]:
+    """Return what is wrong now, the worst first. No statement."""
+    found = [*_key_banner(), *_route_banners(lines, configured)]
+    for service in services:
+        found += _secret_banner(service, warning_days, today)
+    return found + _fallback_banner(lines, latest)
+
+
+def _line(row: Row, place: int, state: RouteState | None) -> RouteLine:
+    name, label = "ready", "Ready"
+    if state and state.stopped:
+        name, label = "stopped", "Stopped"
+    elif state and state.failing:
+        name, label = "failing", "Failing"
+    family = "Graph" if isinstance(row, OAuthService) else "SMTP"
+    return RouteLine(row, place, family, name, label, state.reason if state else "")
+
+
+def _key_banner() -> list[Banner]:
+    try:
+        conf.key_ring()
+    except conf.ConfigurationError as error:
+        return [Banner("error", "The encryption key is missing: no stored password can be read.", str(error))]
+    return []
+
+
+def _route_banners(lines: Sequence[RouteLine], configured: bool) -> list[Banner]:
+    if configured and not lines:
+        return [
+            Banner(
+                "error",
+                "No mail can leave: every connection is switched off.",
+                "Switch on an OAuth service or an SMTP connection; until then each message fails.",
+                kind="none-enabled",
+            )
+        ]
+    return [
+        Banner("error", f"“{line.row.name}” is stopped: no message goes by it.", line.reason, "stopped", line)
+        for line in lines
+        if line.state == "stopped"
+    ]
+
+
+def _secret_banner(service: IntegratedService, warning_days: int, today: date) -> list[Banner]:
+    ends = service.secret_expires_on
+    if not ends or not service.secret_stored:
+        return []
+    days = (ends - today).days
+    if days > warning_days:
+        return []
+    day = date_format(ends, "j M Y")
+    if days < 0:
+        title = f"The client secret of “{service.name}” ended on {day}."
+        text = "Entra refuses it, so mail goes by the next route. Make a new secret in Entra and paste its value."
+        return [Banner("error", title, text, "secret", service=service)]
+    when = "today" if days == 0 else f"in {days} {'day' if days == 1 else 'days'}"
+    text = f"After {day} Entra refuses it and mail goes by the next route. Make a new secret in time."
+    return [
+        Banner("warning", f"The client secret of “{service.name}” ends {when}.", text, "secret", service=service),
+    ]
+
+
+def _fallback_banner(lines: Sequence[RouteLine], latest: Sequence[Delivery]) -> list[Banner]:
+    """Warn when the newest finished message went by fallback."""
+    finished = next((delivery for delivery in latest if delivery.state != DeliveryState.SENDING), None)
+    if finished is None or finished.state != DeliveryState.FALLBACK:
+        return []
+    preferred = next((line.row.name for line in lines if line.row.name != finished.route_name), "The preferred route")
+    return [
+        Banner(
+            "warning",
+            "Mail goes by fallback now.",
+            f"{preferred} did not take the latest message, so {finished.route_name} sent it.",
+            "fallback",
+        )
+    ]

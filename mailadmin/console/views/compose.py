@@ -1,0 +1,182 @@
+"""Send a message by hand, to see the whole path at work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from django import forms
+from django.contrib import messages
+from django.core.mail import EmailMultiAlternatives
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.defaultfilters import filesizeformat
+from django.views.decorators.http import require_http_methods
+
+from mailadmin import conf
+from mailadmin.core import addresses, limits, validation
+from mailadmin.core.errors import MailError
+from mailadmin.core.outcome import SendResult
+from mailadmin.core.settings import Route, RouteKey
+from mailadmin.delivery import routes
+from mailadmin.delivery.compose import default_recipients
+from mailadmin.delivery.send import SendOptions, send_message
+from mailadmin.models import Delivery
+
+from .. import audit
+from ..access import needs
+
+
+class AddressesField(forms.CharField):
+    """Addresses, comma-separated, each with or without a display name; cleaned to a list of texts."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return the addresses. Raises ValidationError for the first bad one."""
+        try:
+            return list(validation.address_list(super().to_python(value)))
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+class ComposeForm(forms.Form):
+    """What a person types to send one message."""
+
+    sender = forms.CharField(
+        label="From",
+        required=False,
+        max_length=320,
+        help_text="Leave it empty for the address of the route. The route's sender policy applies.",
+    )
+    to = AddressesField(
+        label="To",
+        required=False,
+        help_text="Several addresses are separated by commas. Leave it empty for the route's default recipients.",
+    )
+    cc = AddressesField(label="Cc", required=False)
+    bcc = AddressesField(label="Bcc", required=False, help_text="Seen by nobody else who gets the message.")
+    subject = forms.CharField(label="Subject", required=False, max_length=limits.SUBJECT_CHARS)
+    text = forms.CharField(label="Text", required=False, widget=forms.Textarea(attrs={"rows": 8}))
+    html = forms.CharField(
+        label="HTML",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
+        help_text="With a text as well, the recipient's program chooses between the two.",
+    )
+    attachment = forms.FileField(
+        label="Attachment",
+        required=False,
+        help_text=f"At most {limits.ATTACHMENT_BYTES // (1024 * 1024)} MB.",
+    )
+    route = forms.ChoiceField(
+        label="Route", required=False, help_text="One route alone shows whether it works; the default order falls back."
+    )
+    label = forms.CharField(
+        label="Endpoint label", required=False, max_length=80, help_text="Shown in the log, to tell traffic apart."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.routes = {str(route.key): route for route in routes.current().routes}
+        choices = [("", "Default order"), *((key, f"Only {route.name}") for key, route in self.routes.items())]
+        self.fields["route"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
+        self.fields["sender"].widget.attrs["list"] = "senders"
+
+    @property
+    def senders(self) -> list[str]:
+        """Return the addresses that the routes send from, to choose as From."""
+        return list(dict.fromkeys(_senders(self.routes.values())))
+
+    @property
+    def key(self) -> RouteKey | None:
+        """Return the chosen route, None for the default order."""
+        chosen = self.routes.get(self.cleaned_data["route"])
+        return chosen.key if chosen else None
+
+    def clean_sender(self) -> str:
+        """Refuse a From that is not one address."""
+        text: str = self.cleaned_data["sender"]
+        try:
+            return str(addresses.format_address((found := addresses.parse(text)).name, found.spec)) if text else ""
+        except addresses.AddressError as error:
+            raise forms.ValidationError(str(error)) from None
+
+    def clean_subject(self) -> str:
+        """Refuse a line break, which would make another header."""
+        try:
+            return validation.one_line(self.cleaned_data["subject"])
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+
+    def clean_attachment(self) -> Any:
+        """Refuse a file that is too big."""
+        file = self.cleaned_data["attachment"]
+        if file and file.size > limits.ATTACHMENT_BYTES:
+            raise forms.ValidationError(
+                f"“{file.name}” has {filesizeformat(file.size)}; at most {filesizeformat(limits.ATTACHMENT_BYTES)} "
+                "can be attached here."
+            )
+        return file
+
+    def clean(self) -> dict[str, Any]:
+        """Fill in the default recipients; refuse a message for nobody or without content."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors and not any(cleaned[field] for field in ("to", "cc", "bcc")):
+            cleaned["to"] = list(default_recipients(self.key))
+            if not cleaned["to"]:
+                self.add_error("to", "Type at least one recipient; the route has no default recipients.")
+        if not any(cleaned.get(field) for field in ("text", "html", "attachment")):
+            self.add_error("text", "The message is empty: type a text or HTML, or attach a file.")
+        return cleaned
+
+    def message(self) -> EmailMultiAlternatives:
+        """Return what was typed as a Django message."""
+        typed = self.cleaned_data
+        message = EmailMultiAlternatives(
+            typed["subject"], typed["text"], typed["sender"] or None, typed["to"], cc=typed["cc"], bcc=typed["bcc"]
+        )
+        if typed["html"] and typed["text"]:
+            message.attach_alternative(typed["html"], "text/html")
+        elif typed["html"]:
+            message.body, message.content_subtype = typed["html"], "html"
+        if file := typed["attachment"]:
+            message.attach(file.name, file.read(), file.content_type)
+        return message
+
+
+@require_http_methods(["GET", "POST"])
+@needs("mailadmin.send_message")
+def compose(request: HttpRequest) -> HttpResponse:
+    """Show the form, or send what was typed and lead to its page in the log."""
+    form = ComposeForm(request.POST or None, request.FILES or None, initial={"to": getattr(request.user, "email", "")})
+    if form.is_valid():
+        found = _send(request, form)
+        if found:
+            return redirect("mailadmin:log", pk=found)
+    return render(request, "mailadmin/compose/compose.html", {"form": form})
+
+
+def _send(request: HttpRequest, form: ComposeForm) -> str | None:
+    """Send, tell the person what happened, and return the row in the log (None when there is none)."""
+    message = form.message()
+    options = SendOptions(label=form.cleaned_data["label"], route=form.key, asked_by=request.user.pk, is_test=True)
+    try:
+        result = send_message(message, options)
+    except MailError as error:
+        known = error.explanation
+        messages.error(request, f"{known.title} {known.cause} {error.fault.text}".strip())
+    except conf.ConfigurationError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"The message was sent by {result.route}.")
+    outcome: SendResult = cast(Any, message).mailadmin
+    delivery = Delivery.objects.filter(pk=outcome.delivery_id).first()
+    audit.record(request, "sent", delivery, detail=f"by hand, to {len(message.recipients())}: {outcome.state.label}")
+    return outcome.delivery_id
+
+
+def _senders(found: Any) -> Iterator[str]:
+    route: Route
+    for route in found:
+        if route.sender.address:
+            yield addresses.format_address(route.sender.name, route.sender.address)
+        yield from (address for address in route.sender.send_as if "@" in address)

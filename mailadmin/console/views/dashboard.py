@@ -1,0 +1,85 @@
+"""The dashboard: what is wrong now, the numbers, the delivery order, the latest messages, the first steps."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from mailadmin import conf
+from mailadmin.core import limits
+from mailadmin.core.settings import RouteKind
+from mailadmin.delivery import health
+from mailadmin.models import Delivery, IntegratedService, OAuthService, SandboxServer, Settings, SmtpConnection
+
+from .. import audit
+from ..access import needs
+from ..charts import bars
+from ..figures import PERIODS, buckets, figures
+from ..overview import banners, delivery_order, guide
+from .log import row
+
+MODELS: dict[str, type[OAuthService | SmtpConnection]] = {
+    RouteKind.OAUTH: OAuthService,
+    RouteKind.SMTP: SmtpConnection,
+}
+
+
+@require_GET
+@needs("mailadmin.view_delivery")
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """Show how mail leaves now. The number of statements does not grow with routes or messages."""
+    period = PERIODS.get(request.GET.get("period", ""), PERIODS["24h"])
+    now = timezone.now()
+    oauth, smtp = list(OAuthService.objects.select_related("integrated_service")), list(SmtpConnection.objects.all())
+    lines = delivery_order(oauth, smtp)
+    latest = list(Delivery.objects.prefetch_related("recipients", "attempts")[: limits.LATEST_ROWS])
+    steps = guide([*oauth, *smtp])
+    since = period.starts(now)[0]
+    return render(
+        request,
+        "mailadmin/dashboard/dashboard.html",
+        {
+            "guide": steps,
+            "banners": banners(
+                lines,
+                list(IntegratedService.objects.all()),
+                latest,
+                Settings.load().secret_warning_days,
+                timezone.localdate(now),
+                configured=steps.connected,
+            ),
+            "period": period,
+            "periods": PERIODS.values(),
+            "since": timezone.localdate(since),
+            "figures": figures(since),
+            "chart": bars(buckets(period, now)),
+            "lines": lines,
+            "latest": [row(delivery) for delivery in latest],
+            "sandbox": _sandbox_to_offer(oauth, smtp) if not steps.done else None,
+        },
+    )
+
+
+@require_POST
+@needs("mailadmin.change_routestate")
+def route_resume(request: HttpRequest, kind: str, pk: uuid.UUID) -> HttpResponse:
+    """Use a stopped route again."""
+    if kind not in MODELS:
+        raise Http404
+    route = get_object_or_404(MODELS[kind], pk=pk)
+    if health.resume(route.key):
+        audit.record(request, "resumed", route)
+        messages.success(request, f"“{route.name}” is used again.")
+    return redirect("mailadmin:dashboard")
+
+
+def _sandbox_to_offer(oauth: list[OAuthService], smtp: list[SmtpConnection]) -> SandboxServer | None:
+    """Return the sandbox when it is allowed and nothing was set up yet; the page says whether it runs."""
+    if not conf.setting("SANDBOX") or oauth or smtp:
+        return None
+    return SandboxServer.load()

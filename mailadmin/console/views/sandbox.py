@@ -1,0 +1,130 @@
+"""The sandbox: whether it runs, what arrived, which fault it rehearses, and its two routes with one click."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models.functions import Length
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_GET, require_POST
+
+from mailadmin import conf
+from mailadmin.core import limits
+from mailadmin.models import SandboxMessage, SandboxServer
+from mailadmin.sandbox.behaviour import GRAPH_FAULTS, NO_FAULT, SMTP_FAULTS
+
+from .. import arrived, audit, sandbox_routes
+from ..access import needs
+
+# The preview of a stranger's HTML: no script, no network, no form; pictures only from within the message.
+PREVIEW_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+FAULTS = {
+    "smtp": {name: fault.label for name, fault in SMTP_FAULTS.items()},
+    "graph": {name: fault.label for name, fault in GRAPH_FAULTS.items()},
+}
+
+
+@require_GET
+@needs("mailadmin.view_sandboxmessage")
+def sandbox(request: HttpRequest) -> HttpResponse:
+    """Show the state of the sandbox and its inbox."""
+    inbox = SandboxMessage.objects.defer("raw").annotate(bytes=Length("raw"))
+    page = Paginator(inbox, limits.PAGE_ROWS).get_page(request.GET.get("page"))
+    return render(
+        request,
+        "mailadmin/sandbox/sandbox.html",
+        {
+            "server": SandboxServer.load(),
+            "allowed": conf.setting("SANDBOX"),
+            "page": page,
+            "smtp_faults": FAULTS["smtp"].items(),
+            "graph_faults": FAULTS["graph"].items(),
+        },
+    )
+
+
+@require_GET
+@needs("mailadmin.view_sandboxmessage")
+def message(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show one message that arrived."""
+    row = get_object_or_404(SandboxMessage, pk=pk)
+    found = arrived.read(bytes(row.raw))
+    return render(request, "mailadmin/sandbox/message.html", {"message": row, "arrived": found})
+
+
+@require_GET
+@xframe_options_sameorigin
+@needs("mailadmin.view_sandboxmessage")
+def message_html(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Return the HTML body of a message, locked into a policy of its own (for a sandboxed frame)."""
+    found = arrived.read(bytes(get_object_or_404(SandboxMessage, pk=pk).raw))
+    if not found.html:
+        raise Http404
+    headers = {"Content-Security-Policy": PREVIEW_POLICY, "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(found.html, content_type="text/html; charset=utf-8", headers=headers)
+
+
+@require_GET
+@needs("mailadmin.view_sandboxmessage")
+def message_raw(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Return a message byte for byte, as a download that no browser interprets."""
+    row = get_object_or_404(SandboxMessage, pk=pk)
+    headers = {
+        "Content-Disposition": f'attachment; filename="message-{row.pk}.txt"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    return HttpResponse(bytes(row.raw), content_type="text/plain", headers=headers)
+
+
+@require_POST
+@needs("mailadmin.change_sandboxserver")
+def fault(request: HttpRequest) -> HttpResponse:
+    """Choose the fault that the sandbox rehearses from the next message on (POST `smtp` and `graph`)."""
+    server = SandboxServer.load()
+    for door, names in FAULTS.items():
+        chosen = request.POST.get(door, NO_FAULT)
+        if chosen != NO_FAULT and chosen not in names:
+            messages.error(request, f"The sandbox knows no fault “{chosen[:40]}”; choose one from the list.")
+            return redirect("mailadmin:sandbox")
+        setattr(server, f"{door}_fault", chosen)
+    # Only these two columns: the sandbox itself writes the others meanwhile.
+    SandboxServer.objects.filter(pk=server.pk).update(smtp_fault=server.smtp_fault, graph_fault=server.graph_fault)
+    names_chosen = [FAULTS["smtp"].get(server.smtp_fault), FAULTS["graph"].get(server.graph_fault)]
+    detail = ", ".join(name for name in names_chosen if name) or "no fault"
+    audit.record(request, "changed", server, detail=detail)
+    messages.success(request, f"From the next message on: {detail}.")
+    return redirect("mailadmin:sandbox")
+
+
+@require_POST
+@needs("mailadmin.change_sandboxserver")
+def empty(request: HttpRequest) -> HttpResponse:
+    """Throw away what arrived."""
+    count, _ = SandboxMessage.objects.all().delete()
+    audit.record(request, "emptied", SandboxServer.load(), detail=f"{count} messages")
+    messages.success(request, f"The inbox is empty; {count} {'message was' if count == 1 else 'messages were'} removed.")
+    return redirect("mailadmin:sandbox")
+
+
+@require_POST
+@needs("mailadmin.add_integratedservice", "mailadmin.add_oauthservice", "mailadmin.add_smtpconnection")
+def add(request: HttpRequest) -> HttpResponse:
+    """Add the sandbox's OAuth service and SMTP connection, or correct their ports."""
+    server = SandboxServer.load()
+    if not conf.setting("SANDBOX"):
+        messages.error(request, 'The sandbox is not allowed here: MAILADMIN["SANDBOX"] is off in the settings.')
+    elif not server.alive or not server.credentials:
+        messages.error(request, "The sandbox does not run. Start it with “python manage.py sandbox”, then add it.")
+    else:
+        try:
+            added = sandbox_routes.add(request, server)
+        except conf.ConfigurationError as error:
+            messages.error(request, str(error))
+        else:
+            done = "are ready. Test them now" if added.changed else "were there already; nothing was changed"
+            messages.success(request, f"“{added.oauth.name}” and “{added.smtp.name}” {done}.")
+    return redirect("mailadmin:dashboard")
