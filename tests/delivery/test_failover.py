@@ -109,9 +109,7 @@ class TestFailover:
         assert delivery.attempts.count() == 1
         assert delivery.recipients.get().state == RecipientState.REFUSED
 
-    def test_a_wrong_password_stops_the_route_and_a_later_message_does_not_try_it(
-        self, peers: Peers, db: None
-    ) -> None:
+    def test_a_wrong_password_stops_the_route_and_a_later_message_does_not_try_it(self, peers: Peers, db: None) -> None:
         row = add_smtp(peers, password="not the password")
         with pytest.raises(mailadmin.MailError) as caught:
             send_message(a_message())
