@@ -18,10 +18,13 @@ FAILURES: dict[str, Fault | list[Fault]] = {
     # our own settings and the message
     "maybe-delivered": Fault(Phase.TCP, Kind.CLOSED, host=HOST, maybe_sent=True),
     "no-route": ours(Kind.NO_ROUTE),
-    "route-incomplete": ours(Kind.ROUTE_INCOMPLETE, "The client ID is missing."),
+    "settings-unreadable": ours(Kind.NO_ROUTE, "The mail settings cannot be read from the database (no answer)."),
+    "route-incomplete": ours(Kind.ROUTE_INCOMPLETE, "The name is missing."),
+    "tenant-missing": ours(Kind.ROUTE_INCOMPLETE, "The OAuth service lacks a tenant."),
+    "client-id-missing": ours(Kind.ROUTE_INCOMPLETE, "The OAuth service lacks a client ID."),
     "host-missing": [
         ours(Kind.ROUTE_INCOMPLETE, "The host is missing."),
-        ours(Kind.ROUTE_INCOMPLETE, "The SMTP server is missing."),
+        ours(Kind.ROUTE_INCOMPLETE, "The OAuth service lacks a sign-in host."),
         ours(
             Kind.ROUTE_INCOMPLETE,
             "“a b” is not a host name with an optional port, such as graph.microsoft.com.",
@@ -40,8 +43,14 @@ FAILURES: dict[str, Fault | list[Fault]] = {
         ),
     ],
     "credentials-incomplete": ours(Kind.ROUTE_INCOMPLETE, "The user name is missing."),
-    "integrated-service-missing": ours(Kind.ROUTE_INCOMPLETE, "The integrated service is missing."),
-    "identity-missing": ours(Kind.ROUTE_INCOMPLETE, "The service identity is missing."),
+    "integrated-service-missing": [
+        ours(Kind.ROUTE_INCOMPLETE, "The integrated service is missing."),
+        ours(Kind.ROUTE_INCOMPLETE, "The OAuth service has no integrated service."),
+    ],
+    "identity-missing": [
+        ours(Kind.ROUTE_INCOMPLETE, "The service identity is missing."),
+        ours(Kind.ROUTE_INCOMPLETE, "The OAuth service lacks a service identity (the mailbox that sends)."),
+    ],
     "secret-missing": ours(Kind.SECRET_MISSING, "The password is missing."),
     "client-secret-missing": [
         ours(Kind.SECRET_MISSING, phase=Phase.TOKEN),
