@@ -126,9 +126,7 @@ class GuardedConnection(HTTPSConnection):
         return answer
 
 
-def open_connection(
-    host: str, port: int, policy: NetworkPolicy, tls: TlsSettings, seconds: float
-) -> ssl.SSLSocket:
+def open_connection(host: str, port: int, policy: NetworkPolicy, tls: TlsSettings, seconds: float) -> ssl.SSLSocket:
     """Return a verified connection to `host` within `seconds`, direct or by the environment's proxy.
 
     Behind a proxy only a literal address can be judged: a name is looked up on the other side. Raises
@@ -143,9 +141,7 @@ def open_connection(
     return net_tls.secure(sock, host, tls, deadline - time.monotonic(), port)
 
 
-def guarded_pool(
-    policy: NetworkPolicy, tls: TlsSettings, timeouts: HttpTimeouts
-) -> type[HTTPSConnectionPool]:
+def guarded_pool(policy: NetworkPolicy, tls: TlsSettings, timeouts: HttpTimeouts) -> type[HTTPSConnectionPool]:
     """Return the class of connection pool whose connections have these settings."""
     settings = {"policy": policy, "tls": tls, "timeouts": timeouts}
     connection = type("Connection", (GuardedConnection,), settings)

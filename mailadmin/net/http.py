@@ -95,9 +95,7 @@ class GuardedSession(requests.Session):
         """Return nothing: a redirect is an answer like any other, and never gets the token."""
 
 
-def guarded_session(
-    policy: NetworkPolicy, ca_pem: str = "", timeouts: HttpTimeouts | None = None
-) -> GuardedSession:
+def guarded_session(policy: NetworkPolicy, ca_pem: str = "", timeouts: HttpTimeouts | None = None) -> GuardedSession:
     """Return a session whose connections go through the guarded dialler and our TLS checks.
 
     `ca_pem` and the environment's bundle are trusted besides the system's certificates. Use it for one

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,8 +24,13 @@ from mailadmin.core.settings import (
     SmtpRoute,
     TlsSettings,
 )
+from mailadmin.net.policy import NetworkPolicy
 from mailadmin.sandbox.certificates import certificates
 from mailadmin.sandbox.server import Sandbox
+from mailadmin.transports.base import Accepted, Mail
+from mailadmin.transports.graph.transport import GraphTransport
+from mailadmin.transports.smtp.transport import SmtpTransport
+from tests.fakes.routes import a_mail
 
 
 @dataclass(frozen=True)
@@ -108,3 +115,26 @@ def sandbox_smtp(sandbox: Sandbox, **changes: object) -> SmtpRoute:
         **changes,
     }
     return SmtpRoute(RouteKey(RouteKind.SMTP, "1"), "SMTP", **values)  # type: ignore[arg-type]
+
+
+def by_graph(box: Sandbox, mail: Mail | None = None, **changes: object) -> Accepted:
+    """Send by Graph; `changes` are those of the app registration."""
+    transport = GraphTransport(sandbox_oauth(box, **changes), NetworkPolicy())  # type: ignore[arg-type]
+    try:
+        return transport.send(mail or a_mail())
+    finally:
+        transport.close()
+
+
+def by_smtp(box: Sandbox, mail: Mail | None = None, **changes: object) -> Accepted:
+    """Send by SMTP; `changes` are those of the connection."""
+    transport = SmtpTransport(sandbox_smtp(box, **changes), NetworkPolicy())
+    try:
+        return transport.send(mail or a_mail())
+    finally:
+        transport.close()
+
+
+def tls_to(box: Sandbox, context: ssl.SSLContext, name: str) -> ssl.SSLSocket:
+    sock = socket.create_connection(("127.0.0.1", box.https_port), timeout=10)
+    return context.wrap_socket(sock, server_hostname=name)

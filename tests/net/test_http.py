@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 
 import pytest
@@ -12,7 +11,6 @@ from mailadmin.core import limits
 from mailadmin.core.errors import DeliveryUnsure, MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
-from mailadmin.net.environment import environment_ca, proxy_for
 from mailadmin.net.http import Answer, HttpTimeouts, exchange, guarded_session, look_at, split_host
 from mailadmin.net.policy import NetworkPolicy
 from tests.fakes.graph_server import (
@@ -21,7 +19,6 @@ from tests.fakes.graph_server import (
     closes_after_request,
     drips,
     free_port,
-    loopback_certificates,
     resets_after_request,
     resets_before_body,
     says,
@@ -175,9 +172,7 @@ def test_peer_that_reads_nothing_ends_with_the_total_time_and_is_surely_not_sent
     assert error.fault.kind is Kind.TIMEOUT
 
 
-@pytest.mark.parametrize(
-    "raw", [b"garbage\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\x00" * 50 + b"\r\n", b"HTTP/1.1 2"]
-)
+@pytest.mark.parametrize("raw", [b"garbage\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\x00" * 50 + b"\r\n", b"HTTP/1.1 2"])
 def test_answer_that_is_not_http_is_unsure(raw: bytes) -> None:
     with ScriptedServer(says_raw(raw)) as server:
         assert isinstance(failure(server), DeliveryUnsure)
@@ -274,102 +269,6 @@ def test_token_is_in_no_log_and_in_no_frame_of_an_error(caplog: pytest.LogCaptur
             assert CANARY not in repr(traceback.tb_frame.f_locals)
         traceback = traceback.tb_next
     assert error.__context__ is None
-
-
-# -- the environment --------------------------------------------------------------------------------
-
-
-def test_environment_names_the_proxy_except_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://me:s%40cret@proxy.example.org:3128")
-    monkeypatch.setenv("NO_PROXY", "inside.example.org,10.0.0.0/8")
-    proxy = proxy_for("graph.microsoft.com")
-    assert proxy
-    assert str(proxy) == "proxy.example.org:3128"
-    assert proxy.login
-    assert proxy.login.reveal() == "me:s@cret"
-    assert "s@cret" not in repr(proxy)
-    for host in ("localhost", "127.0.0.1", "::1", "[::1]", "inside.example.org", "10.1.2.3"):
-        assert proxy_for(host) is None
-
-
-@pytest.mark.parametrize("url", ["socks5://proxy:1080", "https://proxy:443", "http://:x", "http://p:99999"])
-def test_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", url)
-    with pytest.raises(MailError, match="HTTPS_PROXY"):
-        proxy_for("graph.microsoft.com")
-
-
-class Tunnel:
-    """A proxy that connects every CONNECT to one port of this machine."""
-
-    def __init__(self, port: int, answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> None:
-        self.asked: list[str] = []
-
-        def script(exchange: Exchange) -> None:
-            line, headers, _ = exchange.read_head()
-            self.asked += [line, headers.get("proxy-authorization", "")]
-            exchange.sock.sendall(answer)
-            with socket.create_connection(("127.0.0.1", port)) as target:
-                forth = threading.Thread(target=copy, args=(exchange.sock, target), daemon=True)
-                forth.start()
-                copy(target, exchange.sock)
-
-        self.server = ScriptedServer(script, tls=False)
-
-
-def copy(source: socket.socket, target: socket.socket) -> None:
-    try:
-        while data := source.recv(65536):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
-
-
-def test_request_goes_through_the_proxy_and_its_tls_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The name is never looked up here, so the server's certificate must fail for it.
-    with ScriptedServer(says(202)) as server:
-        tunnel = Tunnel(server.port)
-        with tunnel.server:
-            monkeypatch.setenv("HTTPS_PROXY", f"http://u:p@127.0.0.1:{tunnel.server.port}")
-            with guarded_session(OPEN, server.ca_pem) as session, pytest.raises(MailError) as caught:
-                exchange(session, "GET", "https://graph.example.org/", phase=Phase.GRAPH)
-    assert caught.value.fault.phase is Phase.TLS
-    assert tunnel.asked == ["CONNECT graph.example.org:443 HTTP/1.1", "Basic dTpw"]
-
-
-def test_refusal_of_the_proxy_is_told_and_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    tunnel = Tunnel(1, b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
-    with tunnel.server:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{tunnel.server.port}")
-        with guarded_session(OPEN) as session, pytest.raises(MailError) as caught:
-            url = "https://graph.example.org/"
-            exchange(session, "POST", url, phase=Phase.GRAPH, body=b"x", unsure_after_body=True)
-    fault = caught.value.fault
-    assert (fault.phase, fault.maybe_sent) == (Phase.TCP, False)
-    assert "407 Proxy Authentication Required" in fault.text
-    assert str(tunnel.server.port) in fault.text
-
-
-def test_metadata_address_is_refused_behind_a_proxy_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
-    with guarded_session(OPEN) as session, pytest.raises(MailError) as caught:
-        exchange(session, "GET", "https://169.254.169.254/", phase=Phase.TOKEN)
-    assert caught.value.fault.kind is Kind.ADDRESS_REFUSED
-
-
-def test_environments_ca_bundle_is_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    bundle = tmp_path / "bundle.pem"  # type: ignore[operator]
-    bundle.write_text(loopback_certificates().ca_pem)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-    with ScriptedServer(says(202)) as server:
-        server.ca_pem = ""
-        assert ask(server).status == 202
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle.parent))
-    assert "BEGIN CERTIFICATE" in environment_ca()
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle) + ".gone")
-    with pytest.raises(MailError, match="REQUESTS_CA_BUNDLE"):
-        environment_ca()
 
 
 # -- small parts --------------------------------------------------------------------------------------

@@ -36,9 +36,7 @@ def token_fault(answer: Answer, wanted: str, host: str, port: int) -> Fault | No
             http_status=answer.status,
             aadsts=_aadsts(said, text),
             retry_after=answer.retry_after,
-            request_id=clean(
-                str(said.get("trace_id") or answer.headers.get("x-ms-request-id", "")), limit=100
-            ),
+            request_id=clean(str(said.get("trace_id") or answer.headers.get("x-ms-request-id", "")), limit=100),
         )
 
     if answer.status == 200 and isinstance(said.get(wanted), str) and said[wanted]:

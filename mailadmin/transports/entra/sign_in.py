@@ -51,9 +51,7 @@ class SignInClient:
         """Return the OpenID configuration. Raises MailError."""
         return self._ask("GET", url, "token_endpoint", headers, {})
 
-    def post(
-        self, url: str, params: Any = None, data: Any = None, headers: Any = None, **unused: Any
-    ) -> SignInAnswer:
+    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **unused: Any) -> SignInAnswer:
         """Return a token answer. Raises MailError."""
         return self._ask("POST", url, "access_token", headers, dict(data or {}))
 
