@@ -1,0 +1,99 @@
+"""Starting and ending the system services that tests run for themselves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+_READY_SECONDS = 30  # a busy machine; a service is ready within one
+
+
+def require(*programs: str, root: bool = False) -> None:
+    """Skip the test, with the reason, where one of `programs` is missing; fail it instead where the services
+    must be there (MAILADMIN_REQUIRE_SERVICES=1)."""
+    missing = [name for name in programs if not program(name)]
+    reason = f"not installed: {', '.join(missing)} (make services)" if missing else ""
+    if root and os.geteuid() != 0:
+        reason = f"{reason}; needs root".lstrip("; ")
+    if not reason:
+        return
+    if os.environ.get("MAILADMIN_REQUIRE_SERVICES") == "1":
+        pytest.fail(f"A service that must be there is {reason}")
+    pytest.skip(reason)
+
+
+def program(name: str) -> str:
+    """Return the path of a program, or ""."""
+    return shutil.which(name, path=_PATH) or ""
+
+
+@contextlib.contextmanager
+def short_folder() -> Iterator[Path]:
+    """Give a folder that other users may enter, with a path short enough for Unix sockets."""
+    folder = Path(mkdtemp(prefix="mailadmin-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 that nobody listens on."""
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [sock.getsockname()[1] for sock in socks]
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], ready: Callable[[], bool], log: Path) -> Iterator[None]:
+    """Run `command` in the foreground until the block ends; wait until `ready`. Ends it, and what it started,
+    by their process group."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        wait_for(lambda: ready() or process.poll() is not None)
+        if process.poll() is not None or not ready():
+            raise AssertionError(f"{command[0]} did not start:\n{log.read_text(errors='replace')}")
+        yield
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+            return
+
+
+def wait_for(done: Callable[[], bool], seconds: float = _READY_SECONDS) -> bool:
+    """Wait until `done`, and tell whether it was."""
+    until = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def listens(port: int) -> bool:
+    """Tell whether somebody takes connections on a port of 127.0.0.1."""
+    with socket.socket() as sock:
+        sock.settimeout(1)
+        return sock.connect_ex(("127.0.0.1", port)) == 0
