@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import timedelta
@@ -32,7 +32,7 @@ from mailadmin.delivery.convert import test_mail
 from mailadmin.models import ConnectionTest, ConnectionTestStep, SmtpConnection
 from mailadmin.probes.graph import GRAPH_PLAN, probe_graph
 from mailadmin.probes.recorder import Cancelled, Recorder, fail
-from mailadmin.probes.smtp import SMTP_PLAN, probe_smtp
+from mailadmin.probes.smtp import probe_smtp, smtp_plan
 
 logger = logging.getLogger("mailadmin.tests")
 
@@ -158,9 +158,9 @@ def _write(route: Route, user: Any, recipient: str, saved_values: bool) -> Conne
             asked_by=user,
             asked_by_name=user.get_username() if user else "",
         )
-        plan = SMTP_PLAN if isinstance(route, SmtpRoute) else GRAPH_PLAN
         ConnectionTestStep.objects.bulk_create(
-            ConnectionTestStep(test=test, place=place, key=key, title=title) for place, (key, title) in enumerate(plan)
+            ConnectionTestStep(test=test, place=place, key=key, title=title)
+            for place, (key, title) in enumerate(_plan(route))
         )
     return test
 
@@ -179,9 +179,8 @@ def _in_thread(test: ConnectionTest, route: Route) -> None:
 
 def _run(test: ConnectionTest, route: Route) -> None:
     """Walk the ladder of `route` and write what comes out; never leaves the test running."""
-    plan = SMTP_PLAN if isinstance(route, SmtpRoute) else GRAPH_PLAN
     asked_to_stop = ConnectionTest.objects.filter(pk=test.pk, cancel_requested=True).exists
-    recorder = Recorder(plan, sink=partial(_write_step, test), cancelled=asked_to_stop)
+    recorder = Recorder(_plan(route), sink=partial(_write_step, test), cancelled=asked_to_stop)
     with _beating(test):
         try:
             _probe(route, recorder, test)
@@ -198,6 +197,10 @@ def _run(test: ConnectionTest, route: Route) -> None:
             _finish(test, _state(steps), verdict(steps))
             if test.saved_values and overall(steps) in (StepState.OK, StepState.WARNING):
                 health.resume(route.key)
+
+
+def _plan(route: Route) -> Sequence[tuple[str, str]]:
+    return smtp_plan(route.security) if isinstance(route, SmtpRoute) else GRAPH_PLAN
 
 
 def _probe(route: Route, recorder: Recorder, test: ConnectionTest) -> None:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 from mailadmin.core import limits
 from mailadmin.models import AuditEntry
 
-from ..access import needs
+from mailadmin.console.access import needs
 
 
 class FilterForm(forms.Form):

@@ -23,8 +23,8 @@ from mailadmin.delivery.compose import default_recipients
 from mailadmin.delivery.send import SendOptions, send_message
 from mailadmin.models import Delivery
 
-from .. import audit
-from ..access import needs
+from mailadmin.console import audit
+from mailadmin.console.access import needs
 
 
 class AddressesField(forms.CharField):

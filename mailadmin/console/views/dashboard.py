@@ -16,11 +16,11 @@ from mailadmin.core.settings import RouteKind
 from mailadmin.delivery import health
 from mailadmin.models import Delivery, IntegratedService, OAuthService, SandboxServer, Settings, SmtpConnection
 
-from .. import audit
-from ..access import needs
-from ..charts import bars
-from ..figures import PERIODS, buckets, figures
-from ..overview import banners, delivery_order, guide
+from mailadmin.console import audit
+from mailadmin.console.access import needs
+from mailadmin.console.charts import bars
+from mailadmin.console.figures import PERIODS, buckets, figures
+from mailadmin.console.overview import banners, delivery_order, guide
 from .log import row
 
 MODELS: dict[str, type[OAuthService | SmtpConnection]] = {

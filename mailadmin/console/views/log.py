@@ -19,8 +19,8 @@ from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import Delivery, DeliveryRecipient, OAuthService, Settings, SmtpConnection
 
-from .. import deliveries
-from ..access import needs
+from mailadmin.console import deliveries
+from mailadmin.console.access import needs
 
 
 @dataclass(frozen=True)

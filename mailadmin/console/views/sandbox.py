@@ -17,8 +17,8 @@ from mailadmin.core import limits
 from mailadmin.models import SandboxMessage, SandboxServer
 from mailadmin.sandbox.behaviour import GRAPH_FAULTS, NO_FAULT, SMTP_FAULTS
 
-from .. import arrived, audit, sandbox_routes
-from ..access import needs
+from mailadmin.console import arrived, audit, sandbox_routes
+from mailadmin.console.access import needs
 
 # The preview of a stranger's HTML: no script, no network, no form; pictures only from within the message.
 PREVIEW_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
@@ -106,7 +106,9 @@ def empty(request: HttpRequest) -> HttpResponse:
     """Throw away what arrived."""
     count, _ = SandboxMessage.objects.all().delete()
     audit.record(request, "emptied", SandboxServer.load(), detail=f"{count} messages")
-    messages.success(request, f"The inbox is empty; {count} {'message was' if count == 1 else 'messages were'} removed.")
+    messages.success(
+        request, f"The inbox is empty; {count} {'message was' if count == 1 else 'messages were'} removed."
+    )
     return redirect("mailadmin:sandbox")
 
 
