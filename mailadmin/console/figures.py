@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Count, Q
 from django.db.models.functions import TruncDay, TruncHour
@@ -96,18 +97,19 @@ def buckets(period: Period, now: datetime) -> list[Bucket]:
         )
     )
     found = {row["bucket"]: row for row in rows}
-    return [_bucket(period, start, found.get(start, {})) for start in starts]
+    return [_bucket(period, start, found.get(start)) for start in starts]
 
 
-def _bucket(period: Period, start: datetime, row: Mapping[str, int]) -> Bucket:
+def _bucket(period: Period, start: datetime, row: Mapping[str, Any] | None) -> Bucket:
+    counts = row or {}
     day = date_format(start, "j M")
     hour = date_format(start, "H:i")
     return Bucket(
         label=f"{day}, {hour}" if period.hourly else day,
         short=hour if period.hourly else day,
-        sent=row.get("sent", 0),
-        fallback=row.get("fallback", 0),
-        failed=row.get("failed", 0),
+        sent=counts.get("sent", 0),
+        fallback=counts.get("fallback", 0),
+        failed=counts.get("failed", 0),
     )
 
 

@@ -15,6 +15,24 @@ _BANNERS = {
     ConnectionTest.State.FAILED: "error",
     ConnectionTest.State.RUNNING: "info",
 }
+_MARKS = {
+    StepState.OK: "check",
+    StepState.WARNING: "triangle-alert",
+    StepState.FAILED: "x",
+    StepState.NOT_PROVEN: "circle-question-mark",
+    StepState.NOT_RUN: "minus",
+    StepState.RUNNING: "loader-circle",
+    StepState.WAITING: "ellipsis",
+}
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step as it is shown: with the shape of its state and its time in milliseconds (None: it has none)."""
+
+    step: Step
+    icon: str
+    milliseconds: float | None
 
 
 @dataclass(frozen=True)
@@ -28,7 +46,7 @@ class Shown:
     banner: str
     status: str
     seen: str
-    steps: Sequence[Step]
+    rungs: Sequence[Rung]
     report: str
 
 
@@ -43,9 +61,14 @@ def shown(test: ConnectionTest) -> Shown:
         banner=_BANNERS.get(ConnectionTest.State(test.shown_state), "warning"),
         status=headline,
         seen=_seen(test, steps),
-        steps=steps,
+        rungs=[_rung(step) for step in steps],
         report="" if test.running else testruns.report(test, steps),
     )
+
+
+def _rung(step: Step) -> Rung:
+    timed = step.state.done and step.state is not StepState.NOT_RUN
+    return Rung(step, _MARKS[step.state], step.seconds * 1000 if timed else None)
 
 
 def _verdict(test: ConnectionTest, steps: Sequence[Step]) -> tuple[str, str]:

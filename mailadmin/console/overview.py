@@ -10,7 +10,9 @@ from django.utils.formats import date_format
 
 from mailadmin import conf
 from mailadmin.core.outcome import DeliveryState
-from mailadmin.models import ConnectionTest, Delivery, IntegratedService, OAuthService, RouteState, SmtpConnection
+from mailadmin.models import ConnectionTest, Delivery, IntegratedService, OAuthService, SmtpConnection
+
+from .route_rows import RouteSummary
 
 Row = OAuthService | SmtpConnection
 
@@ -19,12 +21,18 @@ Row = OAuthService | SmtpConnection
 class RouteLine:
     """One route in the delivery order; `place` counts the enabled ones from 1."""
 
-    row: Row
+    summary: RouteSummary
     place: int
-    family: str  # "Graph" or "SMTP"
-    state: str  # "ready", "failing", "stopped"
-    label: str
-    reason: str
+
+    @property
+    def row(self) -> Row:
+        """Return the row itself."""
+        return self.summary.row
+
+    @property
+    def family(self) -> str:
+        """Return by what it sends."""
+        return "Graph" if isinstance(self.row, OAuthService) else "SMTP"
 
     @property
     def edit_url(self) -> str:
@@ -60,11 +68,10 @@ class Guide:
         return self.connected and self.tested and self.sent
 
 
-def delivery_order(oauth: Sequence[OAuthService], smtp: Sequence[SmtpConnection]) -> list[RouteLine]:
-    """Return the enabled routes in the order in which they are tried, with their state. One statement."""
-    states = {state.key: state for state in RouteState.objects.all()}
-    enabled: list[Row] = [*(row for row in oauth if row.enabled), *(row for row in smtp if row.enabled)]
-    return [_line(row, place, states.get(row.key)) for place, row in enumerate(enabled, 1)]
+def delivery_order(summaries: Sequence[RouteSummary]) -> list[RouteLine]:
+    """Return the enabled ones of `summaries` (OAuth services first) in the order in which they are tried."""
+    enabled = (summary for summary in summaries if summary.row.enabled)
+    return [RouteLine(summary, place) for place, summary in enumerate(enabled, 1)]
 
 
 def guide(rows: Sequence[Row]) -> Guide:
@@ -93,16 +100,6 @@ def banners(
     return found + _fallback_banner(lines, latest)
 
 
-def _line(row: Row, place: int, state: RouteState | None) -> RouteLine:
-    name, label = "ready", "Ready"
-    if state and state.stopped:
-        name, label = "stopped", "Stopped"
-    elif state and state.failing:
-        name, label = "failing", "Failing"
-    family = "Graph" if isinstance(row, OAuthService) else "SMTP"
-    return RouteLine(row, place, family, name, label, state.reason if state else "")
-
-
 def _key_banner() -> list[Banner]:
     try:
         conf.key_ring()
@@ -122,9 +119,9 @@ def _route_banners(lines: Sequence[RouteLine], configured: bool) -> list[Banner]
             )
         ]
     return [
-        Banner("error", f"“{line.row.name}” is stopped: no message goes by it.", line.reason, "stopped", line)
+        Banner("error", f"“{line.row.name}” is stopped: no message goes by it.", line.summary.reason, "stopped", line)
         for line in lines
-        if line.state == "stopped"
+        if line.summary.state == "stopped"
     ]
 
 

@@ -12,10 +12,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from mailadmin.console.access import needs
 from mailadmin.core import limits
 from mailadmin.models import AuditEntry
-
-from mailadmin.console.access import needs
 
 
 class FilterForm(forms.Form):

@@ -14,6 +14,8 @@ from django.template.defaultfilters import filesizeformat
 from django.views.decorators.http import require_http_methods
 
 from mailadmin import conf
+from mailadmin.console import audit
+from mailadmin.console.access import needs
 from mailadmin.core import addresses, limits, validation
 from mailadmin.core.errors import MailError
 from mailadmin.core.outcome import SendResult
@@ -23,9 +25,6 @@ from mailadmin.delivery.compose import default_recipients
 from mailadmin.delivery.send import SendOptions, send_message
 from mailadmin.models import Delivery
 
-from mailadmin.console import audit
-from mailadmin.console.access import needs
-
 
 class AddressesField(forms.CharField):
     """Addresses, comma-separated, each with or without a display name; cleaned to a list of texts."""
@@ -33,7 +32,7 @@ class AddressesField(forms.CharField):
     def to_python(self, value: Any) -> Any:
         """Return the addresses. Raises ValidationError for the first bad one."""
         try:
-            return list(validation.address_list(super().to_python(value)))
+            return list(validation.address_list(super().to_python(value) or ""))
         except ValueError as error:
             raise forms.ValidationError(str(error)) from None
 
@@ -168,8 +167,8 @@ def _send(request: HttpRequest, form: ComposeForm) -> str | None:
         messages.error(request, str(error))
     else:
         messages.success(request, f"The message was sent by {result.route}.")
-    outcome: SendResult = cast(Any, message).mailadmin
-    delivery = Delivery.objects.filter(pk=outcome.delivery_id).first()
+    outcome: SendResult = cast("Any", message).mailadmin
+    delivery = Delivery.objects.filter(pk=outcome.delivery_id).first() if outcome.delivery_id else None
     audit.record(request, "sent", delivery, detail=f"by hand, to {len(message.recipients())}: {outcome.state.label}")
     return outcome.delivery_id
 

@@ -11,16 +11,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from mailadmin import conf
-from mailadmin.core import limits
-from mailadmin.core.settings import RouteKind
-from mailadmin.delivery import health
-from mailadmin.models import Delivery, IntegratedService, OAuthService, SandboxServer, Settings, SmtpConnection
-
 from mailadmin.console import audit
 from mailadmin.console.access import needs
 from mailadmin.console.charts import bars
 from mailadmin.console.figures import PERIODS, buckets, figures
 from mailadmin.console.overview import banners, delivery_order, guide
+from mailadmin.console.route_rows import summaries
+from mailadmin.core import limits
+from mailadmin.core.settings import RouteKind
+from mailadmin.delivery import health
+from mailadmin.models import Delivery, IntegratedService, OAuthService, SandboxServer, Settings, SmtpConnection
+
 from .log import row
 
 MODELS: dict[str, type[OAuthService | SmtpConnection]] = {
@@ -35,10 +36,10 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     """Show how mail leaves now. The number of statements does not grow with routes or messages."""
     period = PERIODS.get(request.GET.get("period", ""), PERIODS["24h"])
     now = timezone.now()
-    oauth, smtp = list(OAuthService.objects.select_related("integrated_service")), list(SmtpConnection.objects.all())
-    lines = delivery_order(oauth, smtp)
+    routes = [*summaries(OAuthService), *summaries(SmtpConnection)]
+    lines = delivery_order(routes)
     latest = list(Delivery.objects.prefetch_related("recipients", "attempts")[: limits.LATEST_ROWS])
-    steps = guide([*oauth, *smtp])
+    steps = guide([summary.row for summary in routes])
     since = period.starts(now)[0]
     return render(
         request,
@@ -60,7 +61,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
             "chart": bars(buckets(period, now)),
             "lines": lines,
             "latest": [row(delivery) for delivery in latest],
-            "sandbox": _sandbox_to_offer(oauth, smtp) if not steps.done else None,
+            "sandbox": None if routes else _sandbox_to_offer(),
         },
     )
 
@@ -78,8 +79,6 @@ def route_resume(request: HttpRequest, kind: str, pk: uuid.UUID) -> HttpResponse
     return redirect("mailadmin:dashboard")
 
 
-def _sandbox_to_offer(oauth: list[OAuthService], smtp: list[SmtpConnection]) -> SandboxServer | None:
-    """Return the sandbox when it is allowed and nothing was set up yet; the page says whether it runs."""
-    if not conf.setting("SANDBOX") or oauth or smtp:
-        return None
-    return SandboxServer.load()
+def _sandbox_to_offer() -> SandboxServer | None:
+    """Return the sandbox where it is allowed; the page says whether it runs."""
+    return SandboxServer.load() if conf.setting("SANDBOX") else None

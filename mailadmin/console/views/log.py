@@ -15,12 +15,11 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from mailadmin.console import deliveries
+from mailadmin.console.access import needs
 from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import Delivery, DeliveryRecipient, OAuthService, Settings, SmtpConnection
-
-from mailadmin.console import deliveries
-from mailadmin.console.access import needs
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,11 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
 from mailadmin import conf
+from mailadmin.console import arrived, audit, sandbox_routes
+from mailadmin.console.access import needs
 from mailadmin.core import limits
 from mailadmin.models import SandboxMessage, SandboxServer
 from mailadmin.sandbox.behaviour import GRAPH_FAULTS, NO_FAULT, SMTP_FAULTS
-
-from mailadmin.console import arrived, audit, sandbox_routes
-from mailadmin.console.access import needs
 
 # The preview of a stranger's HTML: no script, no network, no form; pictures only from within the message.
 PREVIEW_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"

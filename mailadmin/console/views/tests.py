@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ObjectDoesNotExist
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_POST
 
-from mailadmin import testruns
+from mailadmin import conf, testruns
+from mailadmin.console import audit
+from mailadmin.console.access import needs, refuse
+from mailadmin.console.forms import OAuthServiceForm, SmtpConnectionForm, route_form
+from mailadmin.console.ladder import shown
 from mailadmin.core import addresses, limits
 from mailadmin.core.settings import RouteKind
 from mailadmin.models import ConnectionTest, OAuthService, SmtpConnection
 
-from mailadmin.console import audit
-from mailadmin.console.access import needs, refuse
-from mailadmin.console.forms.oauth import OAuthServiceForm
-from mailadmin.console.forms.smtp import SmtpConnectionForm
-from mailadmin.console.ladder import shown
+from .rows import save_form, show_form
 
 RouteForm = SmtpConnectionForm | OAuthServiceForm
-FORMS: Mapping[str, type[RouteForm]] = {RouteKind.SMTP: SmtpConnectionForm, RouteKind.OAUTH: OAuthServiceForm}
 MODELS: Mapping[str, type[SmtpConnection | OAuthService]] = {
     RouteKind.SMTP: SmtpConnection,
     RouteKind.OAUTH: OAuthService,
@@ -57,7 +57,7 @@ def test(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     kept = testruns.open_draft(row, _session(request)) is not None
     context = _context(request, row) | {
         "earlier": earlier[: limits.LATEST_ROWS],
-        "draft_kept": kept and _may_type(request, row),
+        "draft_kept": kept and not _missing(request, row.kind, not row.route_id),
         "draft_minutes": limits.TEST_DRAFT_MINUTES,
         "recipient": row.recipient or getattr(request.user, "email", ""),
     }
@@ -80,7 +80,7 @@ def start_saved(request: HttpRequest, kind: str, pk: uuid.UUID) -> HttpResponse:
     """Test the saved values of a route; with a `recipient` a message is sent to it."""
     if kind not in MODELS:
         raise Http404
-    route = get_object_or_404(MODELS[kind].objects.select_related("integrated_service"), pk=pk)
+    route: Any = get_object_or_404(MODELS[kind], pk=pk)
     try:
         recipient = _recipient(request)
         row = testruns.start(route.to_route(), user=request.user, recipient=recipient)
@@ -89,6 +89,50 @@ def start_saved(request: HttpRequest, kind: str, pk: uuid.UUID) -> HttpResponse:
         return redirect(f"mailadmin:{kind}-list")
     audit.record(request, "tested", route, detail=_told(recipient))
     return redirect("mailadmin:test", pk=row.pk)
+
+
+@require_POST
+@sensitive_post_parameters("secret")
+@needs("mailadmin.test_route")
+def start_unsaved(request: HttpRequest, kind: str) -> HttpResponse:
+    """Test what was typed into a form, without saving it; a form that is not valid is shown again."""
+    form = _typed(kind, request.POST)
+    missing = _missing(request, kind, form.instance._state.adding)
+    if missing:
+        return refuse(request, missing)
+    if not form.is_valid():
+        return show_form(request, form)
+    as_saved = not form.instance._state.adding and not form.has_changed()
+    try:
+        recipient = _recipient(request)
+        row = testruns.start(
+            form.to_route(),
+            user=request.user,
+            recipient=recipient,
+            saved_values=as_saved,
+            draft=None if as_saved else form.draft(),
+            session_key=_session(request),
+        )
+    except (addresses.AddressError, testruns.TooManyTests, conf.ConfigurationError) as error:
+        form.add_error(None, str(error))
+        return show_form(request, form)
+    told = _told(recipient) if as_saved else f"{_told(recipient)}; values not saved"
+    audit.record(request, "tested", None if form.instance._state.adding else form.instance, detail=_named(row, told))
+    return redirect("mailadmin:test", pk=row.pk)
+
+
+@require_POST
+@needs("mailadmin.test_route")
+def save(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Save the values that an unsaved test was made with, as long as they are kept."""
+    return _with_draft(request, pk, _save)
+
+
+@require_GET
+@needs("mailadmin.test_route")
+def back_to_form(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show the form again as it was typed, as long as the values are kept. The secret is never shown."""
+    return _with_draft(request, pk, lambda request, row, form: show_form(request, form))
 
 
 @require_POST
@@ -101,6 +145,43 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return redirect("mailadmin:test", pk=row.pk)
 
 
+@sensitive_variables("draft")
+def _with_draft(
+    request: HttpRequest, pk: uuid.UUID, answer: Callable[[HttpRequest, ConnectionTest, RouteForm], HttpResponse]
+) -> HttpResponse:
+    """Return the answer for the form of an unsaved test; a hint when its values are gone or another browser's."""
+    row = get_object_or_404(ConnectionTest, pk=pk)
+    draft = testruns.open_draft(row, _session(request))
+    if draft is None:
+        messages.error(request, "The tested values are not kept any more, or not for this browser; type them again.")
+        return redirect("mailadmin:test", pk=row.pk)
+    form = _typed(row.kind, draft)
+    missing = _missing(request, row.kind, form.instance._state.adding)
+    return refuse(request, missing) if missing else answer(request, row, form)
+
+
+def _save(request: HttpRequest, row: ConnectionTest, form: RouteForm) -> HttpResponse:
+    if not form.is_valid():
+        return show_form(request, form)
+    response = save_form(request, form)
+    testruns.forget_draft(row)
+    ConnectionTest.objects.filter(pk=row.pk).update(route_id=form.instance.pk)
+    return response
+
+
+def _typed(kind: str, data: Mapping[str, Any]) -> RouteForm:
+    try:
+        return route_form(kind, data)
+    except (KeyError, ObjectDoesNotExist):
+        raise Http404 from None
+
+
+def _missing(request: HttpRequest, kind: str, adding: bool) -> list[str]:
+    """Return the permission to type values of this kind, when the user lacks it."""
+    permission = f"mailadmin.{'add' if adding else 'change'}_{MODELS[kind]._meta.model_name}"
+    return [] if request.user.has_perm(permission) else [permission]
+
+
 def _recipient(request: HttpRequest) -> str:
     """Return the address to send to, "" for none. Raises AddressError."""
     typed = request.POST.get("recipient", "").strip()
@@ -111,13 +192,12 @@ def _told(recipient: str) -> str:
     return f"with a message to {recipient}" if recipient else "without sending"
 
 
+def _named(row: ConnectionTest, told: str) -> str:
+    return f"{row.name} ({row.target}): {told}"
+
+
 def _session(request: HttpRequest) -> str:
     return request.session.session_key or ""
-
-
-def _may_type(request: HttpRequest, row: ConnectionTest) -> bool:
-    action = "change" if row.route_id else "add"
-    return request.user.has_perm(f"mailadmin.{action}_{MODELS[row.kind]._meta.model_name}")
 
 
 def _context(request: HttpRequest, row: ConnectionTest) -> dict[str, Any]:
@@ -131,6 +211,6 @@ def _context(request: HttpRequest, row: ConnectionTest) -> dict[str, Any]:
         "may_test": may_test,
         "can_test_again": exists and may_test,
         "edit_url": reverse(f"mailadmin:{row.kind}-edit", args=[row.route_id])
-        if exists and _may_type(request, row)
+        if exists and not _missing(request, row.kind, adding=False)
         else "",
     }
