@@ -15,3 +15,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405 -- whitenoise warns of a folder that is missing
+
+# A file, not memory: threads have connections of their own, as in production.
+DATABASES["default"]["TEST"] = {"NAME": os.path.join(os.environ["MAILADMIN_DATA_DIR"], "test.sqlite3")}  # noqa: F405, PTH118

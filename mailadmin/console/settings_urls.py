@@ -2,10 +2,51 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, path
+from collections.abc import Callable
+from functools import partial, update_wrapper
+from typing import cast
 
+from django.http import HttpResponse
+from django.urls import URLPattern, path
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from .access import needs
+from .sections import OAUTH, SERVICE, SMTP, Section
 from .theme import theme
+from .views import rows, settings
+
+View = Callable[..., HttpResponse]
+
+
+def _bound(view: View, section: Section, action: str) -> View:
+    """Return `view` for `section`, open to those with the permission for `action`; typed secrets stay out of
+    Django's error reports."""
+    bound = cast("View", update_wrapper(partial(view, section), view))
+    return needs(section.permission(action))(sensitive_post_parameters("secret")(bound))
+
+
+def _pages(section: Section) -> list[URLPattern]:
+    at, name = section.path, section.name
+    pages = [
+        path(f"{at}/", _bound(rows.listing, section, "view"), name=f"{name}-list"),
+        path(f"{at}/new/", _bound(rows.new, section, "add"), name=f"{name}-new"),
+        path(f"{at}/<uuid:pk>/", _bound(rows.edit, section, "change"), name=f"{name}-edit"),
+        path(f"{at}/<uuid:pk>/delete/", _bound(rows.delete, section, "delete"), name=f"{name}-delete"),
+    ]
+    if section.is_route:
+        move, switch = (_bound(view, section, "change") for view in (rows.move, rows.switch))
+        pages += [
+            path(f"{at}/<uuid:pk>/move/", require_POST(move), name=f"{name}-move"),
+            path(f"{at}/<uuid:pk>/switch/", require_POST(switch), name=f"{name}-switch"),
+        ]
+    return pages
+
 
 urlpatterns: list[URLPattern] = [
+    *_pages(OAUTH),
+    *_pages(SMTP),
+    *_pages(SERVICE),
+    path("settings/", settings.settings, name="settings"),
     path("theme/", theme, name="theme"),
 ]

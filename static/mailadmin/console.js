@@ -28,11 +28,14 @@
     }
   }
 
-  // <div data-shown-when="auth=password,xoauth2">: hidden while another choice is made.
+  // <input data-shown-when="auth=password,xoauth2">: its field hides while another choice is made, unless
+  // something in it is to be put right.
   function showDependents(form) {
-    for (const part of form.querySelectorAll("[data-shown-when]")) {
-      const [name, values] = part.dataset.shownWhen.split("=");
-      part.hidden = !values.split(",").includes(form.elements[name]?.value ?? "");
+    for (const input of form.querySelectorAll("[data-shown-when]")) {
+      const field = input.closest(".field");
+      const [name, values] = input.dataset.shownWhen.split("=");
+      const wanted = values.split(",").includes(form.elements[name]?.value ?? "");
+      field.hidden = !wanted && !field.classList.contains("has-error");
     }
   }
 

@@ -1,0 +1,95 @@
+"""What the settings forms share: sections in front, the rest folded under Advanced, and the typed draft."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django import forms
+from django.db import models
+from django.forms.boundfield import BoundField
+from django.utils import timezone
+
+Sections = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argument at run time
+    """A form of a settings row. Sub-classes name their fields in sections: `front` shows at once, `advanced`
+    is folded away."""
+
+    front: ClassVar[Sections] = ()
+    advanced: ClassVar[Sections] = ()
+    # field -> "other=value,value": the browser hides the field while the other one holds something else. Only a
+    # comfort: the server checks what it gets.
+    shown_when: ClassVar[dict[str, str]] = {}
+    # The server's own sentences are better than the browser's, and come all at once.
+    use_required_attribute = False
+    # When the row was changed last, as the page with this form knew it: two people must not undo each other.
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._changed_at: datetime | None = None if self.instance._state.adding else self.instance.changed_at
+        for name, condition in self.shown_when.items():
+            if name in self.fields:
+                self.fields[name].widget.attrs["data-shown-when"] = condition
+        self.initial["seen"] = self._changed_at.isoformat() if self._changed_at else ""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse, once, to overwrite what somebody else saved while this form was open."""
+        values = super().clean() or self.cleaned_data
+        if self._changed_at and values.get("seen") and values["seen"] != self.initial["seen"]:
+            when = timezone.localtime(self._changed_at)
+            self.add_error(
+                None,
+                f"Somebody saved other values at {when:%H:%M:%S} while this page was open. Compare them in a second "
+                "window; saving again overwrites them with what stands here.",
+            )
+            self.data = {**self.draft(), "seen": self.initial["seen"]}
+        return values
+
+    def front_sections(self) -> list[tuple[str, list[BoundField]]]:
+        """Return the titles and fields that show at once."""
+        return self._bound(self.front)
+
+    def advanced_sections(self) -> list[tuple[str, list[BoundField]]]:
+        """Return the titles and fields that are folded away."""
+        return self._bound(self.advanced)
+
+    def advanced_changed(self) -> int:
+        """Return how many of the folded fields differ from their defaults."""
+        return sum(self._differs(name) for name in self._names(self.advanced))
+
+    def advanced_open(self) -> bool:
+        """Tell whether the folded part must show, because something in it is to be put right."""
+        return any(name in self.errors for name in self._names(self.advanced))
+
+    def draft(self) -> dict[str, str]:
+        """Return what was typed, secrets included, so that the form can be shown and saved again.
+        The caller keeps it sealed, and not for long."""
+        return {name: str(value) for name, value in self.data.items() if name != "csrfmiddlewaretoken"}
+
+    def _bound(self, sections: Sections) -> list[tuple[str, list[BoundField]]]:
+        return [(title, [self[name] for name in names if name in self.fields]) for title, names in sections]
+
+    def _names(self, sections: Sections) -> Iterable[str]:
+        return (name for _, names in sections for name in names if name in self.fields)
+
+    def _differs(self, name: str) -> bool:
+        column = self._meta.model._meta.get_field(name)
+        default = column.get_default() if isinstance(column, models.Field) else None
+        return self.fields[name].has_changed(default, self[name].value())
+
+
+class SecondsInput(forms.TextInput):
+    """A number of seconds, shown without needless decimals."""
+
+    def format_value(self, value: Any) -> str | None:
+        """Return 10.0 as "10"."""
+        return f"{value:g}" if isinstance(value, float) else super().format_value(value)
+
+
+def textarea(rows: int = 2, **attrs: Any) -> forms.Textarea:
+    """Return a text area of `rows` lines without spell checking: addresses and certificates are no prose."""
+    return forms.Textarea(attrs={"rows": rows, "spellcheck": "false", **attrs})

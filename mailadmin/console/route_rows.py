@@ -1,0 +1,89 @@
+"""What the lists say of each route: its state in a word, when it was last used, and its last test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Max, OuterRef, Subquery
+from django.urls import reverse
+
+from mailadmin.core.settings import RouteKey, Security
+from mailadmin.models import ConnectionTest, Delivery, OAuthService, RouteState, SmtpConnection
+
+Route = OAuthService | SmtpConnection
+_GOOD = (ConnectionTest.State.OK, ConnectionTest.State.WARNING, ConnectionTest.State.NOT_PROVEN)
+
+
+@dataclass(frozen=True)
+class RouteSummary:
+    """One route in a list. `state` is ready, off, failing, stopped or untested; `label` its word; `reason`
+    says why, where there is a reason."""
+
+    row: Route
+    state: str
+    label: str
+    reason: str
+    last_used: datetime | None
+    last_test: ConnectionTest | None
+
+    @property
+    def usual_port(self) -> int | None:
+        """Return the port that an SMTP connection dials when none is typed."""
+        return Security(self.row.security).default_port if isinstance(self.row, SmtpConnection) else None
+
+    @property
+    def switch_url(self) -> str:
+        """Return where its on and off button posts to."""
+        return reverse(f"mailadmin:{self.row.kind}-switch", args=[self.row.pk])
+
+    @property
+    def blocked(self) -> bool:
+        """Tell whether something is held against the route that a person can lift."""
+        return self.state in ("stopped", "failing")
+
+
+def summaries(model: type[OAuthService] | type[SmtpConnection]) -> list[RouteSummary]:
+    """Return all routes of one kind in their order: four statements, whatever their number."""
+    newest = ConnectionTest.objects.filter(route_id=OuterRef("pk"), saved_values=True).order_by("-started_at")
+    rows: Sequence[Route] = list(
+        model._default_manager.select_related("integrated_service").annotate(test_pk=Subquery(newest.values("pk")[:1]))
+    )
+    tests = ConnectionTest.objects.in_bulk([row.test_pk for row in rows if row.test_pk])  # type: ignore[union-attr]  # annotated
+    used = dict(
+        Delivery.objects.filter(route_id__in=[row.pk for row in rows])
+        .order_by()
+        .values_list("route_id")
+        .annotate(latest=Max("created_at"))
+    )
+    states: dict[RouteKey, RouteState] = {state.key: state for state in RouteState.objects.all()}
+    return [_summary(row, states.get(row.key), used.get(row.pk), tests.get(row.test_pk)) for row in rows]  # type: ignore[union-attr]  # annotated
+
+
+def _summary(row: Route, state: RouteState | None, used: datetime | None, test: ConnectionTest | None) -> RouteSummary:
+    name, label, reason = _state(row, state, used, test)
+    return RouteSummary(row, name, label, reason, used, test)
+
+
+def _state(
+    row: Route, state: RouteState | None, used: datetime | None, test: ConnectionTest | None
+) -> tuple[str, str, str]:
+    if not row.enabled:
+        return "off", "Off", ""
+    if state and state.stopped:
+        return "stopped", "Stopped", state.reason
+    if state and state.failing:
+        return "failing", "Failing", state.reason
+    changed = changed_at(row)
+    if (used and used > changed) or (test and test.state in _GOOD and test.started_at > changed):
+        return "ready", "Ready", ""
+    if used or test:
+        return "untested", "Not tested since the change", ""
+    return "untested", "Not tested yet", ""
+
+
+def changed_at(row: Route) -> datetime:
+    """Return when the route, or the integrated service that it signs in with, was changed last."""
+    service = row.integrated_service
+    return max(row.changed_at, service.changed_at) if service else row.changed_at

@@ -1,0 +1,187 @@
+"""The pages of the three kinds of settings: list, form, delete, order, on and off. One set of functions, each
+bound to a `Section` in `settings_urls`."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import Max, ProtectedError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+
+from mailadmin.console import audit
+from mailadmin.console.forms import OAuthServiceForm
+from mailadmin.console.removal import Removal, removal
+from mailadmin.console.route_rows import summaries
+from mailadmin.console.sections import OAUTH, Form, Row, Section, section_of
+from mailadmin.console.service_rows import service_summaries
+from mailadmin.delivery import health
+from mailadmin.models import IntegratedService, Settings
+
+
+def listing(section: Section, request: HttpRequest) -> HttpResponse:
+    """Show all rows of the section."""
+    rows: Any = (
+        summaries(section.model)
+        if section.is_route
+        else service_summaries(Settings.load().secret_warning_days, timezone.localdate())
+    )
+    context = {
+        "section": section,
+        "rows": rows,
+        "may_add": request.user.has_perm(section.permission("add")),
+        "may_change": request.user.has_perm(section.permission("change")),
+        "may_test": request.user.has_perm("mailadmin.test_route"),
+        "may_resume": request.user.has_perm("mailadmin.change_routestate"),
+        "recipient": getattr(request.user, "email", ""),
+        "has_services": section is not OAUTH or IntegratedService.objects.exists(),
+        "new_url": section.address("new"),
+    }
+    return render(request, f"mailadmin/{section.name}/list.html", context)
+
+
+def new(section: Section, request: HttpRequest) -> HttpResponse:
+    """Show the empty form, or add what was typed."""
+    return _form_page(section, request, section.model())
+
+
+def edit(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Show the form of a row, or save what was typed."""
+    return _form_page(section, request, get_object_or_404(section.model, pk=pk))
+
+
+def _form_page(section: Section, request: HttpRequest, row: Row) -> HttpResponse:
+    form = section.form(request.POST or None, instance=row)
+    if request.method == "POST" and form.is_valid():
+        return save_form(request, form)
+    return show_form(request, form)
+
+
+def show_form(request: HttpRequest, form: Form) -> HttpResponse:
+    """Return the page with `form`, empty, filled or with its errors; also for values that a test refused."""
+    section = section_of(form.instance)
+    saved: Row | None = section.model.objects.filter(pk=form.instance.pk).first()  # the typed values are the form's
+    context = {
+        "section": section,
+        "form": form,
+        "row": saved,
+        "list_url": section.address("list"),
+        "save_url": section.address("edit", saved) if saved else section.address("new"),
+        "delete_url": section.address("delete", saved) if saved else "",
+        "test_url": reverse("mailadmin:test-start-unsaved", args=[section.name]) if section.is_route else "",
+        "recipient": form.data.get("recipient", getattr(request.user, "email", "")),
+        "may_delete": saved is not None and request.user.has_perm(section.permission("delete")),
+        "may_test": request.user.has_perm("mailadmin.test_route"),
+        "no_services": isinstance(form, OAuthServiceForm) and not IntegratedService.objects.exists(),
+    }
+    return render(request, f"mailadmin/{section.name}/form.html", context)
+
+
+@transaction.atomic
+def save_form(request: HttpRequest, form: Form) -> HttpResponse:
+    """Save a valid form with its audit entry, open stopped routes again, and lead to the list.
+
+    Who calls this has checked that the user may add (a new row) or change it.
+    """
+    row: Row = form.instance
+    section, is_new = section_of(row), row._state.adding
+    stored = None if is_new else section.model.objects.get(pk=row.pk)
+    before = audit.snapshot(stored) if stored else {}
+    if is_new and section.is_route:
+        last = section.model.objects.aggregate(last=Max("order"))["last"]
+        row.order = 0 if last is None else last + 1  # type: ignore[union-attr]  # a route has an order
+    form.save()
+    changes = audit.diff(before, audit.snapshot(row))
+    audit.record(request, "created" if is_new else "changed", row, changes)
+    _resume(row)
+    _tell_saved(request, section, form)
+    return redirect(section.address("list"))
+
+
+def _tell_saved(request: HttpRequest, section: Section, form: Form) -> None:
+    row = form.instance
+    if section.is_route:
+        text, address = "Test it now", section.address("edit", row) + "#test"
+    else:
+        text, address = "Use it in an OAuth service", OAUTH.address("list")
+    messages.success(request, format_html('“{}” is saved. <a href="{}">{}</a>.', row.name, address, text))
+    for warning in getattr(form, "warnings", list)():
+        messages.warning(request, warning)
+
+
+def delete(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask, saying what hangs on the row, and delete it."""
+    row = get_object_or_404(section.model, pk=pk)
+    found = removal(row)
+    if request.method == "POST" and not found.in_use_by:
+        try:
+            return _delete(section, request, row)
+        except ProtectedError:  # taken into use between the two lines above
+            found = removal(row)
+    return _delete_page(section, request, row, found)
+
+
+def _delete_page(section: Section, request: HttpRequest, row: Row, found: Removal) -> HttpResponse:
+    context = {
+        "section": section,
+        "row": row,
+        "removal": found,
+        "list_url": section.address("list"),
+        "edit_url": section.address("edit", row),
+    }
+    status = 409 if request.method == "POST" else 200
+    return render(request, "mailadmin/rows/delete.html", context, status=status)
+
+
+@transaction.atomic
+def _delete(section: Section, request: HttpRequest, row: Row) -> HttpResponse:
+    name = row.name
+    audit.record(request, "deleted", row)
+    _resume(row)
+    row.delete()
+    messages.success(request, f"“{name}” is deleted.")
+    return redirect(section.address("list"))
+
+
+@transaction.atomic
+def move(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Put a route one place up or down (POST `direction`)."""
+    rows: list[Any] = list(section.model.objects.select_for_update())
+    row = get_object_or_404(section.model, pk=pk)
+    place = next(index for index, other in enumerate(rows) if other.pk == row.pk)
+    target = place + (-1 if request.POST.get("direction") == "up" else 1)
+    if 0 <= target < len(rows):
+        rows[place], rows[target] = rows[target], rows[place]
+        for order, other in enumerate(rows):
+            if other.order != order:
+                section.model.objects.filter(pk=other.pk).update(order=order)
+        audit.record(request, "moved", row, {"place": [str(place + 1), str(target + 1)]})
+    return redirect(section.address("list"))
+
+
+@transaction.atomic
+def switch(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Switch a route on or off (POST `enabled` = "on" or "off")."""
+    row: Any = get_object_or_404(section.model, pk=pk)
+    wanted = request.POST.get("enabled") == "on"
+    if row.enabled != wanted:
+        section.model.objects.filter(pk=row.pk).update(enabled=wanted)
+        _resume(row)
+        audit.record(request, "switched on" if wanted else "switched off", row)
+        messages.success(request, f"“{row.name}” is {'used for sending again' if wanted else 'off'}.")
+    return redirect(section.address("list"))
+
+
+def _resume(row: Row) -> None:
+    """A changed setting gets a new chance: nothing that was learned of the old one counts."""
+    if isinstance(row, IntegratedService):
+        for route in (*row.oauth_services.all(), *row.smtp_connections.all()):
+            health.resume(route.key)
+    else:
+        health.resume(row.key)
