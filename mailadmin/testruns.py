@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connections, transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -134,7 +135,7 @@ def _refuse_haste(user: Any) -> None:
     if user is None:
         return
     # The lock makes two requests of one user count one after the other.
-    type(user)._default_manager.select_for_update().filter(pk=user.pk).first()
+    get_user_model()._default_manager.select_for_update().filter(pk=user.pk).first()
     minute_ago = timezone.now() - timedelta(minutes=1)
     recent = ConnectionTest.objects.filter(asked_by=user, started_at__gt=minute_ago).order_by("-started_at")
     times = list(recent.values_list("started_at", flat=True)[: limits.TESTS_PER_MINUTE])
