@@ -35,9 +35,7 @@ def dial(host: str, port: int, policy: NetworkPolicy, seconds: float) -> socket.
     return connect(addresses, port, deadline - time.monotonic(), host)
 
 
-def resolve(
-    host: str, port: int, policy: NetworkPolicy, seconds: float = limits.DNS_SECONDS
-) -> tuple[str, ...]:
+def resolve(host: str, port: int, policy: NetworkPolicy, seconds: float = limits.DNS_SECONDS) -> tuple[str, ...]:
     """Return the addresses of `host`, in the resolver's order, each one checked against `policy`.
 
     One forbidden address refuses the whole name. Literals in any spelling (0x7f.1, 2130706433) are
@@ -138,7 +136,7 @@ def _connect_one(address: str, port: int, seconds: float) -> socket.socket:
     try:
         sock.settimeout(seconds)
         sock.connect((address, port))
-        if sock.getsockname() == sock.getpeername():
+        if sock.getsockname()[:2] == (address, port):
             # On loopback, TCP can connect a free port to itself; nobody listens there.
             raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
         # Commands are small and each waits for its answer: Nagle's delay would only cost time.

@@ -8,7 +8,6 @@ import hmac
 import secrets
 import socket
 import ssl
-import struct
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,9 +16,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 
 from tests.fakes.certificates import Identity
-
-Action = Callable[["Connection"], bool]
-"""Done instead of a reply; returns whether the conversation goes on."""
+from tests.fakes.smtp_actions import Action, silent
 
 
 @dataclass
@@ -152,12 +149,12 @@ class Connection:
 
     def _line(self) -> str | None:
         while b"\r\n" not in self._buffer:
-            if not self._read():
+            if not self.read():
                 return None
         line, _, self._buffer = self._buffer.partition(b"\r\n")
         return line.decode()
 
-    def _read(self) -> bool:
+    def read(self) -> bool:
         data = self.sock.recv(65536)
         self._buffer += data
         return bool(data)
@@ -247,12 +244,13 @@ class Connection:
     def _content(self) -> bool:
         body = self.server.next("BODY")
         if body is not None:
-            self._read()
-            if callable(body):
-                return body(self)
-            self.say(body)
+            self.read()
+            if not callable(body):
+                self.say(body)
+            elif not body(self):
+                return False
         while not (self._buffer.endswith(b"\r\n.\r\n") or self._buffer == b".\r\n"):
-            if not self._read():
+            if not self.read():
                 return False
         raw, self._buffer = self._buffer[: -len(b".\r\n")], b""
         lines = raw.split(b"\r\n")
@@ -262,52 +260,6 @@ class Connection:
     def _do_QUIT(self, line: str) -> bool:
         self._at("QUIT", "221 2.0.0 Bye")
         return False
-
-
-def close(connection: Connection) -> bool:
-    """Close in an orderly way, saying nothing."""
-    return False
-
-
-def reset(connection: Connection) -> bool:
-    """Break the connection off with a TCP reset."""
-    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    return False
-
-
-def silent(connection: Connection) -> bool:
-    """Say nothing until the client gives up."""
-    while not connection.server.stopping.is_set() and connection._read():
-        pass
-    return False
-
-
-def raw(data: bytes, *, then_close: bool = False) -> Action:
-    """Say exactly these bytes."""
-
-    def act(connection: Connection) -> bool:
-        connection.sock.sendall(data)
-        return not then_close
-
-    return act
-
-
-def drip(data: bytes, seconds: float) -> Action:
-    """Say these bytes for ever, one at a time, `seconds` apart."""
-
-    def act(connection: Connection) -> bool:
-        while True:
-            for byte in data:
-                connection.sock.sendall(bytes([byte]))
-                if connection.server.stopping.wait(seconds):
-                    return False
-
-    return act
-
-
-def good_then_close(reply: str) -> Action:
-    """Answer, and close right after."""
-    return raw(reply.encode() + b"\r\n", then_close=True)
 
 
 def own_address() -> str:

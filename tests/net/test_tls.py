@@ -16,7 +16,8 @@ from mailadmin.net.certificate import Certificate
 from mailadmin.net.dialler import NetworkPolicy, dial
 from tests.fakes import certificates
 from tests.fakes.certificates import Identity
-from tests.fakes.smtp_server import Action, SmtpServer, close, silent
+from tests.fakes.smtp_actions import Action, close, silent
+from tests.fakes.smtp_server import SmtpServer
 
 OWN_CA = TlsSettings(ca_pem=certificates.authority().pem)
 

@@ -14,8 +14,9 @@ from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.probes.recorder import Cancelled, Recorder
 from mailadmin.probes.smtp import SMTP_PLAN, probe_smtp, smtp_plan
 from tests.fakes import certificates
+from tests.fakes.smtp_actions import close, silent
 from tests.fakes.smtp_routes import CONTENT, PASSWORD, mail, smtp_route, with_password
-from tests.fakes.smtp_server import SmtpServer, close, own_address, silent
+from tests.fakes.smtp_server import SmtpServer, own_address
 
 OK, WARNING, FAILED, NOT_RUN = StepState.OK, StepState.WARNING, StepState.FAILED, StepState.NOT_RUN
 SENDER, RECIPIENT = "anna@example.org", "ben@example.net"

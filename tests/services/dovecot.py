@@ -16,6 +16,12 @@ log_path = {folder}/log
 auth_mechanisms = plain login cram-md5
 auth_failure_delay = 0
 ssl = no
+# A wrong password would slow down every later sign-in from the same address.
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
 service auth {{
   unix_listener {folder}/auth {{
     mode = 0666

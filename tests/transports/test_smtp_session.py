@@ -17,8 +17,9 @@ from mailadmin.core.settings import Security, SmtpRoute, Timeouts, TlsSettings
 from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.transports.smtp.session import SmtpSession
 from tests.fakes import certificates
+from tests.fakes.smtp_actions import Action, close, raw, silent
 from tests.fakes.smtp_routes import PASSWORD, mail, smtp_route, with_password
-from tests.fakes.smtp_server import Action, SmtpServer, close, own_address, raw, silent
+from tests.fakes.smtp_server import SmtpServer, own_address
 
 ENCRYPTED = (Security.STARTTLS, Security.TLS)
 

@@ -7,6 +7,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailadmin.core import limits
 from mailadmin.core.errors import DeliveryUnsure, MailError, RecipientsRefused, Scope
@@ -17,17 +19,9 @@ from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.transports.base import Accepted, Mail
 from mailadmin.transports.registry import open_transport
 from mailadmin.transports.smtp.transport import SmtpTransport
+from tests.fakes.smtp_actions import Action, close, drip, good_then_close, raw, reset, silent
 from tests.fakes.smtp_routes import CONTENT, mail, smtp_route
-from tests.fakes.smtp_server import (
-    Action,
-    SmtpServer,
-    close,
-    drip,
-    good_then_close,
-    raw,
-    reset,
-    silent,
-)
+from tests.fakes.smtp_server import SmtpServer
 
 QUICK = Timeouts(connect=2, command=0.3, message=1)
 A, B, C = "a@example.net", "b@example.net", "c@example.net"
@@ -445,3 +439,38 @@ def test_an_interrupted_call_does_not_leave_a_session_in_the_middle() -> None:
             transport.send(mail(content="not bytes"))  # type: ignore[arg-type]  # what the test is about
         assert transport.send(mail()).answer
         assert server.messages == [CONTENT]
+
+
+NOISE = st.one_of(
+    st.binary(max_size=12),
+    st.lists(
+        st.sampled_from([b"220", b"250", b"354", b"421", b"550", b"-", b" ", b"x", b"\r\n", b"\n", b"\x15\x03"]),
+        max_size=6,
+    ).map(b"".join),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    moment=st.sampled_from(["GREETING", "EHLO", "MAIL", "RCPT", "DATA", "BODY", "DOT"]), said=NOISE, ends=st.booleans()
+)
+def test_whatever_a_server_says_a_message_is_sent_surely_not_sent_or_unsure(
+    moment: str, said: bytes, ends: bool
+) -> None:
+    """Never anything but a MailError, and never "surely not sent" for a message that the server has whole,
+    unless it refused it in words."""
+    quick = Timeouts(connect=1, command=0.05, message=0.2)
+    with pytest.MonkeyPatch.context() as patch, SmtpServer({moment: [raw(said, then_close=ends)]}) as server:
+        patch.setattr(limits, "FINAL_REPLY_SECONDS", 0.05)
+        patch.setattr(limits, "QUIT_SECONDS", 0.05)
+        try:
+            send(server, timeouts=quick)
+        except MailError as error:
+            if error.fault.maybe_sent:
+                assert moment in ("BODY", "DOT")  # what is said at BODY may arrive after the dot has left
+            elif server.messages:
+                assert error.fault.smtp_code is not None
+                assert error.fault.smtp_code >= 400
+        else:
+            server.sessions[0].ended.wait(5)
+            assert server.messages == [CONTENT]

@@ -23,10 +23,12 @@ def data_bytes(content: bytes) -> bytes:
     Line ends are made CRLF first and dots doubled after (RFC 5321 4.5.2), so that no other server can
     find an end of the data where we wrote none (SMTP smuggling).
     """
-    whole = _BARE_END.sub(b"\r\n", content)
+    clean = content.count(b"\r\n") == content.count(b"\n") == content.count(b"\r")
+    whole = content if clean else _BARE_END.sub(b"\r\n", content)
     if not whole.endswith(b"\r\n"):
         whole += b"\r\n"
-    return _LEADING_DOT.sub(b"..", whole)
+    dotted = whole.startswith(b".") or b"\n." in whole
+    return _LEADING_DOT.sub(b"..", whole) if dotted else whole
 
 
 def path(address: str, utf8: bool) -> str:

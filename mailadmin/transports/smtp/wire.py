@@ -6,6 +6,7 @@ because its time-out starts anew with every byte, so that a dripping server coul
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import math
 import smtplib
@@ -49,6 +50,7 @@ class Wire(smtplib.SMTP):
         self._parser = ReplyParser()
         self._shown: str | None = None
         self._deadline = self._total = math.inf
+        self.peer = ""  # the address of the other end, once connected
         self.last = Reply(0, ())  # the reply read last
 
     # -- time -----------------------------------------------------------------------------------
@@ -80,6 +82,8 @@ class Wire(smtplib.SMTP):
         offered: before TLS it may have been anybody's (RFC 3207 section 4.2)."""
         self.sock = sock
         self.local_hostname = own_name(sock)
+        with contextlib.suppress(OSError):  # reset already; the first command will tell
+            self.peer = str(sock.getpeername()[0]).partition("%")[0]
         self._parser = ReplyParser()
         self.esmtp_features = {}
 
@@ -89,11 +93,6 @@ class Wire(smtplib.SMTP):
         if sock is None:
             self._fail(Kind.CLOSED, "The connection is closed.")
         return sock
-
-    @property
-    def peer(self) -> str:
-        """Return the address of the peer, "" without a connection."""
-        return str(self.sock.getpeername()[0]).partition("%")[0] if self.sock else ""
 
     @property
     def to_loopback(self) -> bool:
