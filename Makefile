@@ -6,7 +6,7 @@ VENV := .venv/$(PYTHON_VERSION)
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-fast lint types contracts services django-tests pins wheel clean
+.PHONY: run test test-fast lint types contracts services django-tests errors-page pins wheel clean
 
 run: $(VENV)/.run  ## set up everything and start the console on http://127.0.0.1:8000
 	@$(BIN)/python manage.py mailadmin_up $(ARGS)
@@ -35,7 +35,10 @@ pins:  ## compile requirements/ from pyproject.toml (needs uv; keeps what is sti
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  pyproject.toml --extra console --extra sandbox -c requirements/django.in -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  pyproject.toml --group dev --extra console --extra sandbox -c requirements/run.txt -o requirements/dev.txt
+	  pyproject.toml --group dev --extra console --extra sandbox --extra postgres -c requirements/run.txt -o requirements/dev.txt
+
+errors-page: $(VENV)/.dev  ## write docs/errors.md from the knowledge base
+	$(BIN)/python -m mailadmin.core.errors_page > docs/errors.md
 
 wheel: $(VENV)/.dev  ## build the wheel and the sdist into dist/
 	$(BIN)/python -m build --no-isolation

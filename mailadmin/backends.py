@@ -62,9 +62,10 @@ class EmailBackend(BaseEmailBackend):
         """
         sent = 0
         with self._lock:
-            opened = self.open()
+            opened = None
             try:
                 for message in email_messages:
+                    opened = self.open() or opened
                     sent += self._send(message)
             finally:
                 if opened:

@@ -25,6 +25,7 @@ _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _BARE = re.compile(rf"({_DOT_ATOM.pattern})@([^\s@]+)")
 # `Name <local@domain>`, the name without any sign that has a meaning of its own.
 _NAMED = re.compile(rf"([^\"(),:;<>@\[\]\\]+)<({_DOT_ATOM.pattern})@([^\s@<>]+)>")
+_LOCAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 _SPECIAL = re.compile(r"[\"(:;<>\[\]\\]")  # without these, commas separate bare addresses and nothing else
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _ENCODED_WORD = "=?"  # RFC 2047: some later parser could decode it, and so find another address
@@ -42,7 +43,8 @@ class AddressError(ValueError):
 
 @dataclass(frozen=True)
 class Address:
-    """One mailbox: display name (clear text, may be empty), local part and domain (as typed)."""
+    """One mailbox: display name (clear text, may be empty), local part and domain (as typed; empty for a name
+    of the server's own, such as "root")."""
 
     name: str
     local: str
@@ -52,7 +54,7 @@ class Address:
     def spec(self) -> str:
         """Return `local@domain` with the domain in ASCII (IDNA 2008), as SMTP and Graph want it."""
         local = self.local if _DOT_ATOM.fullmatch(self.local) else _quote(self.local)
-        return f"{local}@{ascii_domain(self.domain)}"
+        return f"{local}@{ascii_domain(self.domain)}" if self.domain else local
 
     @property
     def full(self) -> str:
@@ -70,26 +72,27 @@ class Address:
         return self.spec.lower()
 
 
-def parse(text: str) -> Address:
-    """Return the one address in `text` ("a@b.org" or "Name <a@b.org>").
+def parse(text: str, *, local_names: bool = False) -> Address:
+    """Return the one address in `text` ("a@b.org" or "Name <a@b.org>"), as `parse_list` does.
 
     Raises AddressError with a sentence when there is none, more than one, or a bad one.
     """
-    found = parse_list([text])
+    found = parse_list([text], local_names=local_names)
     if len(found) > 1:
         raise AddressError(f"“{_show(text)}” holds {len(found)} addresses; one is wanted.")
     return found[0]
 
 
-def parse_list(texts: Iterable[str]) -> list[Address]:
-    """Return every address in `texts`; each text may hold several, separated by commas.
+def parse_list(texts: Iterable[str], *, local_names: bool = False) -> list[Address]:
+    """Return every address in `texts`; each text may hold several, separated by commas. `local_names` lets
+    through names without a domain, which a server completes (RFC 6409 section 8): Django sends to them.
 
     Raises AddressError that names the first bad entry, an empty one by its place (from 1).
     """
-    return [address for place, text in enumerate(texts, 1) for address in _parse_entry(text, place)]
+    return [address for place, text in enumerate(texts, 1) for address in _parse_entry(text, place, local_names)]
 
 
-def _parse_entry(text: str, place: int) -> Iterator[Address]:
+def _parse_entry(text: str, place: int, local_names: bool) -> Iterator[Address]:
     if not isinstance(text, str) or not text.strip():
         raise AddressError(f"Entry {place} is empty; remove it or type an address.")
     if _HIDDEN.search(text):
@@ -97,14 +100,16 @@ def _parse_entry(text: str, place: int) -> Iterator[Address]:
     text = text.strip()
     if not _SPECIAL.search(text):
         for piece in text.removesuffix(",").split(","):
-            yield _bare(piece.strip())
+            yield _bare(piece.strip(), local_names)
     elif (named := _NAMED.fullmatch(text)) and _ENCODED_WORD not in named[1]:
         yield _checked(named[1].strip(), named[2], named[3], text)
     else:
         yield from _full_syntax(text)
 
 
-def _bare(text: str) -> Address:
+def _bare(text: str, local_names: bool) -> Address:
+    if local_names and _LOCAL_NAME.fullmatch(text):
+        return Address("", text, "")
     found = _BARE.fullmatch(text)
     if not found:
         raise _no_address(text)

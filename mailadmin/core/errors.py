@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 
-from .fault import Fault
+from .fault import Fault, Phase
 from .knowledge import Explanation, Failover, explain
 
 
@@ -61,7 +61,10 @@ class MailError(smtplib.SMTPException):
         return self.explanation.retry
 
     def __str__(self) -> str:
-        said = f" The answer was: “{self.fault.text}”." if self.fault.text else ""
+        said = ""
+        if self.fault.text:  # our own words about settings and messages, or what a server answered
+            ours = self.fault.phase in (Phase.SETTINGS, Phase.MESSAGE)
+            said = f" {self.fault.text}" if ours else f" The answer was: “{self.fault.text}”."
         steps = " ".join(self.explanation.remedy)
         return f"{self.explanation.title} {self.explanation.cause}{said} What to do: {steps}".strip()
 

@@ -11,6 +11,9 @@ from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
 
+from mailadmin.core.addresses import AddressError, parse_list
+from mailadmin.core.errors import BadMessage
+from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.outcome import SendResult
 from mailadmin.core.settings import RouteKey
 
@@ -44,7 +47,7 @@ def send(
     default recipients of the route are used. `attachments` are what Django's EmailMessage takes.
     Raises BadMessage, MailError, ConfigurationError as `send_message` does.
     """
-    recipients = [_several(to), _several(cc), _several(bcc)]
+    recipients = [_several(to, "To"), _several(cc, "Cc"), _several(bcc, "Bcc")]
     if not any(recipients):
         recipients[0] = list(default_recipients(route))
     message = EmailMultiAlternatives(
@@ -54,7 +57,7 @@ def send(
         recipients[0],
         cc=recipients[1],
         bcc=recipients[2],
-        reply_to=_several(reply_to),
+        reply_to=_several(reply_to, "Reply-To"),
         attachments=list(attachments),
         headers=dict(headers or {}),
     )
@@ -73,5 +76,11 @@ def default_recipients(route: RouteKey | None = None) -> tuple[str, ...]:
     return ()
 
 
-def _several(addresses: Addresses) -> list[str]:
-    return [addresses] if isinstance(addresses, str) and addresses.strip() else [a for a in addresses if a.strip()]
+def _several(addresses: Addresses, field: str) -> list[str]:
+    texts = [addresses] if isinstance(addresses, str) else list(addresses)
+    if texts in ([], [""]):
+        return []
+    try:
+        return [address.full for address in parse_list(texts, local_names=True)]
+    except AddressError as error:
+        raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_ADDRESS, text=f"{field}: {error}")) from None

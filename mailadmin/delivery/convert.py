@@ -68,11 +68,9 @@ def convert(message: EmailMessage) -> Draft:
         content = headers.replace(content, {"bcc": None})
     given = _sender(extra.get("From", message.from_email))
     envelope = _sender(message.from_email) or given
-    to = [*_addresses(message.to, "To"), *_addresses(message.cc, "Cc")]
-    blind = _addresses(message.bcc, "Bcc")
-    fields = {address.key: "to" for address in to} | {address.key: "bcc" for address in blind}
-    fields |= {address.key: "cc" for address in _addresses(message.cc, "Cc")}
-    fields |= {address.key: "to" for address in _addresses(message.to, "To")}
+    to, cc, bcc = _addresses(message.to, "To"), _addresses(message.cc, "Cc"), _addresses(message.bcc, "Bcc")
+    content = _with_utf8_addresses(content, {"to": to, "cc": cc, "from": [given] if given else []}, extra)
+    fields = {address.key: kind for kind, some in (("bcc", bcc), ("cc", cc), ("to", to)) for address in some}
     recipients: dict[str, tuple[Address, str]] = {}
     for address in _addresses(message.recipients(), "recipients"):
         recipients.setdefault(address.key, (address, fields.get(address.key, "bcc")))
@@ -83,7 +81,7 @@ def convert(message: EmailMessage) -> Draft:
         sender=given,
         envelope=envelope.spec if envelope else "",
         recipients=tuple(recipients.values()),
-        named=frozenset(address.key for address in _named(message, to)),
+        named=frozenset(address.key for address in _named(message, [*to, *cc])),
         has_reply_to=bool(headers.value(content, "reply-to")),
         attachments=len(message.attachments),
         label=str(getattr(message, "mailadmin_label", "") or ""),
@@ -144,17 +142,35 @@ def _build(message: EmailMessage) -> bytes:
 
 
 def _addresses(texts: Any, field: str) -> list[Address]:
-    try:
-        return parse_list([str(text) if text is not None else "" for text in texts])
-    except AddressError as error:
-        raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_ADDRESS, text=f"{field}: {error}")) from None
+    """Return the address in each of `texts`; two in one string are refused, as Django does."""
+    found = []
+    for place, text in enumerate(texts, 1):
+        if text is None or not str(text).strip():
+            error = f"Entry {place} is empty; remove it or name an address."
+            raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_ADDRESS, text=f"{field}: {error}"))
+        try:
+            found.append(parse(str(text), local_names=True))
+        except AddressError as error:
+            raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_ADDRESS, text=f"{field}, entry {place}: {error}")) from None
+    return found
+
+
+def _with_utf8_addresses(content: bytes, fields: dict[str, list[Address]], extra: Any) -> bytes:
+    """Write the headers again that name a mailbox in other letters than ASCII: Python's e-mail package turns such a
+    name into an encoded word, which names another mailbox (CPython issue 122476); RFC 6532 has it in UTF-8."""
+    changes: dict[str, bytes | None] = {
+        name: fold_address_header(name.title(), [(address.name, address.spec) for address in some])
+        for name, some in fields.items()
+        if any(address.needs_utf8 for address in some) and name.title() not in extra
+    }
+    return headers.replace(content, changes) if changes else content
 
 
 def _sender(text: Any) -> Address | None:
     if not text or not str(text).strip():
         return None
     try:
-        return parse(str(text))
+        return parse(str(text), local_names=True)
     except AddressError as error:
         raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_ADDRESS, text=f"From: {error}")) from None
 
@@ -167,7 +183,7 @@ def _named(message: EmailMessage, default: list[Address]) -> list[Address]:
     found = []
     for field, own in (("To", message.to), ("Cc", message.cc)):
         try:
-            found += parse_list([str(extra[field])]) if field in extra else parse_list(own)
+            found += parse_list([str(extra[field])] if field in extra else own, local_names=True)
         except AddressError:
             continue  # a header such as "undisclosed-recipients:;" names nobody
     return found
@@ -178,7 +194,7 @@ def _filled_in() -> frozenset[str]:
     found = set()
     for text in (settings.DEFAULT_FROM_EMAIL, settings.SERVER_EMAIL):
         try:
-            found.add(parse(text).key)
+            found.add(parse(text, local_names=True).key)
         except AddressError:
             continue
     return frozenset(found)

@@ -39,13 +39,14 @@ def write(work: Callable[[], Result]) -> Result:
     TestCase wants its roll-back: there the caller's transaction is used, guarded by a savepoint, so that
     a failure of the log never breaks it.
     """
-    if _event_loop_runs():
-        return _in_helper(work)
-    connection = connections[_alias()]
-    if connection.vendor != "sqlite" and _in_real_transaction():
-        return _in_helper(work)
-    with transaction.atomic(using=_alias()):
-        return work()
+
+    def whole() -> Result:
+        with transaction.atomic(using=_alias()):
+            return work()
+
+    if _event_loop_runs() or (connections[_alias()].vendor != "sqlite" and _in_real_transaction()):
+        return _in_helper(whole)
+    return whole()
 
 
 def _in_real_transaction() -> bool:
@@ -80,8 +81,7 @@ def _in_helper(work: Callable[[], Result]) -> Result:
 def _tidily(work: Callable[[], Result]) -> Result:
     close_old_connections()
     try:
-        with transaction.atomic(using=_alias()):
-            return work()
+        return work()
     finally:
         close_old_connections()
 

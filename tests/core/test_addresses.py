@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mailadmin.core import limits
 from mailadmin.core.addresses import (
+    Address,
     AddressError,
     ascii_domain,
     fold_address_header,
@@ -261,3 +262,13 @@ def test_whatever_is_made_of_special_signs_gives_addresses_or_a_sentence(text: s
         return
     for address in found:
         assert parse(address.full).spec == address.spec
+
+
+def test_a_name_without_a_domain_is_let_through_only_where_a_server_completes_it() -> None:
+    assert parse("root", local_names=True) == Address("", "root", "")
+    assert parse("root", local_names=True).spec == "root"
+    for text in ("@", "to@", "@example.com", "a b", "a\nb", "ä"):
+        with pytest.raises(AddressError):
+            parse(text, local_names=True)
+    with pytest.raises(AddressError):
+        parse("root")

@@ -17,7 +17,6 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
 import mailadmin
-from mailadmin.core.errors import MailError
 from mailadmin.delivery import routes
 from mailadmin.delivery.send import send_message
 from mailadmin.models import Delivery, SmtpConnection
@@ -31,10 +30,10 @@ class TestDatabase:
         self, peers: Peers, caplog: pytest.LogCaptureFixture
     ) -> None:
         add_smtp(peers)
-        with caplog.at_level(logging.INFO, "mailadmin.delivery"), pytest.raises(ZeroDivisionError):
-            with transaction.atomic():
-                result = send_message(a_message())
-                raise ZeroDivisionError
+        caplog.set_level(logging.INFO, "mailadmin.delivery")
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            result = send_message(a_message())
+            raise ZeroDivisionError
         assert peers.ways() == ["smtp"]
         assert f"delivery={result.delivery_id} state=sent" in caplog.text
         # SQLite has one writer, so the row goes with the caller's transaction; PostgreSQL keeps it (tests/services).
@@ -53,13 +52,13 @@ class TestDatabase:
         add_smtp(peers)
         with transaction.atomic():
             transaction.set_rollback(True)
-            with pytest.raises(MailError) if _in_memory() else _nothing():
-                assert send_message(a_message()).sent
+            assert send_message(a_message()).sent
+            transaction.set_rollback(True)
 
     def test_mail_leaves_while_the_database_is_stopped(self, peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
         add_smtp(peers)
         routes.current()
-        with _stopped_database(monkeypatch):
+        with StoppedDatabase(monkeypatch):
             result = send_message(a_message())
         assert result.sent and result.delivery_id is None
         assert peers.ways() == ["smtp"]
@@ -160,7 +159,7 @@ class TestBackend:
         assert _backend(fail_silently=True).send_messages([a_message()]) == 0
         with pytest.raises(mailadmin.MailError):
             _backend().send_messages([a_message()])
-        with pytest.raises(ValueError, match="newline"):
+        with pytest.raises(ValueError, match="header"):
             _backend(fail_silently=True).send_messages([a_message(subject="a\nBcc: x@example.org")])
 
     def test_p1_a_refusal_is_caught_by_code_written_for_django(self, peers: Peers, smtp: SmtpConnection) -> None:
@@ -233,31 +232,19 @@ def _admins() -> list[Any]:
     return ["ops@example.org"] if django.VERSION >= (6, 0) else [("Ops", "ops@example.org")]
 
 
-def _in_memory() -> bool:
-    """A second connection cannot see an SQLite database in memory while the first one holds it."""
-    return connection.vendor == "sqlite" and connection.is_in_memory_db()
-
-
-class _nothing:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *args: object) -> None: ...
-
-
-class _stopped_database:
+class StoppedDatabase:
     """Cuts the connection and lets no new one come about: the database file's folder is gone."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.monkeypatch = monkeypatch
 
     def __enter__(self) -> None:
-        self.kept, connection.connection = connection.connection, None
+        connection.close()
         self.monkeypatch.setitem(connection.settings_dict, "NAME", "/nowhere/at/all/database.sqlite3")
 
     def __exit__(self, *args: object) -> None:
-        self.monkeypatch.undo()
         connection.close()
-        connection.connection = self.kept
+        self.monkeypatch.undo()
 
 
 async def _send_view(request: HttpRequest) -> HttpResponse:

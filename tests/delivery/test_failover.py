@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 from django.core.mail import EmailMessage
-from django.core.mail import send_mail as django_send_mail
 
 import mailadmin
+from mailadmin.backends import EmailBackend
 from mailadmin.conf import ConfigurationError
 from mailadmin.core.outcome import DeliveryState, RecipientState
 from mailadmin.core.settings import RouteKey, RouteKind
 from mailadmin.delivery.health import resume
 from mailadmin.delivery.send import SendOptions, send_message
 from mailadmin.models import Delivery, OAuthService, RouteState, SmtpConnection
+from tests.fakes.smtp_server import SmtpServer
 
-from .conftest import Peers, a_message, add_oauth, add_smtp
+from .conftest import Peers, a_message, add_smtp
 
 
 @pytest.mark.django_db
@@ -181,17 +182,9 @@ class TestFailover:
         assert peers.arrived[0].parsed["Subject"] == "Test - Disk full"
 
     def test_s17_and_s23_a_server_that_asks_for_nothing_gets_no_credentials(self, peers: Peers, db: None) -> None:
-        from tests.fakes.smtp_server import SmtpServer
-
         with SmtpServer(features=("SIZE 1000000",)) as server:
             row = SmtpConnection(name="Plain", host="127.0.0.1", port=server.port, security="none", auth="none")
             row.full_clean()
             row.save()
-            assert django_send_mail("Hi", "there", None, ["ann@example.org"], connection=_backend()) == 1
+            assert EmailBackend().send_messages([a_message()]) == 1
             assert not any("AUTH" in line for line in server.sessions[0].lines)
-
-
-def _backend() -> object:
-    from mailadmin.backends import EmailBackend
-
-    return EmailBackend()
