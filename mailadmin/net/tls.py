@@ -64,9 +64,7 @@ def client_context(tls: TlsSettings) -> ssl.SSLContext:
     the own CA cannot be read.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = (
-        ssl.TLSVersion.TLSv1_3 if tls.minimum is TlsVersion.TLS_1_3 else ssl.TLSVersion.TLSv1_2
-    )
+    context.minimum_version = ssl.TLSVersion.TLSv1_3 if tls.minimum is TlsVersion.TLS_1_3 else ssl.TLSVersion.TLSv1_2
     context.load_default_certs()
     # An own CA may be an intermediate, or the server's very certificate; it is then the end of the chain.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -80,9 +78,7 @@ def client_context(tls: TlsSettings) -> ssl.SSLContext:
     return context
 
 
-def secure(
-    sock: socket.socket, host: str, tls: TlsSettings, seconds: float, port: int | None = None
-) -> ssl.SSLSocket:
+def secure(sock: socket.socket, host: str, tls: TlsSettings, seconds: float, port: int | None = None) -> ssl.SSLSocket:
     """Return `sock` wrapped in TLS with the server's certificate checked as `tls` says, within `seconds`.
 
     `sock` is closed on failure. Raises MailError with phase TLS.
@@ -96,22 +92,34 @@ def secure(
         kind, text = _explain(error, tls)
         raise MailError(Fault(Phase.TLS, kind, text, host=host, port=port)) from error
     if tls.check_identity and tls.trusted_hosts:
-        shown = certificate(secured)
-        if not any(shown.carries(ascii_host(name)) for name in (host, *tls.trusted_hosts) if name):
+        try:
+            _check_names(certificate(secured), host, tls, port)
+        except MailError:
             secured.close()
-            text = f"The certificate is for {shown.shown_names()}, none of the trusted names."
-            raise MailError(Fault(Phase.TLS, Kind.CERT_WRONG_NAME, text, host=host, port=port))
+            raise
     return secured
 
 
+def _check_names(shown: Certificate, host: str, tls: TlsSettings, port: int | None) -> None:
+    """Raise MailError unless the certificate carries the dialled name or one of the trusted ones."""
+    if not any(shown.carries(ascii_host(name)) for name in (host, *tls.trusted_hosts) if name):
+        text = f"The certificate is for {shown.shown_names()}, none of the trusted names."
+        raise MailError(Fault(Phase.TLS, Kind.CERT_WRONG_NAME, text, host=host, port=port))
+
+
 def certificate(sock: ssl.SSLSocket) -> Certificate:
-    """Return the facts of the connection and of the certificate that the server showed."""
+    """Return the facts of the connection and of the certificate that the server showed. Raises MailError
+    when it cannot be read."""
     cipher = sock.cipher()
-    return read_certificate(
-        sock.getpeercert(binary_form=True) or b"",
-        (sock.version() or "").replace("TLSv", "TLS "),
-        cipher[0] if cipher else "",
-    )
+    try:
+        return read_certificate(
+            sock.getpeercert(binary_form=True) or b"",
+            (sock.version() or "").replace("TLSv", "TLS "),
+            cipher[0] if cipher else "",
+        )
+    except ValueError:
+        text = "The certificate cannot be read."
+        raise MailError(Fault(Phase.TLS, Kind.CERT_INVALID, text)) from None
 
 
 def inspect_certificate(sock: socket.socket, host: str, seconds: float) -> Certificate | None:
