@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 import django
 from django.conf import settings
 from django.db import connection
 
+import mailadmin
 from mailadmin import conf
 
 BACKEND = "mailadmin.backends.EmailBackend"
@@ -28,8 +28,8 @@ class Fact:
 def facts() -> list[Fact]:
     """Return what an administrator wants to know of this installation."""
     return [
-        Fact("mailadmin", _version()),
-        Fact("Django and Python", f"{django.get_version()} · {sys.version.split()[0]}"),
+        Fact("mailadmin", mailadmin.__version__),
+        Fact("Django and Python", f"{django.getmailadmin.__version__} · {sys.version.split()[0]}"),
         Fact("Database", connection.vendor),
         _key(),
         _backend(),
@@ -45,13 +45,6 @@ def backend_aliases() -> list[str]:
     if mailers is None:
         return ["EMAIL_BACKEND"] if settings.EMAIL_BACKEND == BACKEND else []
     return [alias for alias, entry in mailers.items() if entry.get("BACKEND") == BACKEND]
-
-
-def _version() -> str:
-    try:
-        return version("mailadmin")
-    except PackageNotFoundError:
-        return "from the source folder"
 
 
 def _key() -> Fact:

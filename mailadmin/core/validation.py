@@ -47,6 +47,14 @@ def host(text: str) -> str:
     return text
 
 
+def this_machine(host: str) -> bool:
+    """Tell whether `host` names this very machine, so that nobody on a line can listen (RFC 6761 section 6.3)."""
+    try:
+        return ipaddress.ip_address(host.strip().strip("[]")).is_loopback
+    except ValueError:
+        return host.strip().lower().rstrip(".") == "localhost"
+
+
 def host_and_port(text: str) -> str:
     """Return a host that may carry a port ("localhost:8443"), trimmed. Raises ValueError."""
     text = text.strip()

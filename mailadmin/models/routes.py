@@ -256,6 +256,12 @@ class SmtpConnection(SecretHolder, RouteRow):
                 errors["security"] = "A token is never sent without encryption; choose STARTTLS required or TLS."
         if self.auth == SmtpAuth.PASSWORD and not self.user_name:
             errors["user_name"] = "A password needs a user name; type it, or set the sign-in to None."
+        in_the_clear = self.auth == SmtpAuth.PASSWORD and self.security == Security.NONE
+        if in_the_clear and not self.clear_text_confirmed and not validation.this_machine(self.host):
+            errors["clear_text_confirmed"] = (
+                "Without encryption everybody on the way can read the password. Choose STARTTLS or TLS as the "
+                "security, or tick this to send it all the same."
+            )
         if self.sender_policy == SenderPolicy.FORCE and not self.from_address:
             errors["from_address"] = "To use it for every message, type the From address."
         if errors:
