@@ -19,7 +19,7 @@ def smtp_destination(route: SmtpRoute) -> Destination:
         route.effective_port,
         route.security,
         route.tls.minimum,
-        route.tls.ca_pem.strip(),
+        _same_text(route.tls.ca_pem),
         route.tls.check_identity,
         tuple(sorted(host.lower() for host in route.tls.trusted_hosts)),
         route.auth,
@@ -36,7 +36,12 @@ def entra_destination(app: EntraApp) -> Destination:
         app.cloud.authority_host.lower(),
         app.cloud.graph_host.lower(),
         tuple(sorted(host.lower() for host in app.cloud.mail_hosts)),
-        app.cloud.ca_pem.strip(),
+        _same_text(app.cloud.ca_pem),
         app.tenant.lower(),
         app.client_id.lower(),
     )
+
+
+def _same_text(pem: str) -> str:
+    """Return a certificate without what a browser's text area changes: its line ends."""
+    return "\n".join(pem.split())
