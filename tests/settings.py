@@ -17,5 +17,8 @@ STORAGES = {
 }
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405 -- whitenoise warns of a folder that is missing
 
-# A file, not memory: threads have connections of their own, as in production.
-DATABASES["default"]["TEST"] = {"NAME": os.path.join(os.environ["MAILADMIN_DATA_DIR"], "test.sqlite3")}  # noqa: F405, PTH118
+# SQLite in a file, not in memory: threads have connections of their own, as in production.
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405 -- from the settings that this module extends
+    DATABASES["default"]["TEST"] = {"NAME": f"{DATA_DIR}/test.sqlite3"}  # noqa: F405 -- likewise
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405 -- likewise; a kept connection would hold the test database

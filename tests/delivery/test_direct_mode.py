@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.mail import mail_admins, send_mail, send_mass_mail
 from django.core.mail.message import EmailMessage
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, override_settings
 from django.test.utils import CaptureQueriesContext
@@ -44,6 +45,16 @@ class TestDatabase:
         routes.current()
         with transaction.atomic():
             transaction.set_rollback(True)  # as a failed statement leaves it
+            assert send_message(a_message()).sent
+            transaction.set_rollback(True)
+        assert peers.ways() == ["smtp"]
+
+    def test_mail_leaves_after_a_statement_that_failed(self, peers: Peers) -> None:
+        add_smtp(peers)
+        routes.current()
+        with transaction.atomic():
+            with contextlib.suppress(DatabaseError), connection.cursor() as cursor:
+                cursor.execute("SELECT nothing FROM nowhere")  # PostgreSQL takes no further statement after this
             assert send_message(a_message()).sent
             transaction.set_rollback(True)
         assert peers.ways() == ["smtp"]

@@ -18,4 +18,4 @@ echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-se
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends \
     postfix dovecot-core dovecot-imapd dovecot-pop3d sasl2-bin libsasl2-modules \
-    chromium fonts-dejavu-core
+    postgresql chromium fonts-dejavu-core

@@ -1,0 +1,34 @@
+"""Models and delivery on PostgreSQL: the same tests as on SQLite, in a process of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.services.postgresql import binary, running_postgresql
+
+pytestmark = [pytest.mark.service("postgresql"), pytest.mark.xdist_group("postgresql")]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.mark.timeout(300)
+def test_models_and_delivery_hold_on_postgresql_and_the_log_survives_a_roll_back(tmp_path: Path) -> None:
+    if not binary("postgres"):
+        reason = "PostgreSQL is not installed (make services)"
+        if os.environ.get("MAILADMIN_REQUIRE_SERVICES") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with running_postgresql() as address:
+        result = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/delivery", "tests/models"],
+            cwd=ROOT,
+            env=os.environ | {"DATABASE_URL": address, "MAILADMIN_DATA_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
