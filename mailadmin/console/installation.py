@@ -29,7 +29,7 @@ def facts() -> list[Fact]:
     """Return what an administrator wants to know of this installation."""
     return [
         Fact("mailadmin", mailadmin.__version__),
-        Fact("Django and Python", f"{django.getmailadmin.__version__} · {sys.version.split()[0]}"),
+        Fact("Django and Python", f"{django.get_version()} · {sys.version.split()[0]}"),
         Fact("Database", connection.vendor),
         _key(),
         _backend(),
