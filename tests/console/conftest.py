@@ -8,6 +8,7 @@ from django.test import Client
 
 from mailadmin import roles
 from mailadmin.core.keyring import new_key
+from mailadmin.models import IntegratedService, OAuthService, SmtpConnection
 
 PASSWORD = "correct horse battery staple"
 
@@ -79,3 +80,74 @@ def nobody_client(nobody):
 @pytest.fixture
 def role_names():
     return list(roles.roles())
+
+
+@pytest.fixture
+def smtp_values():
+    """What the browser sends for a connection that is filled in well."""
+    return {
+        "name": "Relay A",
+        "host": "smtp.example.org",
+        "security": "starttls",
+        "port": "",
+        "auth": "password",
+        "user_name": "mailer@example.org",
+        "secret": "only-the-relay-knows-this",
+        "from_address": "no-reply@example.org",
+        "from_name": "",
+        "enabled": "on",
+        "tls_minimum": "1.2",
+        "check_identity": "on",
+        "sender_policy": "when-missing",
+        "connect_timeout": "10",
+        "command_timeout": "30",
+        "message_timeout": "120",
+    }
+
+
+@pytest.fixture
+def service_values():
+    """What the browser sends for an app registration that is filled in well."""
+    return {
+        "name": "Contoso mail app",
+        "cloud": "global",
+        "tenant": "contoso.example",
+        "client_id": "3c1d22aa-86f1-41af-91ab-2d7cd011db47",
+        "secret": "only-entra-knows-this",
+        "secret_expires_on": "2099-03-31",
+        "account_kind": "service-account",
+    }
+
+
+@pytest.fixture
+def smtp(db):
+    """A stored SMTP connection with a password."""
+    row = SmtpConnection(
+        name="Relay A",
+        host="smtp.example.org",
+        auth="password",
+        user_name="mailer@example.org",
+        from_address="no-reply@example.org",
+    )
+    row.set_secret("only-the-relay-knows-this")
+    row.save()
+    return row
+
+
+@pytest.fixture
+def service(db):
+    """A stored app registration with its secret."""
+    row = IntegratedService(
+        name="Contoso mail app", tenant="contoso.example", client_id="3c1d22aa-86f1-41af-91ab-2d7cd011db47"
+    )
+    row.set_secret("only-entra-knows-this")
+    row.save()
+    return row
+
+
+@pytest.fixture
+def oauth(service):
+    """A stored OAuth service."""
+    return OAuthService.objects.create(
+        name="Contoso 365", integrated_service=service, service_identity="no-reply@contoso.example"
+    )
