@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from email.utils import parseaddr
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -100,7 +102,27 @@ def verdict(delivery: Delivery, attempts: Sequence[DeliveryAttempt]) -> str:
                 "send it again."
             )
         case _:
-            return f"Failed: {refusals}." if refusals else f"Failed: {delivery.reason or 'no route could take it.'}"
+            return f"Failed: {refusals}." if refusals else "Failed: no route was tried."
+
+
+def banner(state: DeliveryState) -> str:
+    """Return the tone of the banner that tells the verdict: success, warning, error or info."""
+    match state:
+        case DeliveryState.SENT:
+            return "success"
+        case DeliveryState.FAILED:
+            return "error"
+        case DeliveryState.SENDING:
+            return "info"
+        case _:
+            return "warning"
+
+
+def from_moved(delivery: Delivery) -> bool:
+    """Tell whether a route replaced a From that the application chose, which then stands in Reply-To. What Django
+    fills in for a missing From is not kept."""
+    filled_in = {parseaddr(text)[1].lower() for text in (settings.DEFAULT_FROM_EMAIL, settings.SERVER_EMAIL)}
+    return bool(delivery.sent_as and delivery.from_address) and delivery.from_address.lower() not in filled_in
 
 
 def _refusal(attempt: DeliveryAttempt) -> str:

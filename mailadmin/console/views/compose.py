@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -18,7 +18,7 @@ from mailadmin.console import audit
 from mailadmin.console.access import needs
 from mailadmin.core import addresses, limits, validation
 from mailadmin.core.errors import MailError
-from mailadmin.core.outcome import SendResult
+from mailadmin.core.outcome import DeliveryState, SendResult
 from mailadmin.core.settings import Route, RouteKey
 from mailadmin.delivery import routes
 from mailadmin.delivery.compose import default_recipients
@@ -155,21 +155,19 @@ def compose(request: HttpRequest) -> HttpResponse:
 
 
 def _send(request: HttpRequest, form: ComposeForm) -> str | None:
-    """Send, tell the person what happened, and return the row in the log (None when there is none)."""
+    """Send and return the row in the log that tells the outcome; None when there is none, and then a message does."""
     message = form.message()
     options = SendOptions(label=form.cleaned_data["label"], route=form.key, asked_by=request.user.pk, is_test=True)
+    problem = ""
     try:
-        result = send_message(message, options)
-    except MailError as error:
-        known = error.explanation
-        messages.error(request, f"{known.title} {known.cause} {error.fault.text}".strip())
-    except conf.ConfigurationError as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, f"The message was sent by {result.route}.")
-    outcome: SendResult = cast("Any", message).mailadmin
+        send_message(message, options)
+    except (MailError, conf.ConfigurationError) as error:
+        problem = f"The message was not sent. {error}"
+    outcome: SendResult = getattr(message, "mailadmin", SendResult(state=DeliveryState.FAILED))
     delivery = Delivery.objects.filter(pk=outcome.delivery_id).first() if outcome.delivery_id else None
     audit.record(request, "sent", delivery, detail=f"by hand, to {len(message.recipients())}: {outcome.state.label}")
+    if problem and not delivery:  # else the page of the message tells all of it
+        messages.error(request, problem)
     return outcome.delivery_id
 
 

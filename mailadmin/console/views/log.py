@@ -94,12 +94,17 @@ def log(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Show one message: what became of it, for whom, and every attempt."""
     delivery = get_object_or_404(Delivery.objects.select_related("asked_by"), pk=pk)
     attempts = list(delivery.attempts.all())
+    state = deliveries.shown_state(delivery)
+    told = state.accepted or any(not attempt.accepted for attempt in attempts)  # each refusal has its own advice
     return render(
         request,
         "mailadmin/log/message.html",
         {
             "delivery": delivery,
-            "state": deliveries.shown_state(delivery),
+            "state": state,
+            "banner": deliveries.banner(state),
+            "moved": deliveries.from_moved(delivery),
+            "reason": "" if told else delivery.reason,
             "verdict": deliveries.verdict(delivery, attempts),
             "recipients": recipients(delivery),
             "attempts": attempts,

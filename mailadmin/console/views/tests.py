@@ -50,17 +50,7 @@ def test_list(request: HttpRequest) -> HttpResponse:
 @needs("mailadmin.view_connectiontest")
 def test(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Show one test: while it runs the page asks for `steps` again and again."""
-    row = get_object_or_404(ConnectionTest, pk=pk)
-    earlier = ConnectionTest.objects.none()
-    if row.route_id:
-        earlier = ConnectionTest.objects.filter(route_id=row.route_id, started_at__lt=row.started_at).defer("draft")
-    kept = testruns.open_draft(row, _session(request)) is not None
-    context = _context(request, row) | {
-        "earlier": earlier[: limits.LATEST_ROWS],
-        "draft_kept": kept and not _missing(request, row.kind, not row.route_id),
-        "draft_minutes": limits.TEST_DRAFT_MINUTES,
-        "recipient": row.recipient or getattr(request.user, "email", ""),
-    }
+    context = _context(request, get_object_or_404(ConnectionTest, pk=pk))
     return render(request, "mailadmin/tests/test.html", context)
 
 
@@ -201,16 +191,30 @@ def _session(request: HttpRequest) -> str:
 
 
 def _context(request: HttpRequest, row: ConnectionTest) -> dict[str, Any]:
-    """Return what the page and its changing part have in common."""
+    """Return what the page and its changing part show."""
     model = MODELS.get(row.kind)
     exists = bool(model and row.route_id and model.objects.filter(pk=row.route_id).exists())
     may_test = request.user.has_perm("mailadmin.test_route")
-    return {
+    may_edit = exists and not _missing(request, row.kind, adding=False)
+    context = {
         "test": row,
         "run": shown(row),
         "may_test": may_test,
-        "can_test_again": exists and may_test,
-        "edit_url": reverse(f"mailadmin:{row.kind}-edit", args=[row.route_id])
-        if exists and not _missing(request, row.kind, adding=False)
-        else "",
+        "edit_url": reverse(f"mailadmin:{row.kind}-edit", args=[row.route_id]) if may_edit else "",
+    }
+    return context if row.running else context | _afterwards(request, row, can_test_again=exists and may_test)
+
+
+def _afterwards(request: HttpRequest, row: ConnectionTest, can_test_again: bool) -> dict[str, Any]:
+    """Return what the page offers once the test has ended."""
+    earlier = ConnectionTest.objects.filter(route_id=row.route_id, started_at__lt=row.started_at)
+    if row.route_id is None:  # values that were never saved have no earlier tests
+        earlier = earlier.none()
+    kept = testruns.open_draft(row, _session(request)) is not None
+    return {
+        "can_test_again": can_test_again,
+        "draft_kept": kept and not _missing(request, row.kind, not row.route_id),
+        "draft_minutes": limits.TEST_DRAFT_MINUTES,
+        "recipient": row.recipient or getattr(request.user, "email", ""),
+        "earlier": earlier.defer("draft")[: limits.LATEST_ROWS],
     }
