@@ -71,10 +71,8 @@ class SecretForm(ConsoleForm):
         if not self.errors:
             self._settle_secret(self.cleaned_data["secret"], self.cleaned_data.get("forget_secret", False))
         if self.errors and self.data.get("secret"):
-            word = self.instance.secret_word
-            self.fields[
-                "secret"
-            ].help_text = f"Type the {word} again: what was typed is never sent back to the browser."
+            hint = f"Type the {self.instance.secret_word} again: what was typed is never sent back to the browser."
+            self["secret"].help_text = hint
 
     @sensitive_variables("typed")
     def _settle_secret(self, typed: str, forget: bool) -> None:
