@@ -17,9 +17,13 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
 
 from mailadmin import conf
+from mailadmin.core import limits
 from mailadmin.core.keyring import new_key
+from mailadmin.delivery.retention import prune
 from mailadmin.models import Settings
 from mailadmin.net.listening import is_free
 
@@ -85,9 +89,13 @@ class Command(BaseCommand):
     def _run(self, processes: list[subprocess.Popen[bytes]]) -> None:
         """Wait until one of `processes` ends or somebody stops us, then end them all."""
         signal.signal(signal.SIGTERM, _interrupt)
+        next_prune = time.monotonic()
         try:
             while all(process.poll() is None for process in processes):
                 time.sleep(0.5)
+                if time.monotonic() >= next_prune:
+                    self._prune()
+                    next_prune = time.monotonic() + limits.PRUNE_SECONDS
         except KeyboardInterrupt:
             self.stdout.write("Stopping ...")
         for process in processes:
@@ -97,6 +105,14 @@ class Command(BaseCommand):
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+    def _prune(self) -> None:
+        """Forget old entries; a database that does not answer now is no reason to stop the console."""
+        try:
+            prune()
+        except DatabaseError as error:
+            self.stderr.write(f"Old entries could not be deleted ({type(error).__name__}); tried again in an hour.")
+        close_old_connections()
 
 
 def _interrupt(*_: Any) -> None:
