@@ -15,6 +15,7 @@ class MailadminConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what waits for Django's signals."""
+        from . import checks  # noqa: F401 -- registers itself
         from .roles import grant_roles
 
         post_migrate.connect(grant_roles, sender=self, dispatch_uid="mailadmin.roles")

@@ -68,26 +68,35 @@ def key_ring() -> KeyRing:
     try:
         stamp = Path(path).stat()
         identity = ("file", str(path), stamp.st_mtime_ns, stamp.st_size)
-        if identity in _ring_cache:
-            return _ring_cache[identity]
-        keys = [line.strip() for line in Path(path).read_text().splitlines() if line.strip() and line[0] != "#"]
+        if known := _ring_cache.get(identity):
+            return known
+        lines = [line.strip() for line in Path(path).read_text("utf-8").splitlines()]
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"The key file {path} holds something else than keys: it is not text.") from None
     except OSError as error:
         raise ConfigurationError(
             f"The key file {path} cannot be read ({error.strerror}). Make one with "
             f'"python manage.py mailadmin_key {path}", or give this process the right to read it.'
         ) from None
+    keys = [line for line in lines if line and not line.startswith("#")]
+    if not keys:
+        raise ConfigurationError(
+            f"The key file {path} is empty. Put the key back, or remove the file and make a new one with "
+            f'"python manage.py mailadmin_key {path}".'
+        )
     return _ring(identity, keys)
 
 
 def _ring(identity: tuple[object, ...], keys: Sequence[str]) -> KeyRing:
-    if identity not in _ring_cache:
+    ring = _ring_cache.get(identity)
+    if ring is None:
         try:
             ring = KeyRing(key.strip() for key in keys)
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
         _ring_cache.clear()
         _ring_cache[identity] = ring
-    return _ring_cache[identity]
+    return ring
 
 
 def network_policy() -> NetworkPolicy:

@@ -1,0 +1,230 @@
+"""Django's system checks say what is set up wrongly, each with an id of its own, and are quiet otherwise.
+
+None of these tests may use the database, so none of the checks does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import django
+import pytest
+from django.core import checks, mail
+from django.test import override_settings
+
+from mailadmin.checks import BACKEND
+from mailadmin.core.keyring import new_key
+
+NEW_DJANGO = django.VERSION >= (6, 1)
+
+
+@pytest.fixture(autouse=True)
+def sane_project(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Set up a project with nothing to complain of, outside Django's test environment."""
+    monkeypatch.delattr(mail, "outbox", raising=False)
+    monkeypatch.delenv("MAILADMIN_KEYS", raising=False)
+    settings.DEBUG = False
+    settings.MAILADMIN = {"KEY_FILE": key_file(tmp_path / "keys")}
+    settings.MEDIA_ROOT = str(tmp_path / "media")
+    with sending_by(BACKEND):
+        yield
+
+
+def key_file(path: Path, text: str | None = None, mode: int = 0o600) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(new_key() + "\n" if text is None else text)
+    path.chmod(mode)
+    return path
+
+
+def sending_by(path: str) -> override_settings:
+    if NEW_DJANGO:
+        return override_settings(MAILERS={"default": {"BACKEND": path}})
+    return override_settings(EMAIL_BACKEND=path)
+
+
+def found(deploy: bool = True) -> dict[str, checks.CheckMessage]:
+    messages = checks.run_checks(tags=["mailadmin"], include_deployment_checks=deploy)
+    return {message.id.removeprefix("mailadmin."): message for message in messages}
+
+
+def test_a_sane_project_hears_nothing_also_before_deployment() -> None:
+    assert found() == {}
+
+
+def test_every_message_has_a_sentence_and_a_way_out(settings: Any, tmp_path: Path) -> None:
+    settings.MAILADMIN = {"SANDBOX": True}
+    settings.MIDDLEWARE, settings.TEMPLATES = [], []
+    messages = found()
+    assert set(messages) == {"E001", "E009", "E014", "E015", "E016", "W010"}
+    for message in messages.values():
+        assert message.msg[0].isupper() or message.msg.startswith("mailadmin ")
+        assert message.msg.endswith(".")
+        assert message.hint
+
+
+def test_e001_no_key(settings: Any) -> None:
+    settings.MAILADMIN = {}
+    assert "no encryption key" in found()["E001"].msg
+
+
+def test_e001_a_key_file_that_is_not_there(settings: Any, tmp_path: Path) -> None:
+    settings.MAILADMIN = {"KEY_FILE": tmp_path / "elsewhere"}
+    assert "cannot be read" in found()["E001"].msg
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("no key at all", "not a Fernet key"), ("", "is empty"), ("# only a remark\n", "is empty")],
+)
+def test_e001_a_damaged_key_file(settings: Any, tmp_path: Path, text: str, sentence: str) -> None:
+    settings.MAILADMIN = {"KEY_FILE": key_file(tmp_path / "damaged", text)}
+    assert sentence in found()["E001"].msg
+    assert "no key at all" not in found()["E001"].msg
+
+
+def test_e001_a_key_file_that_is_not_text(settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    settings.MAILADMIN = {"KEY_FILE": tmp_path / "binary"}
+    assert "not text" in found()["E001"].msg
+
+
+def test_a_key_file_may_hold_remarks_and_empty_lines(settings: Any, tmp_path: Path) -> None:
+    settings.MAILADMIN = {"KEY_FILE": key_file(tmp_path / "old", f"# of 2026\n\n  {new_key()}\n  # older\n{new_key()}")}
+    assert found() == {}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"KEYFILE": "/keys"},
+        {"NETWORK": {"ALLOW_ALL": True}},
+        {"NETWORK": {"PORTS": 25}},
+        {"NETWORK": None},
+        "KEY_FILE",
+        None,
+    ],
+)
+def test_e002_entries_that_do_not_exist_or_have_the_wrong_type(settings: Any, wrong: Any) -> None:
+    settings.MAILADMIN = wrong
+    assert set(found()) == {"E002"}
+
+
+@pytest.mark.parametrize(
+    ("number", "app"),
+    [
+        ("E003", "lucide"),
+        ("E004", "django_htmx"),
+        ("E005", "django.contrib.sessions"),
+        ("E006", "django.contrib.messages"),
+        ("E008", "django.contrib.staticfiles"),
+    ],
+)
+def test_an_app_that_the_console_needs(settings: Any, number: str, app: str) -> None:
+    with override_settings(INSTALLED_APPS=[name for name in settings.INSTALLED_APPS if name != app]):
+        messages = found()
+    assert set(messages) == {number}
+    assert f'"{app}"' in str(messages[number].hint)
+
+
+def test_e009_templates_inside_apps_are_not_found(settings: Any) -> None:
+    settings.TEMPLATES = [settings.TEMPLATES[0] | {"APP_DIRS": False}]
+    assert set(found()) == {"E009"}
+
+
+def test_loaders_that_are_named_one_by_one_are_fine(settings: Any) -> None:
+    loaders = [("django.template.loaders.cached.Loader", ["django.template.loaders.app_directories.Loader"])]
+    options = settings.TEMPLATES[0]["OPTIONS"] | {"loaders": loaders}
+    settings.TEMPLATES = [settings.TEMPLATES[0] | {"APP_DIRS": False, "OPTIONS": options}]
+    assert found() == {}
+
+
+@pytest.mark.parametrize(("number", "name"), [("E011", "request"), ("E012", "auth"), ("E013", "messages")])
+def test_a_context_processor_that_the_console_needs(settings: Any, number: str, name: str) -> None:
+    kept = [path for path in settings.TEMPLATES[0]["OPTIONS"]["context_processors"] if not path.endswith("." + name)]
+    settings.TEMPLATES = [settings.TEMPLATES[0] | {"OPTIONS": {"context_processors": kept}}]
+    assert set(found()) == {number}
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [("E014", "SessionMiddleware"), ("E015", "AuthenticationMiddleware"), ("E016", "MessageMiddleware")],
+)
+def test_a_middleware_that_the_console_needs(settings: Any, number: str, name: str) -> None:
+    settings.MIDDLEWARE = [path for path in settings.MIDDLEWARE if not path.endswith(name)]
+    assert set(found()) == {number}
+
+
+def test_w002_no_mailer_of_the_project_is_ours() -> None:
+    with sending_by("django.core.mail.backends.smtp.EmailBackend"):
+        assert set(found()) == {"W002"}
+
+
+def test_w002_is_silent_in_a_test_run_where_django_keeps_the_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail, "outbox", [], raising=False)
+    with sending_by("django.core.mail.backends.locmem.EmailBackend"):
+        assert found() == {}
+
+
+def test_a_backend_made_from_ours_counts_as_ours() -> None:
+    with sending_by("tests.test_checks.Ours"):
+        assert found() == {}
+
+
+def test_a_backend_that_cannot_be_imported_is_left_to_django() -> None:
+    with sending_by("nowhere.Backend"):
+        assert set(found()) == {"W002"}
+
+
+@pytest.mark.skipif(not NEW_DJANGO, reason="MAILERS came with Django 6.1")
+def test_one_mailer_among_several_is_enough() -> None:
+    smtp = {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}
+    with override_settings(MAILERS={"default": smtp, "console": {"BACKEND": BACKEND, "OPTIONS": {"label": "shop"}}}):
+        assert found() == {}
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o606, 0o644, 0o602])
+def test_w001_a_key_file_that_everybody_may_read_or_change(settings: Any, tmp_path: Path, mode: int) -> None:
+    settings.MAILADMIN = {"KEY_FILE": key_file(tmp_path / "open", mode=mode)}
+    assert set(found()) == {"W001"}
+
+
+def test_a_key_file_of_the_web_servers_group_is_fine(settings: Any, tmp_path: Path) -> None:
+    settings.MAILADMIN = {"KEY_FILE": key_file(tmp_path / "group", mode=0o640)}
+    assert found() == {}
+
+
+@pytest.mark.parametrize("place", ["MEDIA_ROOT", "STATIC_ROOT", "STATICFILES_DIRS"])
+def test_e010_a_key_file_in_a_folder_that_the_web_server_gives_out(settings: Any, tmp_path: Path, place: str) -> None:
+    folder = tmp_path / "public"
+    settings.MAILADMIN = {"KEY_FILE": key_file(folder / "keys")}
+    setattr(settings, place, [("own", folder)] if place == "STATICFILES_DIRS" else folder)
+    messages = found()
+    assert set(messages) == {"E010"}
+    assert place in messages["E010"].msg
+
+
+def test_e010_is_not_fooled_by_a_symbolic_link(settings: Any, tmp_path: Path) -> None:
+    key_file(tmp_path / "media" / "keys")
+    (tmp_path / "link").symlink_to(tmp_path / "media")
+    settings.MAILADMIN = {"KEY_FILE": tmp_path / "link" / "keys"}
+    assert set(found()) == {"E010"}
+
+
+def test_w010_the_sandbox_on_a_production_site(settings: Any) -> None:
+    settings.MAILADMIN |= {"SANDBOX": True}
+    assert set(found()) == {"W010"}
+    assert found(deploy=False) == {}
+    settings.DEBUG = True
+    assert found() == {}
+
+
+def __getattr__(name: str) -> Any:
+    # Made when it is asked for: the backend can be imported only when Django's apps are ready.
+    if name == "Ours":
+        from mailadmin.backends import EmailBackend
+
+        return type("Ours", (EmailBackend,), {})
+    raise AttributeError(name)
