@@ -2,9 +2,11 @@
 
 from .audit import AuditEntry
 from .log import Delivery, DeliveryAttempt, DeliveryRecipient
-from .routes import IntegratedService, OAuthService, RouteState, SmtpConnection
+from .office365 import IntegratedService, OAuthService
+from .routes import RouteState
 from .sandbox import SandboxMessage, SandboxServer
 from .settings import Settings
+from .smtp import SmtpConnection
 from .tests import ConnectionTest, ConnectionTestStep
 
 __all__ = [
