@@ -196,7 +196,7 @@ def _run(test: ConnectionTest, route: Route) -> None:
         else:
             steps = recorder.finish()
             _finish(test, _state(steps), verdict(steps))
-            if test.saved_values and overall(steps) in (StepState.OK, StepState.WARNING):
+            if test.saved_values and test.route_id and overall(steps) in (StepState.OK, StepState.WARNING):
                 health.resume(route.key)
 
 

@@ -52,7 +52,7 @@ def _service(request: HttpRequest, server: SandboxServer) -> tuple[IntegratedSer
     before = audit.snapshot(row)
     row.tenant, row.client_id = credentials["tenant"], credentials["client_id"]
     row.authority_host = row.graph_host = host
-    row.mail_hosts, row.ca_pem = HOST, server.ca_pem
+    row.mail_hosts, row.ca_pem = HOST, server.ca_pem.strip()
     if not row.has_secret:
         row.set_secret(credentials["client_secret"])
     return row, _save(request, row, before)
@@ -83,7 +83,7 @@ def _smtp(request: HttpRequest, server: SandboxServer) -> tuple[SmtpConnection, 
         order=SmtpConnection.objects.count(),
     )
     before = audit.snapshot(row)
-    row.port, row.ca_pem = server.smtp_port, server.ca_pem
+    row.port, row.ca_pem = server.smtp_port, server.ca_pem.strip()
     if not row.has_secret:
         row.set_secret(credentials["password"])
     return row, _save(request, row, before)

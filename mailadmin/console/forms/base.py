@@ -90,6 +90,15 @@ class SecondsInput(forms.TextInput):
         return f"{value:g}" if isinstance(value, float) else super().format_value(value)
 
 
-def textarea(rows: int = 2, **attrs: Any) -> forms.Textarea:
+class Lines(forms.Textarea):
+    """A text area whose line ends are those of the database: browsers send CRLF, which would count as a change."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        """Return the text as it was typed."""
+        value = super().value_from_datadict(data, files, name)
+        return value.replace("\r\n", "\n") if isinstance(value, str) else value
+
+
+def textarea(rows: int = 2, **attrs: Any) -> Lines:
     """Return a text area of `rows` lines without spell checking: addresses and certificates are no prose."""
-    return forms.Textarea(attrs={"rows": rows, "spellcheck": "false", **attrs})
+    return Lines(attrs={"rows": rows, "spellcheck": "false", **attrs})

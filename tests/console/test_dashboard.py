@@ -1,0 +1,162 @@
+"""The dashboard: first steps, what is wrong now, numbers that lead to their messages, and few statements."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from mailadmin.console.charts import HEIGHT, WIDTH, Bucket, bars
+from mailadmin.core.outcome import DeliveryState
+from mailadmin.models import AuditEntry, IntegratedService, OAuthService, RouteState, SandboxServer, SmtpConnection
+from tests.console.rows_to_watch import delivery, finished_test, plain_row
+
+pytestmark = pytest.mark.django_db
+
+
+def shown(client: Client, **query: Any) -> str:
+    response = client.get(reverse("mailadmin:dashboard"), query)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def service(**values: Any) -> IntegratedService:
+    row = IntegratedService(
+        name="Contoso app", tenant="contoso.org", client_id="5a5db0c5-0000-4000-8000-000000000002", **values
+    )
+    row.set_secret("a client secret")
+    row.save()
+    return row
+
+
+def stopped(row: SmtpConnection | OAuthService, reason: str = "The password is wrong.") -> None:
+    RouteState.objects.create(
+        kind=row.kind, route_id=row.pk, stopped=True, failing=True, since=timezone.now(), reason=reason
+    )
+
+
+def test_an_empty_console_shows_three_steps_and_nothing_else(admin_client: Client) -> None:
+    text = shown(admin_client)
+    assert "Three steps to the first message" in text
+    assert reverse("mailadmin:smtp-new") in text
+    assert "Delivery order" not in text
+    assert "python manage.py sandbox" in text  # it is allowed in the tests, but does not run
+
+
+def test_n17_the_sandbox_is_offered_while_it_runs(admin_client: Client, viewer_client: Client) -> None:
+    SandboxServer.objects.create(pk=1, beat_at=timezone.now(), credentials={"user": "x"})
+    assert "Add the sandbox" in shown(admin_client)
+    assert "Add the sandbox" not in shown(viewer_client)
+
+
+def test_the_guide_goes_on_as_its_steps_are_done(admin_client: Client) -> None:
+    row = plain_row(25)
+    text = shown(admin_client)
+    assert reverse("mailadmin:test-start", args=["smtp", row.pk]) in text
+    assert "Messages per hour" not in text
+    finished_test("ok")
+    assert "A test went through." in shown(admin_client)
+    delivery()
+    assert "Three steps" not in shown(admin_client)
+
+
+def test_each_number_leads_to_its_messages(viewer_client: Client) -> None:
+    plain_row(25)
+    delivery()
+    delivery(DeliveryState.FALLBACK, duration_ms=1200)
+    delivery(DeliveryState.FAILED)
+    delivery(DeliveryState.UNSURE)
+    delivery(DeliveryState.SENT, minutes_ago=60 * 24 * 3)
+    text = shown(viewer_client)
+    assert "<strong>2</strong><span>sent</span>" in text
+    assert "<strong>1</strong><span>of them by fallback</span>" in text
+    assert "<strong>2</strong><span>failed or unclear</span>" in text
+    assert "<strong>800 ms</strong><span>median time</span>" in text
+    assert f"{reverse('mailadmin:log-list')}?state=problem&amp;since=" in text
+    assert "<strong>3</strong><span>sent</span>" in shown(viewer_client, period="7d")
+    assert 'class="bar-failed"' in text
+    assert "style=" not in text
+
+
+def test_a_stopped_route_is_told_with_its_reason_and_the_ways_to_mend_it(
+    admin_client: Client, operator_client: Client, viewer_client: Client
+) -> None:
+    row = plain_row(25)
+    stopped(row)
+    resume = reverse("mailadmin:route-resume", args=["smtp", row.pk])
+    text = shown(admin_client)
+    assert "“Relay A” is stopped: no message goes by it." in text
+    assert "The password is wrong." in text
+    assert resume in text
+    assert resume not in shown(operator_client)
+    assert reverse("mailadmin:test-start", args=["smtp", row.pk]) not in shown(viewer_client)
+    assert operator_client.post(resume).status_code == 403
+    admin_client.post(resume)
+    assert RouteState.objects.count() == 0
+    assert AuditEntry.objects.get(action="resumed").object_name == "Relay A"
+    assert "is stopped" not in shown(admin_client)
+
+
+@pytest.mark.parametrize(
+    ("days", "sentence"),
+    [
+        (6, "The client secret of “Contoso app” ends in 6 days."),
+        (1, "The client secret of “Contoso app” ends in 1 day."),
+        (0, "The client secret of “Contoso app” ends today."),
+        (-1, "The client secret of “Contoso app” ended on"),
+        (31, None),
+    ],
+)
+def test_the_end_of_a_client_secret_is_told_in_time(admin_client: Client, days: int, sentence: str | None) -> None:
+    plain_row(25)
+    service(secret_expires_on=timezone.localdate() + timedelta(days=days))
+    text = shown(admin_client)
+    assert (sentence or "client secret of") in text if sentence else "client secret of" not in text
+    assert ("Renew the secret" in text) is bool(sentence)
+
+
+def test_fallback_is_told_while_the_newest_message_went_by_it(viewer_client: Client) -> None:
+    plain_row(25, name="First", order=0)
+    plain_row(26, name="Second", order=1)
+    delivery(DeliveryState.FALLBACK, route_name="Second")
+    assert "First did not take the latest message, so Second sent it." in shown(viewer_client)
+    delivery(DeliveryState.SENT, route_name="First", minutes_ago=0)
+    assert "Mail goes by fallback now." not in shown(viewer_client)
+
+
+def test_routes_that_are_all_switched_off_are_an_error(viewer_client: Client) -> None:
+    plain_row(25, enabled=False)
+    assert "No mail can leave: every connection is switched off." in shown(viewer_client)
+
+
+def test_a_missing_encryption_key_is_an_error(viewer_client: Client, settings: Any) -> None:
+    settings.MAILADMIN = settings.MAILADMIN | {"KEY_FILE": "/nowhere/keys"}
+    assert "The encryption key is missing" in shown(viewer_client)
+
+
+def test_the_number_of_statements_does_not_grow(
+    viewer_client: Client, django_assert_max_num_queries: Any, django_assert_num_queries: Any
+) -> None:
+    plain_row(25)
+    delivery(attempts=({},))
+    with django_assert_max_num_queries(25) as few:
+        shown(viewer_client)
+    for number in range(4):
+        stopped(plain_row(26 + number, name=f"Relay {number}"))
+        delivery(DeliveryState.FALLBACK, attempts=({}, {}), to=("a@example.org", "b@example.org"))
+        finished_test("failed")
+    with django_assert_num_queries(len(few.captured_queries)):
+        shown(viewer_client)
+
+
+def test_bars_stand_on_each_other_and_inside_the_picture() -> None:
+    chart = bars([Bucket("1", "1", 1000, 5, 1), Bucket("2", "2"), Bucket("3", "3", 0, 0, 1006)])
+    assert chart.top == 1006
+    assert [block.kind for block in chart.blocks] == ["sent", "fallback", "failed", "failed"]
+    assert all(block.height >= 2 for block in chart.blocks)  # one failure in a thousand can be seen
+    assert all(0 <= block.y <= HEIGHT and block.x + block.width <= WIDTH for block in chart.blocks)
+    assert bars([Bucket("1", "1")]).empty
