@@ -17,15 +17,12 @@
     setTimeout(() => { label.textContent = label.dataset.before; }, 2000);
   }
 
-  // The port follows the security until somebody types another one.
+  // The port follows the security unless somebody typed an unusual one.
   function proposePort(form) {
     const port = form.elements.port;
     const chosen = form.elements.security?.value;
     if (!port || !chosen) return;
-    if (port.value === "" || port.value === port.dataset.proposed) {
-      port.value = PORTS[chosen] ?? "";
-      port.dataset.proposed = port.value;
-    }
+    if (port.value === "" || Object.values(PORTS).includes(port.value)) port.value = PORTS[chosen] ?? "";
   }
 
   // <input data-shown-when="auth=password,xoauth2">: its field hides while another choice is made, unless

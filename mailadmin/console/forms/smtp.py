@@ -59,8 +59,7 @@ class SmtpConnectionForm(SecretForm):
         validators=[Checked("port")],
         error_messages={"invalid": "A port is a whole number from 1 to 65535; leave it empty for the usual one."},
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-        help_text="Empty for the usual one: 25 without encryption or with STARTTLS if offered, 587 with STARTTLS, "
-        "465 with TLS from the start.",
+        help_text="Empty for the usual one: 587 for STARTTLS, 465 for TLS from the start, 25 for the others.",
     )
 
     class Meta:
