@@ -12,6 +12,12 @@ from django.utils import timezone
 class AppendOnly(models.QuerySet[Any]):
     """Refuses to change or remove rows."""
 
+    def bulk_create(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """Add entries. Raises TypeError when ones that exist shall be changed."""
+        if kwargs.get("update_conflicts"):
+            raise TypeError("Audit entries are only ever added.")
+        return super().bulk_create(*args, **kwargs)
+
     def update(self, **kwargs: Any) -> NoReturn:
         """Refuse."""
         raise TypeError("Audit entries are only ever added.")
@@ -58,6 +64,7 @@ class AuditEntry(models.Model):
         """Add the entry. Raises TypeError when it exists already."""
         if not self._state.adding:
             raise TypeError("Audit entries are only ever added.")
+        kwargs["force_insert"] = True  # a new object with an old number must not replace that entry
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:

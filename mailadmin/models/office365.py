@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.exceptions import ValidationError
 from django.db import models
 
@@ -94,11 +92,6 @@ class IntegratedService(SecretHolder, Named):
             return entra_destination(self.to_app())
         finally:
             self.secret_stored = stored
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; a secret for another destination is dropped."""
-        self.drop_misplaced_secret()
-        super().save(*args, **kwargs)
 
 
 class OAuthService(RouteRow):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
@@ -37,6 +38,13 @@ class SecretHolder(models.Model):
 
     class Meta:
         abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; a secret for another destination is dropped, also when only some fields are saved."""
+        fields = kwargs.get("update_fields")
+        if self.drop_misplaced_secret() and fields is not None:
+            kwargs["update_fields"] = {*fields, "secret_stored", "secret_destination", "secret_changed_at"}
+        super().save(*args, **kwargs)
 
     def destination(self) -> Destination:
         """Return the tuple of `core.destination` for this row as it stands."""
@@ -87,7 +95,7 @@ class SecretHolder(models.Model):
         destination. Opening it raises MailError (settings, secret-unreadable)."""
         if not self.has_secret:
             return None
-        stored, context, name = self.secret_stored, self._secret_context(), str(self)
+        stored, context, name = self.secret_stored, self._secret_context(), f"{self} ({self.secret_word})"
         return Secret(lambda: _open(stored, context, name))
 
     def _secret_context(self) -> str:
@@ -128,9 +136,25 @@ def _read_reference(text: str) -> str:
         if not value:
             raise ValueError(f"The environment variable {reference.name} is not set on this server.")
         return value
-    real = Path(reference.name).resolve()
-    check_reference(references.Reference("file", str(real)))  # a symbolic link must not lead out of the folder
+    return _read_file(Path(reference.name))
+
+
+def _read_file(path: Path) -> str:
     try:
-        return real.read_text("utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError):
-        raise ValueError(f"The file {reference.name} cannot be read on this server.") from None
+        real = path.resolve(strict=True)
+        # A symbolic link must not lead out of the folder; the folder itself may be reached by one (/var/run).
+        if not references.allowed(references.Reference("file", str(real)), _real(conf.setting("SECRET_REFS"))):
+            raise ValueError(f"The file {path} is a symbolic link that leads out of the allowed folders.")
+        value = real.read_text("utf-8").rstrip("\r\n")
+    except (OSError, RuntimeError, UnicodeDecodeError):  # RuntimeError: links in a circle, before Python 3.13
+        raise ValueError(f"The file {path} cannot be read on this server.") from None
+    if not value:
+        raise ValueError(f"The file {path} is empty on this server.")
+    return value
+
+
+def _real(allow_list: Iterable[str]) -> Iterator[str]:
+    """Yield the allowed files and folders by their real paths."""
+    for kind, _, path in (entry.partition(":") for entry in allow_list):
+        if kind == "file":
+            yield f"file:{Path(path).resolve()}{'/' if path.endswith('/') else ''}"

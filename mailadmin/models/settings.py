@@ -78,6 +78,21 @@ class VersionedQuerySet(models.QuerySet[Row, Row]):
             Settings.bump()
         return changed
 
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete the rows and tell every process."""
+        result = super().delete()
+        Settings.bump()
+        return result
+
+    # As Django marks its own: a manager must not offer to delete every row at once.
+    delete.queryset_only = True  # type: ignore[attr-defined]  # Django reads it from the function
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> list[Row]:
+        """Add the rows and tell every process."""
+        rows = super().bulk_create(*args, **kwargs)
+        Settings.bump()
+        return rows
+
 
 class Versioned(models.Model):
     """A row whose change must be in force for the next message in every process. Concrete models take

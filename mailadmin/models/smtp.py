@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -173,8 +171,3 @@ class SmtpConnection(SecretHolder, RouteRow):
             return smtp_destination(self.to_route())
         finally:
             self.secret_stored = stored
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; a password for another destination is dropped."""
-        self.drop_misplaced_secret()
-        super().save(*args, **kwargs)
