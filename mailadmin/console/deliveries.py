@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from mailadmin.core import limits
+from mailadmin.core.knowledge import Entry, entries
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import Delivery, DeliveryAttempt, DeliveryRecipient
 
@@ -116,6 +117,11 @@ def banner(state: DeliveryState) -> str:
             return "info"
         case _:
             return "warning"
+
+
+def advice(code: str) -> Entry | None:
+    """Return the knowledge entry `code` of a message that no route was tried for; such entries name no server."""
+    return next((entry for entry in entries() if entry.id == code), None)
 
 
 def from_moved(delivery: Delivery) -> bool:

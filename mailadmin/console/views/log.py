@@ -105,6 +105,7 @@ def log(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             "banner": deliveries.banner(state),
             "moved": deliveries.from_moved(delivery),
             "reason": "" if told else delivery.reason,
+            "advice": None if told else deliveries.advice(delivery.code),
             "verdict": deliveries.verdict(delivery, attempts),
             "recipients": recipients(delivery),
             "attempts": attempts,
