@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from email import message_from_bytes
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
+
+_BROKEN = (ValueError, LookupError, MessageError)  # what the standard library raises on malformed messages
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ def read(raw: bytes) -> Arrived:
     for part in message.walk():
         if part.is_multipart():
             continue
-        kind, name = part.get_content_type(), part.get_filename()
+        kind, name = part.get_content_type(), _file_name(part)
         if kind == "text/plain" and not name and not found.text:
             found.text = _text(part)
         elif kind == "text/html" and not name and not found.html:
@@ -49,16 +52,22 @@ def _content(part: Message) -> bytes:
     return content if isinstance(content, bytes) else b""
 
 
-def _text(part: Message) -> str:
-    charset = str(part.get_content_charset() or "utf-8")
+def _file_name(part: Message) -> str | None:
     try:
-        return _content(part).decode(charset, "replace")
-    except LookupError:  # a charset that nobody knows
+        return part.get_filename()
+    except _BROKEN:
+        return "(unreadable name)"
+
+
+def _text(part: Message) -> str:
+    try:
+        return _content(part).decode(str(part.get_content_charset() or "utf-8"), "replace")
+    except _BROKEN:  # a charset that nobody knows, or that is none
         return _content(part).decode("utf-8", "replace")
 
 
 def _decoded(value: object) -> str:
     try:
         return str(make_header(decode_header(str(value))))
-    except (ValueError, LookupError):
+    except _BROKEN:
         return str(value)

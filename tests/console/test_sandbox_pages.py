@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mailadmin.console import arrived
@@ -186,6 +186,9 @@ def test_a_viewer_sees_nothing_of_the_sandbox(viewer_client: Client) -> None:
         assert viewer_client.get(reverse(f"mailadmin:{name}", args=[row.pk])).status_code == 403
 
 
+@example(b"Content-Type: text/plain; charset=\x00\r\n\r\nx")
+@example(b"Content-Disposition: attachment; filename*=\x00''a\r\n\r\nx")
+@example(b"Subject: =?utf-8?b?a?=\r\n\r\nx")
 @settings(max_examples=60, deadline=None)
 @given(
     st.one_of(
