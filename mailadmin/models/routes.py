@@ -11,7 +11,7 @@ from django.db.models.functions import Lower
 from mailadmin.core.settings import RouteKey, RouteKind
 
 from .fields import Checked
-from .settings import Versioned, VersionedQuerySet
+from .settings import Versioned
 
 
 class Named(Versioned):
@@ -70,7 +70,8 @@ class RouteState(Versioned):
     code = models.CharField(max_length=80, blank=True)
     reason = models.TextField(blank=True)
 
-    objects = VersionedQuerySet.as_manager()
+    # Unversioned: changes by query are `delivery.health`'s alone, which tells every process once for all of them.
+    objects = models.Manager["RouteState"]()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "route_id"], name="mailadmin_one_state_for_a_route")]

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from mailadmin.delivery import routes
+from mailadmin.delivery import health, routes
 from mailadmin.models import IntegratedService, OAuthService, RouteState, Settings, SmtpConnection
 from tests.models.rows import app, connection, office365
 
@@ -55,16 +55,17 @@ def test_the_version_changes_when(change: str) -> None:
 
 
 def test_the_version_changes_when_a_route_is_released() -> None:
-    for release in (
-        lambda: RouteState.objects.get().delete(),
-        lambda: RouteState.objects.all().delete(),
-        lambda: RouteState.objects.update(stopped=False),
-    ):
-        RouteState.objects.all().delete()
-        stopped(SmtpConnection.objects.get())
-        before = Settings.current_version()
-        release()
-        assert Settings.current_version() != before
+    state = stopped(SmtpConnection.objects.get())
+    before = Settings.current_version()
+    state.delete()
+    assert Settings.current_version() != before
+
+
+def test_the_version_changes_when_somebody_looked_at_a_route() -> None:
+    state = stopped(SmtpConnection.objects.get())
+    before = Settings.current_version()
+    assert health.resume(state.key)
+    assert Settings.current_version() != before
 
 
 def test_reading_leaves_the_version_alone() -> None:
