@@ -79,7 +79,7 @@ def parse(text: str, *, local_names: bool = False) -> Address:
     """
     found = parse_list([text], local_names=local_names)
     if len(found) > 1:
-        raise AddressError(f"“{_show(text)}” holds {len(found)} addresses; one is wanted.")
+        raise AddressError(f"“{show(text)}” holds {len(found)} addresses; one is wanted.")
     return found[0]
 
 
@@ -96,7 +96,7 @@ def _parse_entry(text: str, place: int, local_names: bool) -> Iterator[Address]:
     if not isinstance(text, str) or not text.strip():
         raise AddressError(f"Entry {place} is empty; remove it or type an address.")
     if _HIDDEN.search(text):
-        raise AddressError(f"“{_show(text)}” holds a line break or control character, which no address may.")
+        raise AddressError(f"“{show(text)}” holds a line break or control character, which no address may.")
     text = text.strip()
     if not _SPECIAL.search(text):
         for piece in text.removesuffix(",").split(","):
@@ -119,7 +119,7 @@ def _bare(text: str, local_names: bool) -> Address:
 def _full_syntax(text: str) -> Iterator[Address]:
     """Read quotes, comments, groups and encoded words with the standard library's parser."""
     if len(text) > ADDRESS_ENTRY_CHARS:
-        raise AddressError(f"“{_show(text)}” is too long; give the addresses one by one.")
+        raise AddressError(f"“{show(text)}” is too long; give the addresses one by one.")
     value: dict[str, object] = {"defects": []}
     try:
         AddressHeader.parse(text, value)
@@ -139,30 +139,30 @@ def _harmless(defect: Exception) -> bool:
 
 def _checked(name: str, local: str, domain: str, text: str) -> Address:
     if not local or not domain:
-        raise AddressError(f"“{_show(text)}” lacks the part {'before' if not local else 'after'} the @.")
+        raise AddressError(f"“{show(text)}” lacks the part {'before' if not local else 'after'} the @.")
     if _HIDDEN.search(name) or _invisible(local.replace(" ", "")) or _invisible(domain):
-        raise AddressError(f"“{_show(text)}” holds an invisible character, which no address may.")
+        raise AddressError(f"“{show(text)}” holds an invisible character, which no address may.")
     if _ENCODED_WORD in local:
-        raise AddressError(f"“{_show(text)}” has an encoded part before the @; type the address itself.")
+        raise AddressError(f"“{show(text)}” has an encoded part before the @; type the address itself.")
     address = Address(name, local, domain)
     if len(address.spec) > _MAX_ADDRESS:
-        raise AddressError(f"“{_show(text)}” is longer than {_MAX_ADDRESS} characters, the limit for an address.")
+        raise AddressError(f"“{show(text)}” is longer than {_MAX_ADDRESS} characters, the limit for an address.")
     return address
 
 
 def ascii_domain(domain: str) -> str:
     """Return `domain` in its ASCII form (IDNA 2008, with the UTS 46 mapping). Raises AddressError."""
     if len(domain) > _MAX_DOMAIN:
-        raise AddressError(f"“{_show(domain)}” is longer than {_MAX_DOMAIN} characters, the limit for a domain.")
+        raise AddressError(f"“{show(domain)}” is longer than {_MAX_DOMAIN} characters, the limit for a domain.")
     try:
         if literal := _LITERAL.fullmatch(domain):
             ipaddress.ip_address(literal[1])
             return domain
         ascii_form = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
     except ValueError:  # also what idna raises
-        raise AddressError(f"“{_show(domain)}” is not a domain name.") from None
+        raise AddressError(f"“{show(domain)}” is not a domain name.") from None
     if not all(_LABEL.fullmatch(label) for label in ascii_form.replace("_", "-").split(".")):
-        raise AddressError(f"“{_show(domain)}” is not a domain name.")
+        raise AddressError(f"“{show(domain)}” is not a domain name.")
     return ascii_form
 
 
@@ -184,7 +184,7 @@ def fold_address_header(header: str, addresses: Iterable[tuple[str, str]]) -> by
     mailboxes = []
     for name, spec in addresses:
         if _HIDDEN.search(name + spec):
-            raise AddressError(f"“{_show(name + spec)}” holds a line break or control character.")
+            raise AddressError(f"“{show(name + spec)}” holds a line break or control character.")
         mailboxes.append(f"{_header_name(name)} <{spec}>" if name else spec)
     return f"{header}: {(',' + chr(13) + chr(10) + ' ').join(mailboxes)}\r\n".encode()
 
@@ -205,10 +205,10 @@ def _invisible(text: str) -> bool:
 
 
 def _no_address(text: str) -> AddressError:
-    return AddressError(f"“{_show(text)}” is not an e-mail address, such as name@example.org.")
+    return AddressError(f"“{show(text)}” is not an e-mail address, such as name@example.org.")
 
 
-def _show(text: str) -> str:
+def show(text: str) -> str:
     """Return `text` short and on one line, fit to stand in a sentence; what nobody could see is named."""
     cut = text if len(text) <= 80 else text[:77] + "…"
     return "".join(character if character.isprintable() else f"‹U+{ord(character):04X}›" for character in cut)

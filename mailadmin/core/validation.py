@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 
-from .addresses import AddressError, ascii_domain, parse, parse_list
+from .addresses import AddressError, ascii_domain, parse, parse_list, show
 
 _NAME = re.compile(
     r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.?"
@@ -26,24 +26,23 @@ def host(text: str) -> str:
     if not text:
         raise ValueError("Type the name or IP address of the server.")
     if "://" in text:
-        raise ValueError(
-            f"“{text}” starts with a scheme; type the host alone, such as {text.split('://', 1)[1].split('/')[0]}."
-        )
+        alone = show(text.split("://", 1)[1].split("/")[0]) or "smtp.example.org"
+        raise ValueError(f"“{show(text)}” starts with a scheme; type the host alone, such as {alone}.")
     if re.search(r"\s", text):
-        raise ValueError(f"“{text}” holds a space; a host name has none.")
+        raise ValueError(f"“{show(text)}” holds a space; a host name has none.")
     if "/" in text or "@" in text:
-        raise ValueError(f"“{text}” is more than a host; type the name alone, such as smtp.example.org.")
+        raise ValueError(f"“{show(text)}” is more than a host; type the name alone, such as smtp.example.org.")
     bare = text.strip("[]")
     if _is_ip(bare):
         return bare
     if re.fullmatch(r"[^:]+:\d+", text):
-        raise ValueError(f"“{text}” holds a port; type it into the field Port.")
+        raise ValueError(f"“{show(text)}” holds a port; type it into the field Port.")
     try:
         name = ascii_domain(text.rstrip("."))
     except AddressError:
         name = ""
     if not _NAME.fullmatch(name):
-        raise ValueError(f"“{text}” is not a host name or IP address, such as smtp.example.org or 192.0.2.10.")
+        raise ValueError(f"“{show(text)}” is not a host name or IP address, such as smtp.example.org or 192.0.2.10.")
     return text
 
 
@@ -125,11 +124,11 @@ def tenant(text: str) -> str:
     """Return an Entra tenant: a GUID or a domain. Raises ValueError (Microsoft: AADSTS900023, AADSTS50059)."""
     text = text.strip()
     if text.lower() in ("common", "organizations", "consumers"):
-        raise ValueError(f"“{text}” names no tenant; a service account needs the tenant's own ID or domain.")
+        raise ValueError(f"“{show(text)}” names no tenant; a service account needs the tenant's own ID or domain.")
     if guid(text) or ("." in text and _NAME.fullmatch(text)):
         return text
     raise ValueError(
-        f"“{text}” is neither a tenant ID (like 72f988bf-86f1-41af-91ab-2d7cd011db47) nor a domain "
+        f"“{show(text)}” is neither a tenant ID (like 72f988bf-86f1-41af-91ab-2d7cd011db47) nor a domain "
         "(like contoso.onmicrosoft.com)."
     )
 
@@ -138,7 +137,8 @@ def client_id(text: str) -> str:
     """Return an application (client) ID, which is a GUID. Raises ValueError."""
     if not guid(text):
         raise ValueError(
-            f"“{text.strip()}” is not an application (client) ID; copy the GUID from the app's Overview page in Entra."
+            f"“{show(text.strip())}” is not an application (client) ID; copy the GUID from the app's Overview page "
+            "in Entra."
         )
     return text.strip()
 
@@ -157,8 +157,8 @@ def scopes(text: str) -> tuple[str, ...]:
     for scope in found:
         if not _SCOPE.fullmatch(scope):
             raise ValueError(
-                f"“{scope}” does not end in “/.default”. A service account asks for everything it was granted, such as "
-                "https://graph.microsoft.com/.default; leave the field empty for that."
+                f"“{show(scope)}” does not end in “/.default”. A service account asks for everything it was granted, "
+                "such as https://graph.microsoft.com/.default; leave the field empty for that."
             )
     if len(found) > 1:
         raise ValueError("A service account can ask for one scope only; keep the one of the mail service.")
