@@ -249,6 +249,7 @@ def test_stop_asks_the_test_to_end(operator_client: Client) -> None:
     operator_client.post(reverse("mailadmin:test-cancel", args=[test.pk]))
     test.refresh_from_db()
     assert test.cancel_requested
+    assert AuditEntry.objects.get().action == "stopped"
     assert "Stopping …" in page(operator_client, "test", test.pk)
 
 

@@ -132,6 +132,7 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = get_object_or_404(ConnectionTest, pk=pk)
     if row.running:
         ConnectionTest.objects.filter(pk=row.pk).update(cancel_requested=True)
+        audit.record(request, "stopped", None, detail=_named(row, "the running test"))
     return redirect("mailadmin:test", pk=row.pk)
 
 
