@@ -63,12 +63,12 @@ def convert(message: EmailMessage) -> Draft:
     Raises BadMessage (also a ValueError) for a bad address, header or body, before anything is sent.
     """
     extra = message.extra_headers
-    content = headers.canonical(_build(message))
-    if headers.value(content, "bcc"):  # named by the application as a header: it would show the blind recipients
-        content = headers.replace(content, {"bcc": None})
     given = _sender(extra.get("From", message.from_email))
     envelope = _sender(message.from_email) or given
     to, cc, bcc = _addresses(message.to, "To"), _addresses(message.cc, "Cc"), _addresses(message.bcc, "Bcc")
+    content = headers.canonical(_build(message))
+    if headers.value(content, "bcc"):  # named by the application as a header: it would show the blind recipients
+        content = headers.replace(content, {"bcc": None})
     content = _with_utf8_addresses(content, {"to": to, "cc": cc, "from": [given] if given else []}, extra)
     fields = {address.key: kind for kind, some in (("bcc", bcc), ("cc", cc), ("to", to)) for address in some}
     recipients: dict[str, tuple[Address, str]] = {}
