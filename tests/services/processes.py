@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -57,12 +57,14 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], ready: Callable[[], bool], log: Path) -> Iterator[None]:
+def running(
+    command: Sequence[str], ready: Callable[[], bool], log: Path, env: Mapping[str, str] | None = None
+) -> Iterator[None]:
     """Run `command` in the foreground until the block ends; wait until `ready`. Ends it, and what it started,
     by their process group."""
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=env
         )
     try:
         wait_for(lambda: ready() or process.poll() is not None)

@@ -1,0 +1,134 @@
+"""A standalone console of its own: the processes that `make run` starts, on a throw-away folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.services.processes import free_ports, running, short_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "correct-horse-battery"
+# What an application does: it knows send_mail() and nothing of this project. One line in, one line out.
+_APPLICATION = """
+import json, sys, django
+django.setup()
+from django.core.mail import send_mail
+for line in sys.stdin:
+    words = json.loads(line)
+    try:
+        answer = {"sent": send_mail(words["subject"], words["text"], None, words["to"])}
+    except Exception as error:
+        answer = {"error": type(error).__name__, "text": str(error)}
+    print(json.dumps(answer), flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Console:
+    """A running console. `first_password` is the one that was printed when it was set up."""
+
+    folder: Path
+    address: str
+    first_password: str
+
+    def url(self, path: str = "/") -> str:
+        """Return the address of a page."""
+        return self.address + path
+
+    def python(self, code: str) -> str:
+        """Run `code` in a new process with the console's settings and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-c", f"import django; django.setup()\n{code}"],
+            **_process(self.folder),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    @contextmanager
+    def application(self) -> Iterator[Application]:
+        """Give a Django process that runs until the block ends and sends when it is told to."""
+        with (self.folder / "application.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _APPLICATION],
+                **_process(self.folder),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        with process:
+            yield Application(process)
+            assert process.stdin
+            process.stdin.close()
+
+
+class Application:
+    """A Django application in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def send_mail(self, subject: str, to: str = "customer@example.net", text: str = "Thank you.") -> dict[str, Any]:
+        """Call Django's send_mail(); return {"sent": n} or {"error": class, "text": message}."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps({"subject": subject, "text": text, "to": [to]}) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+
+@contextmanager
+def running_console() -> Iterator[Console]:
+    """Set up a console, start it with its sandbox, and end both with the block."""
+    with short_folder() as folder:
+        log = folder / "console.log"
+        (port,) = free_ports(1)
+        address = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-u", str(ROOT / "manage.py"), "mailadmin_up", "--port", str(port)]
+        ready = "Sandbox: SMTP"
+        with running(
+            command, lambda: ready in log.read_text() and _answers(address), log, env=_process(folder)["env"]
+        ):
+            printed = re.search(r"password  (\S+)", log.read_text())
+            assert printed, log.read_text()
+            yield Console(folder, address, printed[1])
+
+
+def wait_for(found: Any, seconds: float = 10) -> Any:
+    """Return the first true answer of `found()`; fail when there is none in time."""
+    until = time.monotonic() + seconds
+    while not (answer := found()):
+        assert time.monotonic() < until, "This did not happen in time."
+        time.sleep(0.05)
+    return answer
+
+
+def _process(folder: Path) -> dict[str, Any]:
+    """Return what a process of this console is started with: settings of the console, not those of the tests."""
+    foreign = ("MAILADMIN_", "DJANGO_", "DATABASE_URL")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    env |= {"MAILADMIN_DATA_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    return {"env": env, "cwd": ROOT}
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/sign-in/", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
