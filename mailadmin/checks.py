@@ -30,6 +30,7 @@ from django.core import checks, mail
 from django.core.checks import CheckMessage, register
 from django.template import engines
 from django.template.backends.django import DjangoTemplates
+from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from . import conf
@@ -77,7 +78,10 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
 
 @register(TAG)
 def check_console(**kwargs: Any) -> list[CheckMessage]:
-    """Look for the apps, context processors and middleware that the console's pages need."""
+    """Look for the apps, context processors and middleware that the console's pages need, where the project's
+    addresses include the console (a worker that only sends needs none of them)."""
+    if not _console_is_mounted():
+        return []
     return [*_missing_apps(), *_missing_processors(), *_missing_middleware()]
 
 
@@ -111,6 +115,16 @@ def check_sandbox(**kwargs: Any) -> list[CheckMessage]:
             id=f"{TAG}.W010",
         )
     ]
+
+
+def _console_is_mounted() -> bool:
+    if not getattr(settings, "ROOT_URLCONF", None):
+        return False
+    try:
+        reverse(f"{TAG}:dashboard")
+    except NoReverseMatch:
+        return False
+    return True
 
 
 def _key_ring() -> Iterator[CheckMessage]:

@@ -129,6 +129,17 @@ def test_an_app_that_the_console_needs(settings: Any, number: str, app: str) -> 
     assert f'"{app}"' in str(messages[number].hint)
 
 
+def test_a_project_that_only_sends_needs_nothing_of_the_console(settings: Any) -> None:
+    settings.MIDDLEWARE = []
+    settings.TEMPLATES = []
+    assert "mailadmin.E014" in {message.id for message in checks.run_checks(tags=["mailadmin"])}
+    settings.ROOT_URLCONF = "tests.test_checks"
+    assert not checks.run_checks(tags=["mailadmin"])
+
+
+urlpatterns: list[Any] = []  # addresses of a project without the console
+
+
 def test_e009_templates_inside_apps_are_not_found(settings: Any) -> None:
     settings.TEMPLATES = [settings.TEMPLATES[0] | {"APP_DIRS": False}]
     assert set(found()) == {"E009"}
