@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.auth.views import PasswordChangeView
 from django.dispatch import receiver
@@ -42,6 +43,10 @@ class PasswordView(PasswordChangeView):
 
     template_name = "mailadmin/sign_in/password.html"
     success_url = reverse_lazy("mailadmin:dashboard")
+
+    def get_form_class(self) -> Any:
+        """Do not ask again for the printed password: it was typed a moment ago."""
+        return SetPasswordForm if self.request.session.get(FLAG) else super().get_form_class()
 
     def form_valid(self, form: BaseForm) -> HttpResponse:
         """Save it, and forget that the old one was for one time only."""

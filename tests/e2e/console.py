@@ -59,6 +59,16 @@ class Console:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def sandbox(self) -> dict[str, Any]:
+        """Return where this console's sandbox listens, its CA and its credentials."""
+        names = "'smtp_port', 'https_port', 'ca_pem', 'credentials'"
+        row = self.python(
+            "import json; from mailadmin.models import SandboxServer; row = SandboxServer.load()\n"
+            f"print(json.dumps({{name: getattr(row, name) for name in ({names})}}))"
+        )
+        facts: dict[str, Any] = json.loads(row)
+        return facts
+
     @contextmanager
     def application(self) -> Iterator[Application]:
         """Give a Django process that runs until the block ends and sends when it is told to."""

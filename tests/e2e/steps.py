@@ -43,7 +43,7 @@ def rehearse(page: Page, graph: str = "", smtp: str = "") -> None:
     expect(page.get_by_role("status")).to_contain_text("From the next message on")
 
 
-def test_finished(page: Page) -> Locator:
+def finished_test(page: Page) -> Locator:
     """Wait until the test on the page has ended, and return its steps."""
     page.wait_for_url("**/tests/*/")
     expect(page.locator("#run")).not_to_have_attribute("aria-busy", "true", timeout=30_000)

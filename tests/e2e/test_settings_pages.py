@@ -1,0 +1,185 @@
+"""The settings pages by hand: each kind is added, tested before it is saved, put in order, switched off, deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e import steps
+from tests.e2e.console import Console
+
+
+@pytest.fixture(scope="module")
+def sandbox(console: Console) -> dict[str, Any]:
+    return console.sandbox()
+
+
+def _choose(page: Page, label: str) -> None:
+    page.locator(".field-choice label", has_text=label).click()
+
+
+def _open_advanced(page: Page) -> Locator:
+    folded = page.locator("details.folded", has_text="Advanced").first
+    if folded.get_attribute("open") is None:
+        folded.locator("summary").click()
+    return folded
+
+
+def _fill_smtp(page: Page, name: str, sandbox: dict[str, Any]) -> None:
+    """Type an SMTP connection to the sandbox: STARTTLS, password, and its own CA under Advanced."""
+    page.get_by_label("Name", exact=False).first.fill(name)
+    page.locator("[name=host]").fill("localhost")
+    _choose(page, "STARTTLS required")
+    page.locator("[name=port]").fill(str(sandbox["smtp_port"]))
+    _choose(page, "User name and password")
+    page.locator("[name=user_name]").fill(sandbox["credentials"]["user"])
+    page.locator("[name=secret]").fill(sandbox["credentials"]["password"])
+    page.locator("[name=from_address]").fill("shop@example.org")
+    _open_advanced(page)
+    page.locator("[name=ca_pem]").fill(sandbox["ca_pem"])
+
+
+def test_an_integrated_service_and_an_oauth_service_are_added_tested_and_then_saved(
+    console: Console, page: Page, sandbox: dict[str, Any]
+) -> None:
+    """The custom cloud leads to the sandbox. P2: what is tested stands on the screen and is not saved yet."""
+    page.goto("/services/")
+    page.get_by_role("link", name="New integrated service").click()
+    host = f"localhost:{sandbox['https_port']}"
+    page.locator("[name=name]").fill("Our tenant")
+    expect(page.locator("[name=graph_host]")).to_be_hidden()
+    page.locator("[name=cloud]").select_option("custom")
+    page.locator("[name=authority_host]").fill(host)
+    page.locator("[name=graph_host]").fill(host)
+    for name in ("tenant", "client_id"):
+        page.locator(f"[name={name}]").fill(sandbox["credentials"][name])
+    page.locator("[name=secret]").fill(sandbox["credentials"]["client_secret"])
+    _open_advanced(page)
+    page.locator("[name=ca_pem]").fill(sandbox["ca_pem"])
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("“Our tenant” is saved")
+
+    page.goto("/oauth/")
+    page.get_by_role("link", name="New service").click()
+    page.locator("[name=name]").fill("Office 365")
+    page.locator("[name=integrated_service]").select_option(label="Our tenant")
+    page.locator("[name=service_identity]").fill("noreply@example.org")
+    page.get_by_role("button", name="Test Connection").click()
+    for step in steps.finished_test(page).all():
+        expect(step).to_have_class("step step-ok")
+    expect(page.get_by_text("These values are not saved")).to_be_visible()
+    page.get_by_role("button", name="Save what was tested").click()
+    expect(page.get_by_role("status")).to_contain_text("“Office 365” is saved")
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_an_smtp_connection_is_tested_unsaved_and_what_was_tested_is_saved(page: Page, sandbox: dict[str, Any]) -> None:
+    """P2: STARTTLS, own CA and password, as typed; the list is empty until "Save what was tested"."""
+    page.goto("/smtp/new/")
+    _fill_smtp(page, "Relay", sandbox)
+    page.get_by_role("button", name="Test Connection").click()
+    for step in steps.finished_test(page).all():
+        expect(step).to_have_class("step step-ok")
+    run = page.url
+    page.goto("/smtp/")
+    expect(page.get_by_role("link", name="Relay", exact=True)).to_have_count(0)
+    page.goto(run)
+    page.get_by_role("link", name="Back to the form").click()
+    expect(page.locator("[name=host]")).to_have_value("localhost")
+    expect(page.locator("[name=secret]")).to_have_value("")
+    page.goto(run)
+    page.get_by_role("button", name="Save what was tested").click()
+    page.get_by_role("link", name="Relay", exact=True).click()
+    expect(page.locator("[name=from_address]")).to_have_value("shop@example.org")
+    expect(page.get_by_text("Stored, changed")).to_be_visible()
+    expect(page.locator("details.folded summary")).to_contain_text("1 changed")  # the CA
+
+
+def test_order_switch_and_delete(page: Page, sandbox: dict[str, Any]) -> None:
+    for name in ("First relay", "Second relay"):
+        page.goto("/smtp/new/")
+        _fill_smtp(page, name, sandbox)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status")).to_contain_text(f"“{name}” is saved")
+
+    names = page.locator("tbody th")
+    before = names.all_inner_texts()
+    assert before.index("First relay") < before.index("Second relay")
+    page.get_by_role("button", name="Move Second relay up").click()
+    expect(names).not_to_have_text(before)
+    after = names.all_inner_texts()
+    assert after.index("Second relay") < after.index("First relay")
+
+    row = page.locator("tr", has_text="Second relay")
+    row.get_by_role("button", name="Switch off").click()
+    expect(row).to_contain_text("Off")
+    page.goto("/")
+    expect(page.get_by_role("heading", name="Delivery order")).to_be_visible()
+    expect(page.locator("section:has(#order-title)")).not_to_contain_text("Second relay")
+
+    page.goto("/smtp/")
+    page.get_by_role("link", name="Second relay").click()
+    page.get_by_role("link", name="Delete").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Delete “Second relay”?")
+    page.get_by_role("link", name="Keep it").click()
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("status")).to_contain_text("“Second relay” is deleted")
+    expect(page.get_by_role("link", name="Second relay")).to_have_count(0)
+
+
+def test_bad_input_keeps_everything_and_says_what_is_wrong_beside_each_field(page: Page) -> None:
+    """S16: each mistake has its own sentence, in the summary and beside its field; nothing typed is lost."""
+    page.goto("/smtp/new/")
+    typed = {
+        "name": "Bad relay",
+        "host": "smtp://mail.example.org",
+        "port": "70000",
+        "user_name": "somebody",
+        "from_address": "no address",
+    }
+    _choose(page, "User name and password")
+    for name, value in typed.items():
+        page.locator(f"[name={name}]").fill(value)
+    _open_advanced(page)
+    page.locator("[name=ca_pem]").fill("no certificate")
+    page.locator("[name=subject_prefix]").fill("[Test]")
+    page.get_by_role("button", name="Save").click()
+
+    summary = page.get_by_role("alert")
+    expect(summary).to_contain_text("nothing was saved")
+    expect(summary).to_be_focused()
+    for name in ("host", "port", "from_address", "ca_pem"):
+        sentence = page.locator(f".field:has([name={name}]) .errorlist li").inner_text()
+        assert sentence.endswith(".")
+        expect(summary).to_contain_text(sentence)
+        expect(page.locator(f"[name={name}]")).to_have_attribute("aria-invalid", "true")
+    for name, value in typed.items():
+        expect(page.locator(f"[name={name}]")).to_have_value(value)
+    expect(page.locator("[name=ca_pem]")).to_be_visible()  # the fold opens when something in it is wrong
+    expect(page.locator("[name=ca_pem]")).to_have_value("no certificate")
+    expect(page.locator("details.folded summary")).to_contain_text("2 changed")
+    expect(page.locator("[name=secret]")).to_have_value("")
+    summary.get_by_role("link", name="Port").click()
+    expect(page.locator("[name=port]")).to_be_focused()
+
+
+def test_the_port_follows_the_security_unless_it_is_an_unusual_one(page: Page) -> None:
+    page.goto("/smtp/new/")
+    _choose(page, "TLS from the start")
+    expect(page.locator("[name=port]")).to_have_value("465")
+    page.locator("[name=port]").fill("2525")
+    _choose(page, "STARTTLS required")
+    expect(page.locator("[name=port]")).to_have_value("2525")
+
+
+def test_the_audit_trail_shows_what_was_done_and_no_secret(page: Page, sandbox: dict[str, Any]) -> None:
+    page.goto("/smtp/new/")
+    _fill_smtp(page, "Audited relay", sandbox)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("is saved")
+    page.goto("/audit/")
+    expect(page.locator("tbody tr", has_text="Audited relay").first).to_contain_text("admin")
+    expect(page.locator("main")).not_to_contain_text(sandbox["credentials"]["password"])
