@@ -101,8 +101,8 @@ def dress(draft: Draft, route: Route, recipients: tuple[str, ...]) -> Dressed:
         changes["from"] = fold_address_header("From", [chosen.header])
     if chosen.reply_to and not draft.has_reply_to:
         changes["reply-to"] = fold_address_header("Reply-To", [(chosen.reply_to.name, chosen.reply_to.spec)])
-    if route.sender.subject_prefix:
-        changes["subject"] = headers.fold("Subject", route.sender.subject_prefix + draft.subject)
+    if prefix := route.sender.subject_prefix.strip():  # forms cut the blank at its end, people expect it
+        changes["subject"] = headers.fold("Subject", f"{prefix} {draft.subject}".rstrip())
     wanted = set(recipients)
     return Dressed(
         Mail(

@@ -58,7 +58,7 @@ class TestFailover:
 
     def test_a_changed_row_is_in_force_for_the_next_message(self, peers: Peers, smtp: SmtpConnection) -> None:
         send_message(a_message())
-        smtp.subject_prefix = "Test - "
+        smtp.subject_prefix = "Test -"
         smtp.save()
         send_message(a_message())
         SmtpConnection.objects.update(enabled=False)

@@ -45,7 +45,7 @@ def test_a_change_in_the_browser_holds_for_the_next_message_of_a_running_process
             page.goto(f"/{section}/")
             page.get_by_role("link", name=name, exact=True).click()
             page.locator("details.folded summary").click()
-            page.locator("[name=subject_prefix]").fill("[Staging] ")
+            page.locator("[name=subject_prefix]").fill("[Staging]")
             page.get_by_role("button", name="Save").click()
             expect(page.get_by_role("status")).to_contain_text("is saved")
         application.send_mail("After")

@@ -69,7 +69,7 @@ class OAuthServiceForm(ConsoleForm):
             "scopes": "Empty for everything the app was granted: “.default” of the cloud's Graph.",
             "send_as": "Addresses or domains that Exchange lets this mailbox send as; any other From becomes the "
             "service identity, with the original in Reply-To.",
-            "subject_prefix": "Put in front of every subject, such as “[Staging]”.",
+            "subject_prefix": "Put in front of every subject, with a blank between, such as “[Staging]”.",
             "label": "Goes with every message into the log, to tell traffic apart.",
             "default_recipients": "For messages that name none; those of a message come first. Separated by commas.",
         }

@@ -88,7 +88,7 @@ class IntegratedServiceForm(SecretForm):
             "graph_host": "Takes the mail; may be the same host.",
             "tenant": "The directory (tenant) ID, or a domain of the tenant.",
             "client_id": "The application (client) ID from the app's Overview page.",
-            "secret_expires_on": "Entra shows it beside the secret; the console warns in time.",
+            "secret_expires_on": "Needed with a new secret: Entra shows it there, and the console warns in time.",
             "mail_hosts": "Servers besides Microsoft's own that may get a token for SMTP; separated by spaces.",
             "ca_pem": "Only for hosts whose certificate was not issued by a public authority.",
             "account_kind": "OAuth services can only use a service account: mail leaves from background jobs with no "

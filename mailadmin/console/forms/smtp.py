@@ -135,7 +135,7 @@ class SmtpConnectionForm(SecretForm):
             "domain": "For servers that know users as DOMAIN\\user.",
             "envelope_sender": "Where bounces go; empty for the From address.",
             "only_for_senders": "Addresses or domains; empty for everybody.",
-            "subject_prefix": "Put in front of every subject, such as “[Staging]”.",
+            "subject_prefix": "Put in front of every subject, with a blank between, such as “[Staging]”.",
             "label": "Goes with every message into the log, to tell traffic apart.",
             "default_recipients": "For messages that name none; those of a message come first. Separated by commas.",
             "connect_timeout": f"Usually {limits.CONNECT_SECONDS}.",
