@@ -15,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 
+import pytest
+
 from tests.fakes.certificates import Identity
 from tests.fakes.smtp_actions import Action, silent
 
@@ -49,7 +51,6 @@ class SmtpServer:
         identity: Identity | None = None,
         implicit: bool = False,
         maximum: ssl.TLSVersion | None = None,
-        address: str = "127.0.0.1",
     ) -> None:
         self.script = {moment: list(actions) for moment, actions in (script or {}).items()}
         self.features = list(features)
@@ -62,7 +63,7 @@ class SmtpServer:
         self._threads: list[threading.Thread] = []
         self._sockets: list[socket.socket] = []
         self.context = _server_context(identity, maximum) if identity else None
-        self._listener = socket.create_server((address, 0))
+        self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> SmtpServer:
@@ -262,15 +263,10 @@ class Connection:
         return False
 
 
-def own_address() -> str:
-    """Return an address of this machine that is not loopback, or "" when it has none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.connect(("203.0.113.1", 9))  # chooses a way out and sends nothing
-        except OSError:
-            return ""
-        address: str = sock.getsockname()[0]
-    return "" if address.startswith("127.") else address
+def far_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the operating system say that every peer is on another machine (an address for documentation, RFC 5737);
+    the connections stay on loopback."""
+    monkeypatch.setattr(socket.socket, "getpeername", lambda sock: ("192.0.2.7", 25), raising=False)
 
 
 def _with_more(lines: list[str]) -> list[tuple[str, bool]]:

@@ -19,7 +19,7 @@ from mailadmin.transports.smtp.session import SmtpSession
 from tests.fakes import certificates
 from tests.fakes.smtp_actions import Action, close, raw, silent
 from tests.fakes.smtp_routes import PASSWORD, mail, smtp_route, with_password
-from tests.fakes.smtp_server import SmtpServer, own_address
+from tests.fakes.smtp_server import SmtpServer, far_away
 
 ENCRYPTED = (Security.STARTTLS, Security.TLS)
 
@@ -235,10 +235,12 @@ def test_a_password_leaves_in_clear_text_to_this_very_machine() -> None:
         started(with_password(server.port, security=Security.STARTTLS_IF_OFFERED)).quit()
 
 
-@pytest.mark.skipif(not own_address(), reason="this machine has no address but loopback")
-def test_a_password_leaves_in_clear_text_over_a_network_only_when_that_was_chosen() -> None:
-    with SmtpServer(address=own_address()) as server:
-        route = with_password(server.port, host=own_address(), security=Security.STARTTLS_IF_OFFERED)
+def test_a_password_leaves_in_clear_text_over_a_network_only_when_that_was_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    far_away(monkeypatch)
+    with SmtpServer() as server:
+        route = with_password(server.port, security=Security.STARTTLS_IF_OFFERED)
         assert fault_of(route).kind is Kind.CLEAR_TEXT_REFUSED
         assert "AUTH" not in server.sessions[0].verbs()
         started(replace(route, security=Security.NONE)).quit()
