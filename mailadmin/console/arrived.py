@@ -32,7 +32,13 @@ class Arrived:
 
 def read(raw: bytes) -> Arrived:
     """Return what the message `raw` holds. Broken parts are shown as well as they can be."""
-    message = message_from_bytes(raw)
+    try:
+        return _read(message_from_bytes(raw))
+    except RecursionError:  # the standard library's parser goes one call deeper for each nested part
+        return Arrived(text="(The parts of this message are nested too deeply to be shown. Download it instead.)")
+
+
+def _read(message: Message) -> Arrived:
     found = Arrived(headers=[(name, _decoded(value)) for name, value in message.items()])
     for part in message.walk():
         if part.is_multipart():
@@ -61,13 +67,18 @@ def _file_name(part: Message) -> str | None:
 
 def _text(part: Message) -> str:
     try:
-        return _content(part).decode(str(part.get_content_charset() or "utf-8"), "replace")
+        return _printable(_content(part).decode(str(part.get_content_charset() or "utf-8"), "replace"))
     except _BROKEN:  # a charset that nobody knows, or that is none
         return _content(part).decode("utf-8", "replace")
 
 
 def _decoded(value: object) -> str:
     try:
-        return str(make_header(decode_header(str(value))))
+        return _printable(str(make_header(decode_header(str(value)))))
     except _BROKEN:
-        return str(value)
+        return _printable(str(value))
+
+
+def _printable(text: str) -> str:
+    """Return `text` without halves of surrogate pairs, which some charsets yield and no page can carry."""
+    return text.encode("utf-8", "replace").decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,10 @@ from mailadmin.delivery import routes
 from mailadmin.delivery.compose import default_recipients
 from mailadmin.delivery.send import SendOptions, send_message
 from mailadmin.models import Delivery
+
+# What a browser calls a file, when it is a single part (RFC 6838 section 4.2).
+_RESTRICTED_NAME = r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}"
+_MIME_TYPE = re.compile(rf"(?!multipart/){_RESTRICTED_NAME}/{_RESTRICTED_NAME}", re.IGNORECASE)
 
 
 class AddressesField(forms.CharField):
@@ -138,7 +143,8 @@ class ComposeForm(forms.Form):
         elif typed["html"]:
             message.body, message.content_subtype = typed["html"], "html"
         if file := typed["attachment"]:
-            message.attach(file.name, file.read(), file.content_type)
+            kind = file.content_type if _MIME_TYPE.fullmatch(file.content_type or "") else None  # None: by its name
+            message.attach(file.name, file.read(), kind)
         return message
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from django import forms
 from django.core.paginator import Paginator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -20,6 +21,10 @@ from mailadmin.console.access import needs
 from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import Delivery, DeliveryRecipient, OAuthService, Settings, SmtpConnection
+
+_BAD_DAY = "Type the day as year-month-day, such as 2026-11-21."
+# The ends of the calendar cannot be turned into moments, because midnight there may lie outside of it.
+_THIS_CENTURY = (MinValueValidator(date(2000, 1, 1), _BAD_DAY), MaxValueValidator(date(2099, 12, 31), _BAD_DAY))
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,16 @@ class Row:
     way: str
 
 
+class DayField(forms.DateField):
+    """A day to filter by; need not be given."""
+
+    default_validators = _THIS_CENTURY
+    default_error_messages = {"invalid": _BAD_DAY}
+
+    def __init__(self, label: str) -> None:
+        super().__init__(label=label, required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+
 class FilterForm(forms.Form):
     """The filters of the log; they stand in the address, so that a view can be shared."""
 
@@ -40,8 +55,8 @@ class FilterForm(forms.Form):
     state = forms.ChoiceField(label="State", required=False)
     route = forms.ChoiceField(label="Route", required=False)
     label = forms.CharField(label="Label", required=False, max_length=80)
-    since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    since = DayField(label="From day")
+    until = DayField(label="To day")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
