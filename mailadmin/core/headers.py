@@ -48,12 +48,18 @@ def replace(content: bytes, changes: Mapping[str, bytes | None]) -> bytes:
     return b"".join(lines) + b"\r\n" + body
 
 
+def values(content: bytes, name: str) -> list[str]:
+    """Return the unfolded value of every field called `name` (lower case)."""
+    return [
+        raw.partition(b":")[2].replace(b"\r\n", b"").strip().decode("utf-8", "replace")
+        for found, raw in split(content)[0]
+        if found == name
+    ]
+
+
 def value(content: bytes, name: str) -> str:
     """Return the unfolded value of the first field called `name` (lower case), or ""."""
-    for found, raw in split(content)[0]:
-        if found == name:
-            return raw.partition(b":")[2].replace(b"\r\n", b"").strip().decode("utf-8", "replace")
-    return ""
+    return next(iter(values(content, name)), "")
 
 
 def fold(name: str, text: str) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import email.errors
 import email.policy
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +20,18 @@ from mailadmin.core.redact import clean
 from mailadmin.core.settings import Route
 from mailadmin.transports.base import Mail
 
+_BLIND = {"bcc": None, "resent-bcc": None}  # named by the application as headers, they would show who is blind
+_NOBODY = re.compile(r"[^:;@<>]*:\s*;")  # an empty group, such as "undisclosed-recipients:;" (RFC 5322 3.4)
+_UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")  # what no subject may hold
+
 
 @dataclass(frozen=True)
 class Draft:
     """A message as built: content without Bcc, and what its headers say.
 
     `recipients` are (address, "to" | "cc" | "bcc") in order, each address once; `named` are the addresses
-    (lower case) that To and Cc name; `envelope` is the message's own envelope sender.
+    (lower case) that To and Cc name, or the text of a header when nobody can say whom it names; `envelope` is the
+    message's own envelope sender.
     """
 
     content: bytes
@@ -67,8 +74,8 @@ def convert(message: EmailMessage) -> Draft:
     envelope = _sender(message.from_email) or given
     to, cc, bcc = _addresses(message.to, "To"), _addresses(message.cc, "Cc"), _addresses(message.bcc, "Bcc")
     content = headers.canonical(_build(message))
-    if headers.value(content, "bcc"):  # named by the application as a header: it would show the blind recipients
-        content = headers.replace(content, {"bcc": None})
+    if any(name in _BLIND for name, _ in headers.split(content)[0]):
+        content = headers.replace(content, _BLIND)
     content = _with_utf8_addresses(content, {"to": to, "cc": cc, "from": [given] if given else []}, extra)
     fields = {address.key: kind for kind, some in (("bcc", bcc), ("cc", cc), ("to", to)) for address in some}
     recipients: dict[str, tuple[Address, str]] = {}
@@ -77,11 +84,11 @@ def convert(message: EmailMessage) -> Draft:
     return Draft(
         content=content,
         message_id=headers.value(content, "message-id"),
-        subject=clean(str(extra.get("Subject", message.subject)), limit=len(str(message.subject)) + 1000),
+        subject=_UNFIT.sub(" ", str(extra.get("Subject", message.subject))),
         sender=given,
         envelope=envelope.spec if envelope else "",
         recipients=tuple(recipients.values()),
-        named=frozenset(address.key for address in _named(message, [*to, *cc])),
+        named=_named(message, content, [*to, *cc]),
         has_reply_to=bool(headers.value(content, "reply-to")),
         attachments=len(message.attachments),
         label=str(getattr(message, "mailadmin_label", "") or ""),
@@ -91,18 +98,15 @@ def convert(message: EmailMessage) -> Draft:
 def dress(draft: Draft, route: Route, recipients: tuple[str, ...]) -> Dressed:
     """Return `draft` as it leaves on `route` for `recipients`: sender, subject prefix, envelope.
 
-    Raises BadMessage when there is no sender anywhere.
+    Raises BadMessage when there is no sender anywhere, MailError when the route's own sender cannot be written.
     """
-    chosen = sender.choose(route, draft.sender, draft.envelope, _filled_in(), _sender(settings.DEFAULT_FROM_EMAIL))
+    chosen = sender.choose(route, draft.sender, draft.envelope, _filled_in(), _default_sender())
     if chosen is None:
         raise BadMessage(Fault(Phase.MESSAGE, Kind.NO_SENDER))
-    changes: dict[str, bytes | None] = {}
-    if chosen.header:
-        changes["from"] = fold_address_header("From", [chosen.header])
-    if chosen.reply_to and not draft.has_reply_to:
-        changes["reply-to"] = fold_address_header("Reply-To", [(chosen.reply_to.name, chosen.reply_to.spec)])
-    if prefix := route.sender.subject_prefix.strip():  # forms cut the blank at its end, people expect it
-        changes["subject"] = headers.fold("Subject", f"{prefix} {draft.subject}".rstrip())
+    try:
+        changes = _changes(draft, route, chosen)
+    except ValueError as error:
+        raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text=clean(str(error)))) from error
     wanted = set(recipients)
     return Dressed(
         Mail(
@@ -118,6 +122,18 @@ def dress(draft: Draft, route: Route, recipients: tuple[str, ...]) -> Dressed:
     )
 
 
+def _changes(draft: Draft, route: Route, chosen: sender.Sender) -> dict[str, bytes | None]:
+    """Return the headers that `route` changes, as folded lines."""
+    changes: dict[str, bytes | None] = {}
+    if chosen.header:
+        changes["from"] = fold_address_header("From", [chosen.header])
+    if chosen.reply_to and not draft.has_reply_to:
+        changes["reply-to"] = fold_address_header("Reply-To", [(chosen.reply_to.name, chosen.reply_to.spec)])
+    if prefix := route.sender.subject_prefix.strip():  # forms cut the blank at its end, people expect it
+        changes["subject"] = headers.fold("Subject", f"{prefix} {draft.subject}".rstrip())
+    return changes
+
+
 def test_mail(route: Route, recipient: str, subject: str, text: str) -> Mail:
     """Return a small message to `recipient`, as `route` would send it. Raises BadMessage."""
     message = EmailMessage(subject, text, route.sender.address or None, [recipient])
@@ -127,7 +143,7 @@ def test_mail(route: Route, recipient: str, subject: str, text: str) -> Mail:
 
 
 def _build(message: EmailMessage) -> bytes:
-    """Serialise by Django's own means; header injection is a ValueError on every version."""
+    """Serialise by Django's own means, whose errors for a message that cannot be built are of many types."""
     try:
         either: Any = message  # the two Djangos give different classes
         if django.VERSION >= (6, 0):
@@ -135,10 +151,11 @@ def _build(message: EmailMessage) -> bytes:
         return bytes(either.message().as_bytes(linesep="\r\n"))
     except MailError:
         raise
-    except ValueError as error:
+    except (ValueError, email.errors.MessageError) as error:
         raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_HEADER, text=clean(str(error)))) from error
-    except (UnicodeError, LookupError, TypeError, AttributeError) as error:
-        raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_MESSAGE, text=clean(str(error)))) from error
+    except Exception as error:
+        text = clean(f"{type(error).__name__}: {error}")
+        raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_MESSAGE, text=text)) from error
 
 
 def _addresses(texts: Any, field: str) -> list[Address]:
@@ -175,18 +192,29 @@ def _sender(text: Any) -> Address | None:
         raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_ADDRESS, text=f"From: {error}")) from None
 
 
-def _named(message: EmailMessage, default: list[Address]) -> list[Address]:
-    """Return what To and Cc name on the wire: the application may have set the headers itself."""
-    extra = message.extra_headers
-    if "To" not in extra and "Cc" not in extra:
-        return default
-    found = []
-    for field, own in (("To", message.to), ("Cc", message.cc)):
+def _named(message: EmailMessage, content: bytes, own: list[Address]) -> frozenset[str]:
+    """Return whom To and Cc name on the wire. That is not always `own`: the application may have set the headers
+    itself, or build the message by code of its own."""
+    djangos = getattr(message.message, "__func__", None) is EmailMessage.message
+    if djangos and "To" not in message.extra_headers and "Cc" not in message.extra_headers:
+        return frozenset(address.key for address in own)
+    found = set()
+    for text in (*headers.values(content, "to"), *headers.values(content, "cc")):
+        if _NOBODY.fullmatch(text):
+            continue
         try:
-            found += parse_list([str(extra[field])] if field in extra else own, local_names=True)
+            found |= {address.key for address in parse_list([text], local_names=True)}
         except AddressError:
-            continue  # a header such as "undisclosed-recipients:;" names nobody
-    return found
+            found.add(text)
+    return frozenset(found)
+
+
+def _default_sender() -> Address | None:
+    """Return DEFAULT_FROM_EMAIL, None when it names nobody: a message with a sender of its own does not need it."""
+    try:
+        return _sender(settings.DEFAULT_FROM_EMAIL)
+    except BadMessage:
+        return None
 
 
 def _filled_in() -> frozenset[str]:

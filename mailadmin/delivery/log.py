@@ -52,13 +52,13 @@ def begin(draft: Draft, options: SendOptions, label: str) -> Entry:
     """Write the row of a message that is about to be tried."""
     row = Delivery(
         created_at=timezone.now(),
-        message_id=draft.message_id[:255],
+        message_id=clean(draft.message_id, limit=255),
         from_address=draft.sender.spec if draft.sender else "",
-        subject=draft.subject[: limits.SUBJECT_CHARS],
+        subject=clean(draft.subject, limit=limits.SUBJECT_CHARS),
         recipient_list=[[kind, address.spec] for address, kind in draft.recipients],
         size=len(draft.content),
         attachments=draft.attachments,
-        label=label[:80],
+        label=clean(label, limit=80),
         mailer=options.mailer[:80],
         is_test=options.is_test,
         asked_by_id=options.asked_by,
