@@ -20,6 +20,7 @@ from tests.services.processes import free_ports, running, short_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct-horse-battery"
+ANEW = "from tests.e2e import data; data.anew()"
 # What an application does: it knows send_mail() and nothing of this project. One line in, one line out.
 _APPLICATION = """
 import json, sys, django
@@ -111,9 +112,7 @@ def running_console() -> Iterator[Console]:
         address = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-u", str(ROOT / "manage.py"), "mailadmin_up", "--port", str(port)]
         ready = "Sandbox: SMTP"
-        with running(
-            command, lambda: ready in log.read_text() and _answers(address), log, env=_process(folder)["env"]
-        ):
+        with running(command, lambda: ready in log.read_text() and _answers(address), log, env=_process(folder)["env"]):
             printed = re.search(r"password  (\S+)", log.read_text())
             assert printed, log.read_text()
             yield Console(folder, address, printed[1])

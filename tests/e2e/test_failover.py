@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e import steps
-from tests.e2e.console import Console
+from tests.e2e.console import ANEW, Console
+
+
+@pytest.fixture(autouse=True)
+def works_again(sandboxed: Console) -> None:
+    """Every test starts with a sandbox that works, an empty log and routes as they were added."""
+    sandboxed.python(ANEW)
 
 
 def test_mail_falls_back_to_smtp_when_graph_refuses_and_the_log_says_why(sandboxed: Console, page: Page) -> None:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e import steps
-from tests.e2e.console import Console
+from tests.e2e.console import ANEW, Console
 from tests.services.processes import free_ports
 
 
 @pytest.fixture(autouse=True)
-def works_again(sandboxed: Console) -> Iterator[None]:
+def works_again(sandboxed: Console) -> None:
     """Every test starts with a sandbox that works and routes that are not stopped."""
-    sandboxed.python(
-        "from mailadmin.models import RouteState, SandboxServer\n"
-        "SandboxServer.objects.update(smtp_fault='', graph_fault='')\n"
-        "RouteState.objects.all().delete()\n"
-    )
-    yield
+    sandboxed.python(ANEW)
 
 
 def _edit_smtp(page: Page) -> None:

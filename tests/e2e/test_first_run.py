@@ -7,8 +7,8 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e import steps
-from tests.e2e.console import PASSWORD, Console
 from tests.e2e.conftest import NewPage
+from tests.e2e.console import PASSWORD, Console
 
 MOST_CLICKS = 8
 
@@ -72,4 +72,3 @@ def test_eight_clicks_lead_from_the_printed_password_to_a_delivered_message(
     assert ("Graph", "The first message") in steps.inbox(page)
     page.goto("/")
     expect(page.get_by_role("heading", name="Three steps to the first message")).to_have_count(0)
-
