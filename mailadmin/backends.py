@@ -91,7 +91,8 @@ class EmailBackend(BaseEmailBackend):
     def _chosen_route(self) -> RouteKey | None:
         if not self.route:
             return None
-        for candidate in routes.current().routes:
-            if candidate.name.lower() == self.route.lower():
-                return candidate.key
-        raise ConfigurationError(f"The mailer asks for the route “{self.route}”, which is not enabled in the console.")
+        chosen = routes.current().named(self.route)
+        if chosen is None:
+            text = f"The mailer asks for the route “{self.route}”, which is not enabled in the console."
+            raise ConfigurationError(text)
+        return chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from django.utils import timezone
 
 from mailadmin.conf import network_policy
 from mailadmin.core import policy
-from mailadmin.core.errors import MailError
+from mailadmin.core.errors import MailError, Scope
 from mailadmin.core.outcome import DeliveryState, RecipientOutcome, RecipientState, SendResult, Skipped
 from mailadmin.core.settings import OAuthRoute, Route, RouteKey
 from mailadmin.transports.base import Accepted, Transport
@@ -59,9 +60,13 @@ class Sessions:
 
     def __init__(self) -> None:
         self._open: dict[RouteKey, tuple[str, Transport]] = {}
+        self._process = os.getpid()
 
     def transport(self, route: Route, version: str) -> Transport:
-        """Return the transport for `route`; one that was opened before a change of the settings is not used."""
+        """Return the transport for `route`; one that was opened before a change of the settings is not used,
+        nor one that was opened before a fork: both processes would speak over one connection."""
+        if self._process != os.getpid():
+            self._open, self._process = {}, os.getpid()
         known = self._open.get(route.key)
         if known and known[0] == version:
             return known[1]
@@ -78,28 +83,35 @@ class Sessions:
 
 
 def run(draft: Draft, plan: Plan, transport_for: Callable[[Route], Transport]) -> Run:
-    """Try the routes of `plan` in their order and return what happened. Raises nothing of the mail family but
-    BadMessage, when there is no sender anywhere."""
+    """Try the routes of `plan` in their order and return what happened. Raises nothing of the mail family."""
     result = Run({address: RecipientOutcome() for address in draft.addresses}, skipped=list(plan.skipped))
     remaining = draft.addresses
     for route in plan.routes:
         if len(remaining) < len(draft.addresses) and isinstance(route, OAuthRoute):
             result.skipped.append(Skipped(route.name, "Others have the message already; Graph would send it again."))
             continue
-        step = _attempt(draft, route, remaining, transport_for(route), result)
+        step = _attempt(draft, route, remaining, transport_for, result)
         remaining = step.try_next
         if not remaining:
             break
     return result
 
 
-def _attempt(draft: Draft, route: Route, recipients: tuple[str, ...], transport: Transport, result: Run) -> policy.Step:
-    dressed = dress(draft, route, recipients)
+def _attempt(
+    draft: Draft,
+    route: Route,
+    recipients: tuple[str, ...],
+    transport_for: Callable[[Route], Transport],
+    result: Run,
+) -> policy.Step:
     started_at, started = timezone.now(), time.monotonic()
     accepted: Accepted | None = None
     error: MailError | None = None
+    sent_as = ""
     try:
-        accepted = transport.send(dressed.mail)
+        dressed = dress(draft, route, recipients)
+        sent_as = dressed.sent_as
+        accepted = transport_for(route).send(dressed.mail)
     except MailError as refusal:
         error = refusal
     attempt = Attempt(route, started_at, time.monotonic() - started, accepted is not None, error=error)
@@ -107,32 +119,24 @@ def _attempt(draft: Draft, route: Route, recipients: tuple[str, ...], transport:
     if accepted is None:
         assert error is not None  # noqa: S101 -- one of the two is set, for the reader and the type checker
         step = policy.after_failure(error, recipients)
-        _note_failure(result, recipients, error, step)
+        own: dict[str, MailError] = getattr(error, "recipients", {})
+        result.outcomes |= {address: _outcome(own.get(address, error)) for address in recipients}
         return step
     attempt.answer = accepted.answer
     result.taken_by = result.taken_by or route
-    result.sent_as = result.sent_as or dressed.sent_as
+    result.sent_as = result.sent_as or sent_as
     for address in recipients:
         if address not in accepted.refused:
             result.outcomes[address] = RecipientOutcome(RecipientState.SENT)
     for address, reason in accepted.refused.items():
         attempt.error = reason
-        result.outcomes[address] = _refused(reason)
+        result.outcomes[address] = _outcome(reason)
     return policy.after_refusals(dict(accepted.refused))
 
 
-def _note_failure(result: Run, recipients: tuple[str, ...], error: MailError, step: policy.Step) -> None:
-    own: dict[str, MailError] = getattr(error, "recipients", {})
-    for address in recipients:
-        reason = own.get(address, error)
-        result.outcomes[address] = (
-            RecipientOutcome(RecipientState.UNSURE, reason.fault.code, reason.explanation.title)
-            if step.unsure
-            else _refused(reason)
-        )
-
-
-def _refused(error: MailError) -> RecipientOutcome:
+def _outcome(error: MailError) -> RecipientOutcome:
+    if error.scope is Scope.UNSURE:
+        return RecipientOutcome(RecipientState.UNSURE, error.fault.code, error.explanation.title)
     text = f"{error.explanation.title} {error.fault.text}".strip()
     return RecipientOutcome(RecipientState.REFUSED, error.fault.code, text)
 
@@ -159,8 +163,10 @@ def reason_of(run: Run, state: DeliveryState) -> str:
     if state is DeliveryState.SENT:
         return ""
     if state is DeliveryState.PARTLY:
-        lost = [address for address, outcome in run.outcomes.items() if outcome.state is not RecipientState.SENT]
-        said.append(f"{len(lost)} of {len(run.outcomes)} recipients did not get it: {', '.join(lost[:5])}.")
+        for kind, words in ((RecipientState.REFUSED, "did not get it"), (RecipientState.UNSURE, "may have got it")):
+            some = [address for address, outcome in run.outcomes.items() if outcome.state is kind]
+            if some:
+                said.append(f"{len(some)} of {len(run.outcomes)} recipients {words}: {', '.join(some[:5])}.")
     if run.taken_by and state is DeliveryState.FALLBACK:
         said.append(f"So “{run.taken_by.name}” took it.")
     if state is DeliveryState.UNSURE:

@@ -13,11 +13,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, router, transaction
+from django.db import DEFAULT_DB_ALIAS, Error, close_old_connections, connections, router, transaction
 
+from mailadmin.core import limits
 from mailadmin.models import Delivery
 
 Result = TypeVar("Result")
+
+# What a database may do to a reader: refuse, keep the helper waiting, or meet the end of the interpreter.
+UNREACHABLE = (Error, TimeoutError, RuntimeError)
 
 _helper: ThreadPoolExecutor | None = None
 
@@ -38,6 +42,9 @@ def write(work: Callable[[], Result]) -> Result:
     PostgreSQL and MySQL: inside a transaction, on a connection of its own. SQLite has one writer, and a
     TestCase wants its roll-back: there the caller's transaction is used, guarded by a savepoint, so that
     a failure of the log never breaks it.
+
+    The helper is waited for at most limits.LOG_SECONDS, because it may wait in turn for a row that the caller's
+    transaction has locked. Raises what `work` raises, and those of UNREACHABLE.
     """
 
     def whole() -> Result:
@@ -64,6 +71,9 @@ def _alias() -> str:
 
 
 def _event_loop_runs() -> bool:
+    """Tell whether Django refuses the ORM in this thread, by Django's own rule."""
+    if os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE"):
+        return False
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -75,7 +85,7 @@ def _in_helper(work: Callable[[], Result]) -> Result:
     global _helper  # one pool for the process, made when it is first needed
     if _helper is None:
         _helper = ThreadPoolExecutor(max_workers=4, thread_name_prefix="mailadmin-db")
-    return _helper.submit(_tidily, work).result()
+    return _helper.submit(_tidily, work).result(limits.LOG_SECONDS)
 
 
 def _tidily(work: Callable[[], Result]) -> Result:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.db import connection
+from django.db import connections, router
 from django.utils import timezone
 
 from mailadmin.core import policy
@@ -39,7 +39,8 @@ def record(changed: Mapping[RouteKey, tuple[policy.RouteHealth, MailError | None
     bad = {key: change for key, change in changed.items() if change[0].failing}
     well = [key.id for key in changed if key not in bad]
     if bad:
-        targets = ["kind", "route_id"] if connection.features.supports_update_conflicts_with_target else None
+        features = connections[router.db_for_write(RouteState)].features
+        targets = ["kind", "route_id"] if features.supports_update_conflicts_with_target else None
         RouteState.objects.bulk_create(
             [_row(key, health, error) for key, (health, error) in bad.items()],
             update_conflicts=True,

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.mail import EmailMessage
-from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from mailadmin.core import limits, policy
@@ -59,7 +58,7 @@ def begin(draft: Draft, options: SendOptions, label: str) -> Entry:
         size=len(draft.content),
         attachments=draft.attachments,
         label=clean(label, limit=80),
-        mailer=options.mailer[:80],
+        mailer=clean(options.mailer, limit=80),
         is_test=options.is_test,
         asked_by_id=options.asked_by,
     )
@@ -98,9 +97,10 @@ def finish(
             )
             for address, kind in draft.recipients
         )
-        health.record(changed)
 
     stored = _attempt(write)
+    if changed:  # apart, so that it cannot lose the outcome
+        _attempt(lambda: health.record(changed))
     result.delivery_id = str(row.pk) if stored or entry.stored else None
     _tell(row, result.state)
 
@@ -113,8 +113,8 @@ def refuse(message: EmailMessage, options: SendOptions, error: Exception) -> str
         subject=clean(str(message.subject or ""), limit=limits.SUBJECT_CHARS),
         recipient_list=[["to", clean(str(address), limit=320)] for address in message.recipients()],
         attachments=len(message.attachments),
-        label=options.label[:80],
-        mailer=options.mailer[:80],
+        label=clean(options.label, limit=80),
+        mailer=clean(options.mailer, limit=80),
         is_test=options.is_test,
         asked_by_id=options.asked_by,
     )
@@ -126,11 +126,13 @@ def refuse(message: EmailMessage, options: SendOptions, error: Exception) -> str
     return str(row.pk) if stored else None
 
 
-def abandon(entry: Entry, error: MailError) -> str | None:
-    """Complete the row of a message for which no route could be tried; return its id, None when not stored."""
-    _close(entry, DeliveryState.FAILED, error, "")
+def abandon(entry: Entry, state: DeliveryState, error: BaseException) -> str | None:
+    """Complete the row of a message for which no route could be tried, or whose sender was interrupted; return its
+    id, None when it was not stored."""
+    known = error if isinstance(error, MailError) else None
+    _close(entry, state, known, "" if known else clean(f"{type(error).__name__}: {error}".rstrip(": ")))
     stored = _attempt(lambda: entry.row.save(force_update=entry.stored, force_insert=not entry.stored))
-    _tell(entry.row, DeliveryState.FAILED)
+    _tell(entry.row, state)
     return str(entry.row.pk) if stored or entry.stored else None
 
 
@@ -170,7 +172,7 @@ def _attempt(write: Any) -> bool:
     """Do `write` in the database; tell whether it worked."""
     try:
         database.write(write)
-    except (DatabaseError, RuntimeError) as error:  # RuntimeError: the interpreter shuts down, no thread starts
+    except Exception as error:  # of any type: the host project's own receivers and fields have a part in it
         logger.warning("The delivery log could not be written (%s).", type(error).__name__)
         return False
     return True

@@ -6,14 +6,13 @@ import logging
 import os
 from dataclasses import dataclass, field
 
-from django.db import Error as DatabaseError
-
 from mailadmin.conf import ConfigurationError
 from mailadmin.core import sender
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.outcome import Skipped
-from mailadmin.core.settings import OAuthRoute, Route, RouteKey
+from mailadmin.core.redact import clean
+from mailadmin.core.settings import OAuthRoute, Route, RouteKey, RouteKind
 from mailadmin.models import OAuthService, RouteState, Settings, SmtpConnection
 
 from . import database
@@ -33,12 +32,29 @@ class State:
 
 
 @dataclass(frozen=True)
+class Broken:
+    """An enabled row that gives no route, and why. `place` counts the routes that are preferred to it."""
+
+    key: RouteKey
+    name: str
+    reason: str
+    place: int
+
+
+@dataclass(frozen=True)
 class Snapshot:
-    """The enabled routes in their order of preference, and what is known against them."""
+    """The enabled routes in their order of preference, what is known against them, and the rows among them that
+    cannot be used."""
 
     version: str
     routes: tuple[Route, ...]
     states: dict[RouteKey, State]
+    broken: tuple[Broken, ...] = ()
+
+    def named(self, name: str) -> RouteKey | None:
+        """Return the enabled route called `name` (case is ignored), None when there is none."""
+        enabled = (*self.routes, *self.broken)
+        return next((one.key for one in enabled if one.name.lower() == name.lower()), None)
 
 
 @dataclass
@@ -60,15 +76,16 @@ def current() -> Snapshot:
     When the database cannot be read, the last good copy serves. Raises MailError when there is none.
     """
     global _snapshot  # shared by every backend instance of the process
+    known = _snapshot  # another thread may replace it at any time, even by what its transaction takes back
     try:
         version = database.read(Settings.current_version)
-        if _snapshot is None or not version or _snapshot.version != version:
-            _snapshot = database.read(lambda: _load(version))
-    except DatabaseError as error:
-        if _snapshot is None:
-            _snapshot = _load_apart(error)
+        if known is None or not version or known.version != version:
+            known = _snapshot = database.read(lambda: _load(version))
+    except database.UNREACHABLE as error:
+        if known is None:
+            known = _snapshot = _load_apart(error)
         logger.warning("The mail settings cannot be read (%s); the last good copy is used.", type(error).__name__)
-    return _snapshot
+    return known
 
 
 def plan(snapshot: Snapshot, draft: Draft, only: RouteKey | None = None) -> Plan:
@@ -77,11 +94,15 @@ def plan(snapshot: Snapshot, draft: Draft, only: RouteKey | None = None) -> Plan
     `only` limits the choice to one route, stopped or not: a person chose it. Raises ConfigurationError when
     nothing is enabled at all.
     """
-    if not snapshot.routes:
+    if not snapshot.routes and not snapshot.broken:
         raise ConfigurationError(
             "No SMTP connection or OAuth service is enabled, so no mail can leave. Add one in the mailadmin console."
         )
     found = Plan()
+    for broken in snapshot.broken:
+        if only in (None, broken.key):
+            found.skipped.append(Skipped(broken.name, broken.reason))
+            found.passed_over = found.passed_over or broken.place == 0
     for route in snapshot.routes:
         if only is not None and route.key != only:
             continue
@@ -118,16 +139,26 @@ def _load(version: str) -> Snapshot:
     smtp = SmtpConnection.objects.filter(enabled=True).select_related("integrated_service")
     states = {
         state.key: State(state.stopped, state.failing, state.failures, state.reason)
-        for state in RouteState.objects.all()
+        for state in RouteState.objects.filter(kind__in=list(RouteKind))
     }
-    return Snapshot(version, (*(row.to_route() for row in oauth), *(row.to_route() for row in smtp)), states)
+    routes: list[Route] = []
+    broken: list[Broken] = []
+    rows: list[OAuthService | SmtpConnection] = [*oauth, *smtp]
+    for row in rows:
+        try:
+            routes.append(row.to_route())
+        except Exception as error:  # whatever is wrong with a row, the others must go on
+            reason = f"Its settings cannot be used: {clean(str(error))} Open it in the console and correct it."
+            broken.append(Broken(row.key, row.name, reason, len(routes)))
+            logger.warning("The settings of the route %r cannot be used (%s).", row.name, type(error).__name__)
+    return Snapshot(version, tuple(routes), states, tuple(broken))
 
 
-def _load_apart(error: DatabaseError) -> Snapshot:
+def _load_apart(error: Exception) -> Snapshot:
     """Read on another connection: the caller's transaction may be broken while the database is well."""
     try:
         return database.read_apart(lambda: _load(Settings.current_version()))
-    except DatabaseError:
+    except database.UNREACHABLE:
         raise MailError(
             Fault(Phase.SETTINGS, Kind.NO_ROUTE, text=f"The mail settings cannot be read from the database ({error}).")
         ) from error

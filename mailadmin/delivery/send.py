@@ -50,8 +50,11 @@ def _send(message: EmailMessage, options: SendOptions, sessions: Sessions) -> Se
         if not plan.routes:
             raise routes.no_route(plan)
         run = attempts.run(draft, plan, lambda route: sessions.transport(route, snapshot.version))
-    except MailError as error:
-        _fail(message, log.abandon(entry, error), str(error))
+    except (MailError, ConfigurationError) as error:
+        _fail(message, log.abandon(entry, DeliveryState.FAILED, error), str(error))
+        raise
+    except BaseException as error:  # the caller is being ended: nobody knows how far a server got
+        log.abandon(entry, DeliveryState.INTERRUPTED, error)
         raise
     result = attempts.result_of(run, draft, plan.passed_over)
     log.finish(entry, draft, run, result, health.changes(run.health, snapshot.states))
