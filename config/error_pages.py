@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+
+
+def not_understood(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Return the 400 page, which needs neither user nor database; an unknown host name gets the remedy."""
+    context = {"unknown_host": isinstance(exception, DisallowedHost)}
+    return render(request, "mailadmin/400.html", context, status=400)
+
+
+def not_ours(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Return the 403 page of a form without the right token: it is old, or it was forged (`CSRF_FAILURE_VIEW`)."""
+    return render(request, "mailadmin/403_csrf.html", status=403)
 
 
 def refused(request: HttpRequest, exception: Exception) -> HttpResponse:

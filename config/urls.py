@@ -39,6 +39,7 @@ urlpatterns = [
     path("", include("mailadmin.console.urls")),
 ]
 
+handler400 = "config.error_pages.not_understood"
 handler403 = "config.error_pages.refused"
 handler404 = "config.error_pages.not_found"
 handler500 = "config.error_pages.broken"

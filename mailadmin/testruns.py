@@ -105,9 +105,9 @@ def report(test: ConnectionTest, steps: list[Step]) -> str:
 @sensitive_variables("opened")
 def open_draft(test: ConnectionTest, session_key: str) -> dict[str, str] | None:
     """Return the typed values of an unsaved test, or None when they are gone, too old, or of another browser
-    session."""
+    session (without a session nobody can tell whose they are)."""
     old = timezone.now() - test.started_at > timedelta(minutes=limits.TEST_DRAFT_MINUTES)
-    if not test.draft or old or test.draft_session != _session_digest(session_key):
+    if not session_key or not test.draft or old or test.draft_session != _session_digest(session_key):
         return None
     try:
         opened = json.loads(conf.key_ring().open(_draft_context(test), test.draft))
@@ -287,4 +287,4 @@ def _draft_context(test: ConnectionTest) -> str:
 
 
 def _session_digest(session_key: str) -> str:
-    return hashlib.sha256(session_key.encode()).hexdigest() if session_key else "no session"
+    return hashlib.sha256(session_key.encode()).hexdigest()

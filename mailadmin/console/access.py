@@ -12,6 +12,9 @@ from django.contrib.auth.views import redirect_to_login
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
+from django.utils.http import url_has_allowed_host_and_scheme
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])
 
@@ -20,7 +23,8 @@ def needs(*permissions: str) -> Callable[[View], View]:
     """Return a decorator that opens a view only to users with all `permissions` ("mailadmin.view_delivery").
 
     Without permissions, signing in is enough. Somebody who is not signed in is led to the sign-in page,
-    somebody without the right gets a page (403) that names what is missing and who can give it.
+    somebody without the right gets a page (403) that names what is missing and who can give it. No answer is kept
+    in a cache: pages show addresses and subjects, and must not come back after signing out.
     """
 
     def decorate(view: View) -> View:
@@ -29,7 +33,9 @@ def needs(*permissions: str) -> Callable[[View], View]:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
             missing = [name for name in permissions if not request.user.has_perm(name)]
-            return refuse(request, missing) if missing else view(request, *args, **kwargs)
+            response = refuse(request, missing) if missing else view(request, *args, **kwargs)
+            add_never_cache_headers(response)
+            return response
 
         guarded.needs = permissions  # type: ignore[attr-defined]  # what a test walks through
         return cast("View", guarded)
@@ -60,4 +66,13 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     """Lead to the sign-in page; a request by htmx must load it as a page, not into a fragment."""
     if request.headers.get("HX-Request") == "true":
         return HttpResponse(status=204, headers={"HX-Redirect": resolve_url(settings.LOGIN_URL)})
-    return redirect_to_login(request.get_full_path())
+    return redirect_to_login(_page_to_return_to(request))
+
+
+def _page_to_return_to(request: HttpRequest) -> str:
+    """Return the page to open after signing in: a POST cannot be repeated, so the one it came from."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    page = request.headers.get("Referer", "")
+    ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
+    return page if ours else reverse("mailadmin:dashboard")

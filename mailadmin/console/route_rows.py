@@ -18,8 +18,8 @@ _GOOD = (ConnectionTest.State.OK, ConnectionTest.State.WARNING, ConnectionTest.S
 
 @dataclass(frozen=True)
 class RouteSummary:
-    """One route in a list. `state` is ready, off, failing, stopped or untested; `label` its word; `reason`
-    says why, where there is a reason."""
+    """One route in a list. `state` is ready, off, failing, stopped, failed (its last test) or untested; `label`
+    its word; `reason` says why, where there is a reason."""
 
     row: Route
     state: str
@@ -76,7 +76,10 @@ def _state(
     if state and state.failing:
         return "failing", "Failing", state.reason
     changed = changed_at(row)
-    if (used and used > changed) or (test and test.state in _GOOD and test.started_at > changed):
+    tested = test if test and test.started_at > changed else None
+    if tested and tested.state == ConnectionTest.State.FAILED and not (used and used > tested.started_at):
+        return "failed", "Last test failed", ""
+    if (used and used > changed) or (tested and tested.state in _GOOD):
         return "ready", "Ready", ""
     if used or test:
         return "untested", "Not tested since the change", ""

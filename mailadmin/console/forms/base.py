@@ -25,7 +25,7 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
     shown_when: ClassVar[dict[str, str]] = {}
     # The server's own sentences are better than the browser's, and come all at once.
     use_required_attribute = False
-    # When the row was changed last, as the page with this form knew it: two people must not undo each other.
+    # How the row stood when the page with this form was made: two people must not undo each other.
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -34,7 +34,9 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
         for name, condition in self.shown_when.items():
             if name in self.fields:
                 self.fields[name].widget.attrs["data-shown-when"] = condition
-        self.initial["seen"] = self._changed_at.isoformat() if self._changed_at else ""
+        # Switching a route on or off is no change of its settings, and yet must not be undone.
+        switched = getattr(self.instance, "enabled", "")
+        self.initial["seen"] = f"{self._changed_at.isoformat()} {switched}" if self._changed_at else ""
 
     def clean(self) -> dict[str, Any]:
         """Refuse, once, to overwrite what somebody else saved while this form was open."""
@@ -43,8 +45,8 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
             when = timezone.localtime(self._changed_at)
             self.add_error(
                 None,
-                f"Somebody saved other values at {when:%H:%M:%S} while this page was open. Compare them in a second "
-                "window; saving again overwrites them with what stands here.",
+                f"Somebody saved other values while this page was open (the last ones at {when:%H:%M:%S}), or switched "
+                "it on or off. Compare them in a second window; saving again overwrites them with what stands here.",
             )
             self.data = {**self.draft(), "seen": self.initial["seen"]}
         return values

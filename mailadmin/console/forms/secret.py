@@ -65,14 +65,18 @@ class SecretForm(ConsoleForm):
             raise ValidationError(str(error)) from None
         return value
 
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Add an error as Django does; the form will be shown again, and then the secret is to be typed again."""
+        super().add_error(field, error)
+        if self.data.get("secret"):
+            hint = f"Type the {self.instance.secret_word} again: what was typed is never sent back to the browser."
+            self["secret"].help_text = hint
+
     @sensitive_variables()
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # Django's hook, missing from the stubs
         if not self.errors:
             self._settle_secret(self.cleaned_data["secret"], self.cleaned_data.get("forget_secret", False))
-        if self.errors and self.data.get("secret"):
-            hint = f"Type the {self.instance.secret_word} again: what was typed is never sent back to the browser."
-            self["secret"].help_text = hint
 
     @sensitive_variables("typed")
     def _settle_secret(self, typed: str, forget: bool) -> None:

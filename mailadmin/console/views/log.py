@@ -41,11 +41,11 @@ class Row:
 class DayField(forms.DateField):
     """A day to filter by; need not be given."""
 
-    default_validators = _THIS_CENTURY
     default_error_messages = {"invalid": _BAD_DAY}
 
     def __init__(self, label: str) -> None:
-        super().__init__(label=label, required=False, widget=forms.DateInput(attrs={"type": "date"}))
+        widget = forms.DateInput(attrs={"type": "date"})
+        super().__init__(label=label, required=False, widget=widget, validators=_THIS_CENTURY)
 
 
 class FilterForm(forms.Form):

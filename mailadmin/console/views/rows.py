@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max, ProtectedError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -59,8 +59,22 @@ def edit(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
 def _form_page(section: Section, request: HttpRequest, row: Row) -> HttpResponse:
     form = section.form(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
-        return save_form(request, form)
+        return save_or_show(request, form)
     return show_form(request, form)
+
+
+def save_or_show(request: HttpRequest, form: Form) -> HttpResponse:
+    """Save a valid form; show it again when somebody else saved in this very moment (or Save was pressed twice).
+
+    Who calls this has checked that the user may add (a new row) or change it.
+    """
+    try:
+        return _save_form(request, form)
+    except IntegrityError:
+        form.full_clean()  # now it meets what was saved meanwhile
+        if form.is_valid():
+            form.add_error(None, "Somebody else saved in the same moment. Save again.")
+        return show_form(request, form)
 
 
 def show_form(request: HttpRequest, form: Form) -> HttpResponse:
@@ -84,14 +98,11 @@ def show_form(request: HttpRequest, form: Form) -> HttpResponse:
 
 
 @transaction.atomic
-def save_form(request: HttpRequest, form: Form) -> HttpResponse:
-    """Save a valid form with its audit entry, open stopped routes again, and lead to the list.
-
-    Who calls this has checked that the user may add (a new row) or change it.
-    """
+def _save_form(request: HttpRequest, form: Form) -> HttpResponse:
+    """Save a valid form with its audit entry, open stopped routes again, and lead to the list."""
     row: Row = form.instance
     section, is_new = section_of(row), row._state.adding
-    stored = None if is_new else section.model.objects.get(pk=row.pk)
+    stored = None if is_new else get_object_or_404(section.model, pk=row.pk)
     before = audit.snapshot(stored) if stored else {}
     if is_new and section.is_route:
         last = section.model.objects.aggregate(last=Max("order"))["last"]
@@ -153,8 +164,10 @@ def _delete(section: Section, request: HttpRequest, row: Row) -> HttpResponse:
 def move(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
     """Put a route one place up or down (POST `direction`)."""
     rows: list[Any] = list(section.model.objects.select_for_update())
-    row = get_object_or_404(section.model, pk=pk)
-    place = next(index for index, other in enumerate(rows) if other.pk == row.pk)
+    row = next((each for each in rows if each.pk == pk), None)
+    if row is None:
+        raise Http404
+    place = rows.index(row)
     target = place + (-1 if request.POST.get("direction") == "up" else 1)
     if 0 <= target < len(rows):
         rows[place], rows[target] = rows[target], rows[place]

@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from mailadmin import conf, testruns
 from mailadmin.console import audit
@@ -24,7 +24,7 @@ from mailadmin.core import addresses, limits
 from mailadmin.core.settings import RouteKind
 from mailadmin.models import ConnectionTest, OAuthService, SmtpConnection
 
-from .rows import save_form, show_form
+from .rows import save_or_show, show_form
 
 RouteForm = SmtpConnectionForm | OAuthServiceForm
 MODELS: Mapping[str, type[SmtpConnection | OAuthService]] = {
@@ -81,15 +81,18 @@ def start_saved(request: HttpRequest, kind: str, pk: uuid.UUID) -> HttpResponse:
     return redirect("mailadmin:test", pk=row.pk)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @sensitive_post_parameters("secret")
 @needs("mailadmin.test_route")
 def start_unsaved(request: HttpRequest, kind: str) -> HttpResponse:
-    """Test what was typed into a form, without saving it; a form that is not valid is shown again."""
+    """Test what was typed into a form, without saving it; a form that is not valid is shown again, under this
+    address, so that opening it anew must lead somewhere."""
     form = _typed(kind, request.POST)
     missing = _missing(request, kind, form.instance._state.adding)
     if missing:
         return refuse(request, missing)
+    if request.method == "GET":
+        return redirect(f"mailadmin:{kind}-list")
     if not form.is_valid():
         return show_form(request, form)
     as_saved = not form.instance._state.adding and not form.has_changed()
@@ -111,18 +114,18 @@ def start_unsaved(request: HttpRequest, kind: str) -> HttpResponse:
     return redirect("mailadmin:test", pk=row.pk)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @needs("mailadmin.test_route")
 def save(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Save the values that an unsaved test was made with, as long as they are kept."""
-    return _with_draft(request, pk, _save)
+    """Save the values that an unsaved test was made with, as long as they are kept; a GET shows them."""
+    return _with_draft(request, pk, _save if request.method == "POST" else _show)
 
 
 @require_GET
 @needs("mailadmin.test_route")
 def back_to_form(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Show the form again as it was typed, as long as the values are kept. The secret is never shown."""
-    return _with_draft(request, pk, lambda request, row, form: show_form(request, form))
+    return _with_draft(request, pk, _show)
 
 
 @require_POST
@@ -151,12 +154,17 @@ def _with_draft(
     return refuse(request, missing) if missing else answer(request, row, form)
 
 
+def _show(request: HttpRequest, row: ConnectionTest, form: RouteForm) -> HttpResponse:
+    return show_form(request, form)
+
+
 def _save(request: HttpRequest, row: ConnectionTest, form: RouteForm) -> HttpResponse:
     if not form.is_valid():
         return show_form(request, form)
-    response = save_form(request, form)
-    testruns.forget_draft(row)
-    ConnectionTest.objects.filter(pk=row.pk).update(route_id=form.instance.pk)
+    response = save_or_show(request, form)
+    if form.is_valid():
+        testruns.forget_draft(row)
+        ConnectionTest.objects.filter(pk=row.pk).update(route_id=form.instance.pk)
     return response
 
 
