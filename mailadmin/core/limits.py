@@ -51,6 +51,6 @@ PAGE_ROWS = 50  # rows on a page of a list
 LATEST_ROWS = 8  # rows of a list that is only a glance: on the dashboard, earlier tests
 SENDING_LOST_MINUTES = 15  # all routes together take less: a message "sending" for longer was interrupted
 ATTACHMENT_BYTES = 3 * 1024 * 1024  # compose is for trying out; above about 2 MB only SMTP can carry it anyway
-LOG_SECONDS = 10  # how long a sender waits for the log's own connection; what waits there still ends by itself
+LOG_SECONDS = 5  # a sender waits no longer for the log's own connection; what waits there still ends by itself
 PRUNE_ROWS = 200  # rows deleted in one transaction, so that a sender never waits long for the database
 PRUNE_SECONDS = 60 * 60  # how often the standalone console forgets old entries

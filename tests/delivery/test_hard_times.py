@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -15,10 +16,11 @@ from django.db.models.signals import post_save
 import mailadmin
 from mailadmin.backends import EmailBackend
 from mailadmin.conf import ConfigurationError
+from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState, RecipientState
 from mailadmin.delivery import routes
 from mailadmin.delivery.send import SendOptions, Sessions, send_message
-from mailadmin.models import Delivery, DeliveryRecipient, IntegratedService, RouteState, SmtpConnection
+from mailadmin.models import Delivery, DeliveryRecipient, IntegratedService, RouteState, Settings, SmtpConnection
 from tests.fakes.smtp_server import SmtpServer
 
 from .conftest import Peers, a_message, add_oauth, add_smtp
@@ -215,3 +217,21 @@ def test_a_program_that_allows_the_database_under_an_event_loop_does_not_wait_fo
 
     result = asyncio.run(inside())
     assert result.delivery_id and Delivery.objects.get().label == "new"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_the_callers_own_transaction_has_locked_does_not_hold_the_send(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the log has a connection of its own it waits for the caller's lock, and the caller for the log."""
+    monkeypatch.setattr(limits, "LOG_SECONDS", 0.5)
+    add_smtp(peers, password="wrong")
+    add_smtp(peers, "Relay B", order=2)
+    with transaction.atomic():
+        Settings.bump()
+        assert send_message(a_message()).sent
+    until = time.monotonic() + 10
+    while not RouteState.objects.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert RouteState.objects.get().stopped
+    assert Delivery.objects.get().state == "sent-by-fallback"
