@@ -50,8 +50,10 @@ def test_n13_the_list_says_what_was_not_tested_since_its_change(admin_client, sm
     assert state_of(admin_client, smtp) == "Not tested yet"
     a_test(smtp, ago=timedelta(hours=1))
     assert state_of(admin_client, smtp) == "Not tested since the change"
-    a_test(smtp, state="failed")
+    a_test(smtp, state="cancelled")
     assert state_of(admin_client, smtp) == "Not tested since the change"
+    a_test(smtp, state="failed")
+    assert state_of(admin_client, smtp) == "Last test failed"
     a_test(smtp)
     assert state_of(admin_client, smtp) == "Ready"
 
@@ -70,6 +72,8 @@ def test_a_changed_app_registration_counts_as_a_change_of_its_oauth_service(admi
 
 def test_a_message_that_went_through_shows_as_ready_and_last_used(admin_client, smtp):
     Delivery.objects.create(created_at=timezone.now(), state="sent", route_kind="smtp", route_id=smtp.pk)
+    assert state_of(admin_client, smtp) == "Ready"
+    a_test(smtp, state="failed", ago=timedelta(minutes=5))  # the message is the newer proof
     assert state_of(admin_client, smtp) == "Ready"
     assert "just now" in admin_client.get(LIST).text
 

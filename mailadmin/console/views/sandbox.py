@@ -6,7 +6,6 @@ import uuid
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models.functions import Length
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
@@ -31,7 +30,7 @@ FAULTS = {
 @needs("mailadmin.view_sandboxmessage")
 def sandbox(request: HttpRequest) -> HttpResponse:
     """Show the state of the sandbox and its inbox."""
-    inbox = SandboxMessage.objects.defer("raw").annotate(bytes=Length("raw"))
+    inbox = SandboxMessage.objects.defer("raw")
     page = Paginator(inbox, limits.PAGE_ROWS).get_page(request.GET.get("page"))
     return render(
         request,
