@@ -42,6 +42,6 @@ def test_no_address_can_break_out_of_its_command(address: str) -> None:
     assert not re.search(r"[\x00-\x1f\x7f]", made)
 
 
-@pytest.mark.parametrize("size", ["", "abc", "0"])
+@pytest.mark.parametrize("size", ["", "abc", "0", "²", "٣"])
 def test_a_size_without_a_number_is_no_limit(size: str) -> None:
     assert mail_parameters(mail(), {"size": size}) == f" SIZE={len(mail().content)}"

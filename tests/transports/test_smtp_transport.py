@@ -474,3 +474,13 @@ def test_whatever_a_server_says_a_message_is_sent_surely_not_sent_or_unsure(
         else:
             server.sessions[0].ended.wait(5)
             assert server.messages == [CONTENT]
+
+
+@pytest.mark.parametrize("script", [{"DATA": ["554 5.5.1 no valid recipients"]}, {"DATA": ["451 4.3.0 not now"]}])
+def test_a_message_refused_at_data_leaves_no_recipient_behind_for_the_next(script: dict[str, list[str]]) -> None:
+    with SmtpServer(script) as server, opened(smtp_route(server.port)) as transport:
+        with pytest.raises(MailError):
+            transport.send(mail(A))
+        transport.send(mail(B))
+        verbs = server.sessions[0].verbs()
+    assert verbs[verbs.index("DATA") + 1 :][:2] == ["RSET", "MAIL"]

@@ -19,7 +19,7 @@ from mailadmin.transports.smtp.session import SmtpSession
 from tests.fakes import certificates
 from tests.fakes.graph_server import Exchange, ScriptedServer
 from tests.fakes.smtp_routes import smtp_route
-from tests.fakes.smtp_server import SmtpServer
+from tests.fakes.smtp_server import SmtpServer, far_away
 
 GOOD, STALE = "token-2", "token-1"
 OFFERED = ("AUTH LOGIN XOAUTH2",)
@@ -119,6 +119,15 @@ def test_a_token_goes_to_no_host_but_the_clouds_own(hosts: tuple[str, ...]) -> N
         assert smtp.sessions[0].verbs() == ["EHLO"]
         assert entra.requests == []
     assert fault.kind is Kind.TOKEN_HOST_REFUSED
+
+
+@pytest.mark.parametrize("security", [Security.NONE, Security.STARTTLS_IF_OFFERED])
+def test_a_token_never_leaves_without_encryption(security: Security, monkeypatch: pytest.MonkeyPatch) -> None:
+    far_away(monkeypatch)
+    with sign_in_host(GOOD) as entra, SmtpServer(features=OFFERED) as smtp:
+        fault = fault_of(route(smtp, entra, security=security))
+        assert "AUTH" not in smtp.sessions[0].verbs()
+    assert fault.kind is Kind.CLEAR_TEXT_REFUSED
 
 
 def test_a_mail_host_may_be_listed_with_its_port() -> None:

@@ -35,9 +35,11 @@ def sign_in(session: SmtpSession) -> str:
 
 
 def _refuse_clear_text(session: SmtpSession) -> None:
-    """A credential leaves without encryption only when "none" was chosen, or to this very machine."""
-    if session.exposed and session.route.security is not Security.NONE:
-        text = "The server does not offer STARTTLS, so the sign-in would have left in clear text."
+    """A password leaves without encryption only when "none" was chosen, a token never; this very machine may have
+    both."""
+    chosen = session.route.security is Security.NONE and session.route.auth is SmtpAuth.PASSWORD
+    if session.exposed and not chosen:
+        text = "The connection is not encrypted, so the sign-in would have left in clear text."
         raise session.fault(Phase.AUTH, Kind.CLEAR_TEXT_REFUSED, text)
 
 

@@ -12,6 +12,7 @@ from mailadmin.transports.base import Mail
 _BARE_END = re.compile(rb"\r\n|\r|\n")
 _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NUMBER = re.compile(r"[0-9]{1,20}")  # RFC 1870 section 3
 _UNQUOTED_BAD = re.compile(r"[\s<>]")
 
 END_OF_DATA = b".\r\n"
@@ -51,7 +52,7 @@ def mail_parameters(mail: Mail, features: Mapping[str, str]) -> str:
     """
     parameters = []
     if "size" in features:
-        limit = int(features["size"]) if features["size"].isdigit() else 0  # 0 or none: no fixed limit
+        limit = int(features["size"]) if _NUMBER.fullmatch(features["size"]) else 0  # 0: no fixed limit
         if limit and len(mail.content) > limit:
             text = f"The message has {len(mail.content)} bytes; the server takes at most {limit}."
             raise MailError(Fault(Phase.MESSAGE, Kind.TOO_LARGE, text))

@@ -83,12 +83,12 @@ class SmtpTransport:
         try:
             named = _name_recipients(session, recipients)
             if not named.taken:
-                _give_up(session)
                 first = next(iter(named.refused.values()))
                 raise RecipientsRefused(first.fault, named.refused)
             reply = session.data(mail.content)
         except MailError:
-            raise  # the session has closed itself where it had to
+            _give_up(session)
+            raise
         except BaseException:
             session.close()  # interrupted in mid-command: nobody knows where the server is
             raise
@@ -135,6 +135,9 @@ def _too_many(fault: Fault) -> bool:
 
 
 def _give_up(session: SmtpSession) -> None:
+    """End the transaction, so that none of its recipients is left to the next message."""
+    if not session.open:
+        return
     try:
         session.reset()
     except MailError:
