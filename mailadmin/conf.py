@@ -19,6 +19,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.views.decorators.debug import sensitive_variables
 
 from .core.keyring import KeyRing
 from .core.references import DEFAULT_ALLOWED
@@ -54,6 +55,7 @@ def setting(name: str) -> Any:
     return given.get(name, _DEFAULTS[name])
 
 
+@sensitive_variables()
 def key_ring() -> KeyRing:
     """Return the key ring. Raises ConfigurationError with a sentence when there is none or it is damaged."""
     keys = list(setting("KEYS")) or [key for key in os.environ.get("MAILADMIN_KEYS", "").split(",") if key.strip()]
@@ -87,6 +89,7 @@ def key_ring() -> KeyRing:
     return _ring(identity, keys)
 
 
+@sensitive_variables()
 def _ring(identity: tuple[object, ...], keys: Sequence[str]) -> KeyRing:
     ring = _ring_cache.get(identity)
     if ring is None:
