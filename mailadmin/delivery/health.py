@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.db import connections, router
+from django.db.models import Q
 from django.utils import timezone
 
 from mailadmin.core import policy
@@ -35,30 +36,25 @@ def changes(
 
 
 def record(changed: Mapping[RouteKey, tuple[policy.RouteHealth, MailError | None]]) -> None:
-    """Write the changes and tell every process. At most three statements, whatever the number of routes."""
-    bad = {key: change for key, change in changed.items() if change[0].failing}
-    well = [key.id for key in changed if key not in bad]
-    if bad:
-        features = connections[router.db_for_write(RouteState)].features
-        targets = ["kind", "route_id"] if features.supports_update_conflicts_with_target else None
-        RouteState.objects.bulk_create(
-            [_row(key, health, error) for key, (health, error) in bad.items()],
-            update_conflicts=True,
-            unique_fields=targets,
-            update_fields=_COLUMNS,
-        )
-    if well:
-        RouteState.objects.filter(route_id__in=well).delete()
-    if changed:
-        Settings.bump()
+    """Write the changes, in one statement whatever the number of routes; every sender reads them with its next
+    message."""
+    features = connections[router.db_for_write(RouteState)].features
+    RouteState.objects.bulk_create(
+        [_row(key, health, error) for key, (health, error) in changed.items()],
+        update_conflicts=True,
+        unique_fields=["kind", "route_id"] if features.supports_update_conflicts_with_target else None,
+        update_fields=_COLUMNS,
+    )
 
 
 def resume(key: RouteKey) -> bool:
     """Use a stopped or failing route again; tell whether there was anything against it."""
-    removed, _ = RouteState.objects.filter(kind=key.kind, route_id=key.id).delete()
-    if removed:
-        Settings.bump()
-    return bool(removed)
+    known = RouteState.objects.filter(kind=key.kind, route_id=key.id)
+    against = known.filter(Q(stopped=True) | Q(failing=True)).exists()
+    known.delete()
+    if against:
+        Settings.bump()  # connections that were kept open for the old state are not used any more
+    return against
 
 
 def _row(key: RouteKey, health: policy.RouteHealth, error: MailError | None) -> RouteState:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, field
+import uuid
+from dataclasses import dataclass, field, replace
+
+from django.db.models import CharField, TextField, Value
+from django.db.models.functions import Cast
 
 from mailadmin.conf import ConfigurationError
 from mailadmin.core import sender
@@ -78,9 +82,11 @@ def current() -> Snapshot:
     global _snapshot  # shared by every backend instance of the process
     known = _snapshot  # another thread may replace it at any time, even by what its transaction takes back
     try:
-        version = database.read(Settings.current_version)
+        version, states = database.read(_look)
         if known is None or not version or known.version != version:
-            known = _snapshot = database.read(lambda: _load(version))
+            known = _snapshot = database.read(lambda: _load(version, states))
+        elif known.states != states:
+            known = _snapshot = replace(known, states=states)
     except database.UNREACHABLE as error:
         if known is None:
             known = _snapshot = _load_apart(error)
@@ -134,13 +140,27 @@ def _misfit(route: Route, draft: Draft) -> str:
     return ""
 
 
-def _load(version: str) -> Snapshot:
+def _look() -> tuple[str, dict[RouteKey, State]]:
+    """Return the version of the settings ("" while there are none) and what is known against routes, in one
+    statement."""
+    version = Settings.objects.filter(pk=1).values_list(
+        Value(""), "version", Value(False), Value(False), Value(0), Value("", TextField())
+    )
+    states = RouteState.objects.filter(kind__in=list(RouteKind)).values_list(
+        "kind", Cast("route_id", CharField(max_length=36)), "stopped", "failing", "failures", "reason"
+    )
+    found, known = "", {}
+    for kind, name, *state in version.union(states, all=True):
+        if kind:
+            known[RouteKey(RouteKind(kind), str(uuid.UUID(name)))] = State(*state)
+        else:
+            found = name
+    return found, known
+
+
+def _load(version: str, states: dict[RouteKey, State]) -> Snapshot:
     oauth = OAuthService.objects.filter(enabled=True).select_related("integrated_service")
     smtp = SmtpConnection.objects.filter(enabled=True).select_related("integrated_service")
-    states = {
-        state.key: State(state.stopped, state.failing, state.failures, state.reason)
-        for state in RouteState.objects.filter(kind__in=list(RouteKind))
-    }
     routes: list[Route] = []
     broken: list[Broken] = []
     rows: list[OAuthService | SmtpConnection] = [*oauth, *smtp]
@@ -157,7 +177,7 @@ def _load(version: str) -> Snapshot:
 def _load_apart(error: Exception) -> Snapshot:
     """Read on another connection: the caller's transaction may be broken while the database is well."""
     try:
-        return database.read_apart(lambda: _load(Settings.current_version()))
+        return database.read_apart(lambda: _load(*_look()))
     except database.UNREACHABLE:
         raise MailError(
             Fault(Phase.SETTINGS, Kind.NO_ROUTE, text=f"The mail settings cannot be read from the database ({error}).")

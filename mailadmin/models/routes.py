@@ -59,7 +59,7 @@ class RouteRow(Named):
 
 class RouteState(Versioned):
     """What sending and testing learned of a route: stopped until somebody looks, or failing for now.
-    No row means that nothing is wrong."""
+    No row, or one that says neither, means that nothing is wrong. Every message reads these rows."""
 
     kind = models.CharField(max_length=10)
     route_id = models.UUIDField()
@@ -70,7 +70,7 @@ class RouteState(Versioned):
     code = models.CharField(max_length=80, blank=True)
     reason = models.TextField(blank=True)
 
-    # Unversioned: changes by query are `delivery.health`'s alone, which tells every process once for all of them.
+    # Unversioned: the rows are read with every message, so that a change by query needs no telling.
     objects = models.Manager["RouteState"]()
 
     class Meta:

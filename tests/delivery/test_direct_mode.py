@@ -126,12 +126,20 @@ class TestStatements:
         send_message(a_message())
         assert self._statements(message) == 5
 
-    def test_a_failing_route_adds_two_and_the_first_message_after_a_change_three(self, peers: Peers) -> None:
+    def test_a_failing_route_adds_one_and_the_first_message_after_a_change_two(self, peers: Peers) -> None:
         add_oauth(peers)
-        add_smtp(peers)
+        smtp = add_smtp(peers)
         send_message(a_message())
+        peers.graph_fault = "429"
+        assert self._statements(a_message()) == 6
+        smtp.save()
+        assert self._statements(a_message()) == 7 + 1
+        assert self._statements(a_message()) == 6
+        peers.graph_fault = ""
+        assert self._statements(a_message()) == 6
+        assert self._statements(a_message()) == 5
         peers.graph_fault = "403"
-        assert self._statements(a_message()) == 7
+        routes.forget()
         assert self._statements(a_message()) == 8
         assert self._statements(a_message()) == 5
 

@@ -148,12 +148,12 @@ class TestTheLog:
         add_smtp(peers, "Relay B", order=2)
         routes.current()
         with connection.cursor() as cursor:
-            cursor.execute(f"ALTER TABLE {RouteState._meta.db_table} RENAME COLUMN reason TO gone")
+            cursor.execute(f"ALTER TABLE {RouteState._meta.db_table} RENAME COLUMN code TO gone")
         try:
             assert send_message(a_message()).state is DeliveryState.FALLBACK
         finally:
             with connection.cursor() as cursor:
-                cursor.execute(f"ALTER TABLE {RouteState._meta.db_table} RENAME COLUMN gone TO reason")
+                cursor.execute(f"ALTER TABLE {RouteState._meta.db_table} RENAME COLUMN gone TO code")
         assert {delivery.state for delivery in Delivery.objects.all()} == {"sent-by-fallback"}
 
     def test_a_wrong_setting_of_the_deployment_ends_the_row(
