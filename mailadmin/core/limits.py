@@ -16,12 +16,20 @@ FINAL_REPLY_SECONDS = 60  # after the final dot: giving up here may double a mes
 QUIT_SECONDS = 1  # the message is accepted already; nobody waits for a goodbye
 REPLY_LINE_BYTES = 4096  # RFC 5321 4.5.3.1.5 says 512; servers with long texts exist
 REPLY_LINES = 200  # a reply that never ends is not SMTP
+# One message, in the thread of its caller: a host that does not answer costs CONNECT_SECONDS, one that takes the
+# connection and then says nothing COMMAND_SECONDS (a sign-in host TOKEN_TOTAL_SECONDS), so that three dead routes take
+# half a minute to a minute and a half. Peers that drip on purpose can take MESSAGE_SECONDS for an SMTP route, and seven
+# and a half minutes for Graph (two tokens and two requests); time-outs that an administrator raises come on top.
+ROUTES_TRIED = 2  # the fallback is tried however long the first route took
+ROUTES_SECONDS = 300  # any further route is begun only within this time: nobody waits for the fifth of many dead ones
 MAX_TIMEOUT_SECONDS = 3600  # nobody means more than an hour
 
 # -- HTTP to Entra and Graph ----------------------------------------------------------------------
 HTTP_CONNECT_SECONDS = 10  # as for SMTP
 HTTP_READ_SECONDS = 60  # Graph answers sendMail within seconds; a time-out here is an unsure outcome
 HTTP_TOTAL_SECONDS = 120  # one request with its answer; a peer that drips must not hold a caller
+TOKEN_READ_SECONDS = 20  # Entra answers within two; another route can have the message meanwhile
+TOKEN_TOTAL_SECONDS = 30  # one request to the sign-in host, and how long a thread waits for another one's
 HTTP_IDLE_SECONDS = 60  # an older idle connection may be cut unseen on the way, and would end as unsure
 HTTP_CHUNK_BYTES = 64 * 1024  # the total time is looked at between pieces of this size
 HTTP_ANSWER_BYTES = 1024 * 1024  # error bodies are a few kB; more is not from Graph
@@ -49,7 +57,9 @@ SECRET_WARNING_DAYS = 30  # warn this long before a client secret ends
 CERTIFICATE_WARNING_DAYS = 14  # a server certificate that ends sooner is a warning in a test
 PAGE_ROWS = 50  # rows on a page of a list
 LATEST_ROWS = 8  # rows of a list that is only a glance: on the dashboard, earlier tests
-SENDING_LOST_MINUTES = 15  # all routes together take less: a message "sending" for longer was interrupted
+SENDING_LOST_MINUTES = (
+    15  # all routes together take less (see ROUTES_SECONDS): a message "sending" for longer was interrupted
+)
 ATTACHMENT_BYTES = 3 * 1024 * 1024  # compose is for trying out; above about 2 MB only SMTP can carry it anyway
 LOG_SECONDS = 5  # a sender waits no longer for the log's own connection; what waits there still ends by itself
 PRUNE_ROWS = 200  # rows deleted in one transaction, so that a sender never waits long for the database

@@ -11,7 +11,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from mailadmin.conf import network_policy
-from mailadmin.core import policy
+from mailadmin.core import limits, policy
 from mailadmin.core.errors import MailError, Scope
 from mailadmin.core.outcome import DeliveryState, RecipientOutcome, RecipientState, SendResult, Skipped
 from mailadmin.core.settings import OAuthRoute, Route, RouteKey
@@ -86,7 +86,11 @@ def run(draft: Draft, plan: Plan, transport_for: Callable[[Route], Transport]) -
     """Try the routes of `plan` in their order and return what happened. Raises nothing of the mail family."""
     result = Run({address: RecipientOutcome() for address in draft.addresses}, skipped=list(plan.skipped))
     remaining = draft.addresses
+    started = time.monotonic()
     for route in plan.routes:
+        if len(result.attempts) >= limits.ROUTES_TRIED and time.monotonic() - started > limits.ROUTES_SECONDS:
+            result.skipped.append(Skipped(route.name, "The routes before it took too long."))
+            continue
         if len(remaining) < len(draft.addresses) and isinstance(route, OAuthRoute):
             result.skipped.append(Skipped(route.name, "Others have the message already; Graph would send it again."))
             continue

@@ -8,6 +8,7 @@ from django.core.mail import EmailMessage
 import mailadmin
 from mailadmin.backends import EmailBackend
 from mailadmin.conf import ConfigurationError
+from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState, RecipientState
 from mailadmin.core.settings import RouteKey, RouteKind
 from mailadmin.delivery.health import resume
@@ -99,6 +100,19 @@ class TestFailover:
         peers.graph_fault = "429"
         assert send_message(a_message()).state is DeliveryState.FALLBACK
         assert not RouteState.objects.filter(stopped=True).exists()
+
+    def test_after_a_long_wait_the_fallback_is_still_tried_but_no_third_route(
+        self, peers: Peers, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(limits, "ROUTES_SECONDS", 0)
+        for name in ("Relay A", "Relay B", "Relay C"):
+            add_smtp(peers, name)
+        peers.smtp_fault = "452"
+        with pytest.raises(mailadmin.MailError):
+            send_message(a_message())
+        delivery = Delivery.objects.get()
+        assert delivery.attempts.count() == 2
+        assert delivery.skipped == [["Relay C", "The routes before it took too long."]]
 
     def test_a_recipient_that_does_not_exist_is_not_tried_elsewhere(self, peers: Peers, db: None) -> None:
         add_smtp(peers)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import MASK, clean, mask
 from mailadmin.core.settings import EntraApp
-from mailadmin.net.http import Answer, exchange, guarded_session, split_host
+from mailadmin.net.http import Answer, HttpTimeouts, exchange, guarded_session, split_host
 from mailadmin.net.policy import NetworkPolicy
 
 from .faults import token_fault
@@ -65,7 +66,8 @@ class SignInClient:
         if shown:
             self.note("> " + clean("&".join(f"{name}={value}" for name, value in shown.items())))
         extra = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
-        with guarded_session(self.policy, self._ca_pem) as session:
+        timeouts = HttpTimeouts(read=limits.TOKEN_READ_SECONDS, total=limits.TOKEN_TOTAL_SECONDS)
+        with guarded_session(self.policy, self._ca_pem, timeouts) as session:
             answer = exchange(
                 session,
                 method,

@@ -78,7 +78,7 @@ def fetch_token(
     """
     account = _account(app)
     fetches = account.fetches
-    if not account.lock.acquire(timeout=limits.HTTP_TOTAL_SECONDS):
+    if not account.lock.acquire(timeout=limits.TOKEN_TOTAL_SECONDS):
         text = "Another thread waits for Entra's answer."
         raise MailError(Fault(Phase.TOKEN, Kind.TIMEOUT, text, host=app.cloud.authority_host))
     try:
