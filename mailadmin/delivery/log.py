@@ -22,8 +22,7 @@ from mailadmin.models import Delivery, DeliveryAttempt, DeliveryRecipient
 from . import database, health
 from .attempts import Attempt, Run
 from .convert import Draft
-
-logger = logging.getLogger("mailadmin.delivery")
+from .telling import tell
 
 
 @dataclass(frozen=True)
@@ -173,14 +172,14 @@ def _attempt(write: Any) -> bool:
     try:
         database.write(write)
     except Exception as error:  # of any type: the host project's own receivers and fields have a part in it
-        logger.warning("The delivery log could not be written (%s).", type(error).__name__)
+        tell(logging.WARNING, "The delivery log could not be written (%s).", type(error).__name__)
         return False
     return True
 
 
 def _tell(row: Delivery, state: DeliveryState) -> None:
     """Leave a line that no roll-back removes: numbers and codes, no address and no subject."""
-    logger.log(
+    tell(
         logging.INFO if state in (DeliveryState.SENT, DeliveryState.FALLBACK) else logging.WARNING,
         "delivery=%s state=%s route=%r recipients=%d size=%d ms=%s message_id=%s code=%s",
         row.pk,

@@ -21,8 +21,7 @@ from mailadmin.models import OAuthService, RouteState, Settings, SmtpConnection
 
 from . import database
 from .convert import Draft
-
-logger = logging.getLogger("mailadmin.delivery")
+from .telling import tell
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def current() -> Snapshot:
     except database.UNREACHABLE as error:
         if known is None:
             known = _snapshot = _load_apart(error)
-        logger.warning("The mail settings cannot be read (%s); the last good copy is used.", type(error).__name__)
+        tell(logging.WARNING, "The mail settings cannot be read (%s); a good copy is used.", type(error).__name__)
     return known
 
 
@@ -170,7 +169,7 @@ def _load(version: str, states: dict[RouteKey, State]) -> Snapshot:
         except Exception as error:  # whatever is wrong with a row, the others must go on
             reason = f"Its settings cannot be used: {clean(str(error))} Open it in the console and correct it."
             broken.append(Broken(row.key, row.name, reason, len(routes)))
-            logger.warning("The settings of the route %r cannot be used (%s).", row.name, type(error).__name__)
+            tell(logging.WARNING, "The settings of the route %r cannot be used (%s).", row.name, type(error).__name__)
     return Snapshot(version, tuple(routes), states, tuple(broken))
 
 

@@ -3,15 +3,18 @@ used, an interrupted caller, a fork."""
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
 import time
 from typing import Any
 
+import django
 import pytest
 from django.db import connection, transaction
 from django.db.models.signals import post_save
+from django.utils.log import AdminEmailHandler
 
 import mailadmin
 from mailadmin.backends import EmailBackend
@@ -163,6 +166,36 @@ class TestTheLog:
         with pytest.raises(ConfigurationError):
             send_message(a_message())
         assert Delivery.objects.get().state == "failed"
+
+    def test_a_handler_that_mails_the_log_does_not_mail_about_its_own_mail(self, settings: Any) -> None:
+        settings.ADMINS = ["ops@example.org"] if django.VERSION >= (6, 0) else [("Ops", "ops@example.org")]
+        backend = "mailadmin.backends.EmailBackend"
+        if django.VERSION >= (6, 1):
+            settings.MAILERS = {"default": {"BACKEND": backend}}
+        else:
+            settings.EMAIL_BACKEND = backend
+        handler = AdminEmailHandler(logging.WARNING)
+        logging.getLogger("mailadmin").addHandler(handler)
+        try:
+            with SmtpServer({"MAIL": ["550 5.7.1 no"] * 200}) as server:
+                plain(server, "Relay A")
+                with pytest.raises(mailadmin.MailError):
+                    send_message(a_message())
+        finally:
+            logging.getLogger("mailadmin").removeHandler(handler)
+        assert Delivery.objects.count() == 2
+
+    def test_a_handler_that_fails_does_not_reach_the_caller(self, peers: Peers, smtp: SmtpConnection) -> None:
+        class Failing(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                raise ValueError("of the host project's own code")
+
+        handler = Failing()
+        logging.getLogger("mailadmin").addHandler(handler)
+        try:
+            assert send_message(a_message()).sent
+        finally:
+            logging.getLogger("mailadmin").removeHandler(handler)
 
     def test_an_interrupted_caller_leaves_a_row_that_says_so(self) -> None:
         def interrupt(_: Any) -> bool:
