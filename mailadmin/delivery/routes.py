@@ -136,6 +136,8 @@ def _misfit(route: Route, draft: Draft) -> str:
         return f"It is only for other senders ({', '.join(only_for)})."
     if isinstance(route, OAuthRoute) and draft.foreign:
         return "The message names people in To or Cc who shall not get it; Graph would send it to them."
+    if isinstance(route, OAuthRoute) and not all("@" in address for address in draft.addresses):
+        return "A recipient has no domain; only a server that completes such names can take the message."
     return ""
 
 

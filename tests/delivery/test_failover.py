@@ -185,6 +185,12 @@ class TestFailover:
         result = send_message(message)
         assert (result.route, peers.arrived[0].recipients) == ("Relay A", ["ann@example.org"])
 
+    def test_a_recipient_without_a_domain_goes_by_smtp(
+        self, peers: Peers, oauth: OAuthService, smtp: SmtpConnection
+    ) -> None:
+        assert send_message(a_message(to=["root"])).route == "Relay A"
+        assert peers.arrived[0].recipients == ["root"]
+
     def test_s21_default_recipients_and_the_prefix_apply_to_mailadmin_send(self, peers: Peers, db: None) -> None:
         add_smtp(peers, default_recipients="ops@example.org, boss@example.org", subject_prefix="Test - ")
         assert mailadmin.send("Disk full", "Look").sent
