@@ -66,13 +66,12 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     """Lead to the sign-in page; a request by htmx must load it as a page, not into a fragment."""
     if request.headers.get("HX-Request") == "true":
         return HttpResponse(status=204, headers={"HX-Redirect": resolve_url(settings.LOGIN_URL)})
-    return redirect_to_login(_page_to_return_to(request))
+    # A POST cannot be repeated after signing in.
+    return redirect_to_login(request.get_full_path() if request.method in ("GET", "HEAD") else page_before(request))
 
 
-def _page_to_return_to(request: HttpRequest) -> str:
-    """Return the page to open after signing in: a POST cannot be repeated, so the one it came from."""
-    if request.method in ("GET", "HEAD"):
-        return request.get_full_path()
+def page_before(request: HttpRequest) -> str:
+    """Return the page of ours on which a button was pressed; the dashboard when the browser does not say."""
     page = request.headers.get("Referer", "")
     ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
     return page if ours else reverse("mailadmin:dashboard")

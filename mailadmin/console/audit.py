@@ -41,7 +41,7 @@ def snapshot(row: models.Model) -> Snapshot:
     for field in row._meta.concrete_fields:
         if field.name in _UNTOLD:
             continue
-        value = getattr(row, field.name)
+        value = getattr(row, field.name, None)  # a new row has no related one yet
         display = getattr(row, f"get_{field.name}_display", None)
         values[str(field.verbose_name)] = display() if display else value
     if isinstance(row, SecretHolder):

@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from mailadmin.core import limits
+from mailadmin.core.fault import Kind
 from mailadmin.core.knowledge import Entry, entries
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import Delivery, DeliveryAttempt, DeliveryRecipient
@@ -133,4 +134,5 @@ def from_moved(delivery: Delivery) -> bool:
 
 def _refusal(attempt: DeliveryAttempt) -> str:
     code = attempt.server_code or attempt.code
-    return f"{attempt.route_name} refused{f' ({code})' if code else ''}"
+    answered = attempt.server_code and attempt.server_code not in set(Kind)  # else the word is ours, not a server's
+    return f"{attempt.route_name} {'refused' if answered else 'failed'}{f' ({code})' if code else ''}"

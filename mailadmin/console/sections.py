@@ -52,6 +52,7 @@ SERVICE = Section(
     IntegratedServiceForm,
     is_route=False,
 )
+ROUTES = {section.name: section for section in (OAUTH, SMTP)}  # by the kind in addresses and rows
 
 
 def section_of(row: Row) -> Section:

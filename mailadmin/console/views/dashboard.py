@@ -5,29 +5,24 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from mailadmin import conf
 from mailadmin.console import audit
-from mailadmin.console.access import needs
+from mailadmin.console.access import needs, page_before
 from mailadmin.console.charts import bars
 from mailadmin.console.figures import PERIODS, buckets, figures
 from mailadmin.console.overview import banners, delivery_order, guide
 from mailadmin.console.route_rows import summaries
+from mailadmin.console.sections import ROUTES
 from mailadmin.core import limits
-from mailadmin.core.settings import RouteKind
 from mailadmin.delivery import health
 from mailadmin.models import Delivery, IntegratedService, OAuthService, SandboxServer, Settings, SmtpConnection
 
 from .log import row
-
-MODELS: dict[str, type[OAuthService | SmtpConnection]] = {
-    RouteKind.OAUTH: OAuthService,
-    RouteKind.SMTP: SmtpConnection,
-}
 
 
 @require_GET
@@ -69,14 +64,14 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @require_POST
 @needs("mailadmin.change_routestate")
 def route_resume(request: HttpRequest, kind: str, pk: uuid.UUID) -> HttpResponse:
-    """Use a stopped route again."""
-    if kind not in MODELS:
+    """Use a stopped route again, and go back to where the button was."""
+    if kind not in ROUTES:
         raise Http404
-    route = get_object_or_404(MODELS[kind], pk=pk)
+    route = get_object_or_404(ROUTES[kind].model, pk=pk)
     if health.resume(route.key):
         audit.record(request, "resumed", route)
         messages.success(request, f"“{route.name}” is used again.")
-    return redirect("mailadmin:dashboard")
+    return HttpResponseRedirect(page_before(request))
 
 
 def _sandbox_to_offer() -> SandboxServer | None:

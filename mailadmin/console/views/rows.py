@@ -103,7 +103,7 @@ def _save_form(request: HttpRequest, form: Form) -> HttpResponse:
     row: Row = form.instance
     section, is_new = section_of(row), row._state.adding
     stored = None if is_new else get_object_or_404(section.model, pk=row.pk)
-    before = audit.snapshot(stored) if stored else {}
+    before = audit.snapshot(stored or section.model())  # of a new row only what is not as usual is worth telling
     if is_new and section.is_route:
         last = section.model.objects.aggregate(last=Max("order"))["last"]
         row.order = 0 if last is None else last + 1  # type: ignore[union-attr]  # a route has an order

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -17,20 +17,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from mailadmin import conf, testruns
 from mailadmin.console import audit
-from mailadmin.console.access import needs, refuse
+from mailadmin.console.access import needs, page_before, refuse
 from mailadmin.console.forms import OAuthServiceForm, SmtpConnectionForm, route_form
 from mailadmin.console.ladder import shown
+from mailadmin.console.sections import ROUTES
 from mailadmin.core import addresses, limits
-from mailadmin.core.settings import RouteKind
-from mailadmin.models import ConnectionTest, OAuthService, SmtpConnection
+from mailadmin.models import ConnectionTest
 
 from .rows import save_or_show, show_form
 
 RouteForm = SmtpConnectionForm | OAuthServiceForm
-MODELS: Mapping[str, type[SmtpConnection | OAuthService]] = {
-    RouteKind.SMTP: SmtpConnection,
-    RouteKind.OAUTH: OAuthService,
-}
 
 
 @require_GET
@@ -68,15 +64,15 @@ def steps(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @needs("mailadmin.test_route")
 def start_saved(request: HttpRequest, kind: str, pk: uuid.UUID) -> HttpResponse:
     """Test the saved values of a route; with a `recipient` a message is sent to it."""
-    if kind not in MODELS:
+    if kind not in ROUTES:
         raise Http404
-    route: Any = get_object_or_404(MODELS[kind], pk=pk)
+    route: Any = get_object_or_404(ROUTES[kind].model, pk=pk)
     try:
         recipient = _recipient(request)
         row = testruns.start(route.to_route(), user=request.user, recipient=recipient)
     except (addresses.AddressError, testruns.TooManyTests) as error:
         messages.error(request, str(error))
-        return redirect(f"mailadmin:{kind}-list")
+        return HttpResponseRedirect(page_before(request))
     audit.record(request, "tested", route, detail=_told(recipient))
     return redirect("mailadmin:test", pk=row.pk)
 
@@ -177,7 +173,7 @@ def _typed(kind: str, data: Mapping[str, Any]) -> RouteForm:
 
 def _missing(request: HttpRequest, kind: str, adding: bool) -> list[str]:
     """Return the permission to type values of this kind, when the user lacks it."""
-    permission = f"mailadmin.{'add' if adding else 'change'}_{MODELS[kind]._meta.model_name}"
+    permission = ROUTES[kind].permission("add" if adding else "change")
     return [] if request.user.has_perm(permission) else [permission]
 
 
@@ -201,8 +197,8 @@ def _session(request: HttpRequest) -> str:
 
 def _context(request: HttpRequest, row: ConnectionTest) -> dict[str, Any]:
     """Return what the page and its changing part show."""
-    model = MODELS.get(row.kind)
-    exists = bool(model and row.route_id and model.objects.filter(pk=row.route_id).exists())
+    section = ROUTES.get(row.kind)
+    exists = bool(section and row.route_id and section.model.objects.filter(pk=row.route_id).exists())
     may_test = request.user.has_perm("mailadmin.test_route")
     may_edit = exists and not _missing(request, row.kind, adding=False)
     context = {
