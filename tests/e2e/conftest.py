@@ -24,12 +24,10 @@ TIMEOUT = 15_000  # milliseconds; the machine may be busy with other tests
 NewPage = Callable[..., Page]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is in this folder: it drives a browser, and runs in one process."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what is in this folder: it drives a browser, and each file, with its console, stays in one process."""
+    item.add_marker(pytest.mark.browser)
+    item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="package")
