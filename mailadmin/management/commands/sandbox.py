@@ -19,7 +19,6 @@ from django.utils import timezone
 from mailadmin import conf
 from mailadmin.core.redact import clean
 from mailadmin.models import SandboxMessage, SandboxServer
-from mailadmin.net.listening import is_free
 from mailadmin.sandbox.server import Sandbox
 
 SMTP_PORT, HTTPS_PORT = 10025, 10443  # away from real servers; kept from start to start, as saved settings name them
@@ -74,8 +73,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the ports."""
-        parser.add_argument("--smtp-port", type=int, help=f"default {SMTP_PORT}, or a free one when it is taken")
-        parser.add_argument("--https-port", type=int, help=f"default {HTTPS_PORT}, or a free one when it is taken")
+        parser.add_argument("--smtp-port", type=int, help=f"default {SMTP_PORT}, or a free one when a port is taken")
+        parser.add_argument("--https-port", type=int, help=f"default {HTTPS_PORT}, or a free one when a port is taken")
 
     def handle(self, *args: Any, smtp_port: int | None, https_port: int | None, **options: Any) -> None:
         """Start both servers and beat until told to stop. Raises CommandError with a sentence."""
@@ -86,14 +85,7 @@ class Command(BaseCommand):
             )
         row = SandboxServer.load()
         try:
-            sandbox = Sandbox(
-                Path(conf.setting("SANDBOX_FOLDER")),
-                DatabaseInbox(),
-                DatabaseBehaviour(),
-                _port(smtp_port, row.smtp_port or SMTP_PORT),
-                _port(https_port, row.https_port or HTTPS_PORT),
-            )
-            sandbox.start()
+            sandbox = started(row, smtp_port, https_port)
         except (ImportError, OSError) as error:
             raise CommandError(f"The sandbox cannot start: {error}") from None
         _announce(row, sandbox)
@@ -117,9 +109,30 @@ class Command(BaseCommand):
             close_old_connections()
 
 
-def _port(asked: int | None, usual: int) -> int:
-    """Return the port to listen on: what was asked for, else the usual one, else any free one (0)."""
-    return asked if asked is not None else (usual if is_free("127.0.0.1", usual) else 0)
+def started(row: SandboxServer, smtp_port: int | None, https_port: int | None) -> Sandbox:
+    """Return the running sandbox: on the ports asked for, else on those of last time, else on free ones.
+
+    Raises ImportError without aiosmtpd, OSError when a port that was asked for is taken.
+    """
+    usual = _ports((smtp_port, row.smtp_port or SMTP_PORT), (https_port, row.https_port or HTTPS_PORT))
+    free = _ports((smtp_port, 0), (https_port, 0))
+    try:
+        return _start(*usual)
+    except OSError:
+        if free == usual:
+            raise
+        return _start(*free)
+
+
+def _ports(*asked_else: tuple[int | None, int]) -> tuple[int, ...]:
+    return tuple(default if asked is None else asked for asked, default in asked_else)
+
+
+def _start(smtp_port: int, https_port: int) -> Sandbox:
+    folder = Path(conf.setting("SANDBOX_FOLDER"))
+    sandbox = Sandbox(folder, DatabaseInbox(), DatabaseBehaviour(), smtp_port, https_port)
+    sandbox.start()
+    return sandbox
 
 
 def _announce(row: SandboxServer, sandbox: Sandbox) -> None:
