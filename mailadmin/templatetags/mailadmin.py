@@ -60,12 +60,6 @@ def tone(state: str) -> str:
     return STATES.get(str(state), _UNKNOWN)[0]
 
 
-@register.filter
-def state_icon(state: str) -> str:
-    """Return the name of the icon of a state."""
-    return STATES.get(str(state), _UNKNOWN)[1]
-
-
 @register.simple_tag
 def when(value: datetime | None, missing: str = "never") -> SafeString | str:
     """Show a time as people say it ("2 min ago", "21 Nov 09:00"), with the exact value in the title."""
