@@ -39,7 +39,7 @@ def rehearse(page: Page, graph: str = "", smtp: str = "") -> None:
     page.goto("/sandbox/")
     page.get_by_label("Office 365 (Graph)").select_option(graph)
     page.get_by_label("SMTP server").select_option(smtp)
-    page.get_by_role("button", name="From the next message on").click()
+    page.get_by_role("button", name="Apply from the next message on").click()
     expect(page.get_by_role("status")).to_contain_text("From the next message on")
 
 
