@@ -103,7 +103,6 @@ def test_rows_5_and_6_a_greeting_that_refuses(code: int) -> None:
     [
         (silent, Kind.TIMEOUT),
         (close, Kind.CLOSED),
-        (reset, Kind.CLOSED),
         (drip(b"220-slow\r\n", 0.02), Kind.TIMEOUT),
         (drip(b"2", 0.02), Kind.TIMEOUT),
         (raw(b"220-x\r\n" * 300), Kind.NOT_SMTP),
@@ -118,6 +117,14 @@ def test_row_7_a_greeting_that_is_missing_dripping_endless_or_foreign(action: Ac
     with SmtpServer({"GREETING": [action]}) as server:
         fault = surely_not_sent(failure(server, timeouts=QUICK), Phase.GREETING, kind)
     assert "secret-banner" not in fault.text
+
+
+def test_row_7_a_reset_instead_of_a_greeting_is_surely_not_sent() -> None:
+    """So early a reset may also be seen by the connection while it is still being opened."""
+    with SmtpServer({"GREETING": [reset]}) as server:
+        fault = failure(server, timeouts=QUICK).fault
+    assert not fault.maybe_sent
+    assert (fault.phase, fault.kind) in {(Phase.GREETING, Kind.CLOSED), (Phase.TCP, Kind.TCP_REFUSED)}
 
 
 def test_row_8_helo_is_tried_where_neither_tls_nor_a_sign_in_is_wanted() -> None:
