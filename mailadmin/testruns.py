@@ -121,6 +121,11 @@ def forget_draft(test: ConnectionTest) -> None:
     ConnectionTest.objects.filter(pk=test.pk).update(draft="", draft_session="")
 
 
+def count_for(test: ConnectionTest, row: Any) -> None:
+    """Let `test` count as a test of the saved `row`: its values were saved just as they had been tested."""
+    ConnectionTest.objects.filter(pk=test.pk).update(route_id=row.pk, saved_values=True, saved_at=timezone.now())
+
+
 def forget_old_drafts() -> None:
     """Erase the typed values of all tests that are older than `TEST_DRAFT_MINUTES`."""
     old = timezone.now() - timedelta(minutes=limits.TEST_DRAFT_MINUTES)

@@ -76,7 +76,7 @@ def _state(
     if state and state.failing:
         return "failing", "Failing", state.reason
     changed = changed_at(row)
-    tested = test if test and test.started_at > changed else None
+    tested = test if test and _holds_for(test, row) else None
     if tested and tested.state == ConnectionTest.State.FAILED and not (used and used > tested.started_at):
         return "failed", "Last test failed", ""
     if (used and used > changed) or (tested and tested.state in _GOOD):
@@ -84,6 +84,12 @@ def _state(
     if used or test:
         return "untested", "Not tested since the change", ""
     return "untested", "Not tested yet", ""
+
+
+def _holds_for(test: ConnectionTest, row: Route) -> bool:
+    """Tell whether `test` was made with the values in force: not changed since, or saved as they were tested."""
+    service = row.integrated_service
+    return (test.saved_at or test.started_at) > row.changed_at and (not service or test.started_at > service.changed_at)
 
 
 def changed_at(row: Route) -> datetime:

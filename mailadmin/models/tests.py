@@ -34,6 +34,7 @@ class ConnectionTest(models.Model):
     target = models.CharField(max_length=320)  # "mail.example.org:587 · STARTTLS required"
     recipient = models.CharField(max_length=320, blank=True)
     saved_values = models.BooleanField(default=True)
+    saved_at = models.DateTimeField(null=True)  # when typed values were saved as they had been tested
     state = models.CharField(max_length=20, choices=State, default=State.RUNNING)
     verdict = models.TextField(blank=True)
     started_at = models.DateTimeField(default=timezone.now, db_index=True)

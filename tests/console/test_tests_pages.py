@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mailadmin.console.forms import SmtpConnectionForm
+from mailadmin.console.route_rows import summaries
 from mailadmin.core import limits
 from mailadmin.models import AuditEntry, ConnectionTest, SmtpConnection
 from tests.console.rows_to_watch import finished_test, plain_row, smtp_row, wait_for
@@ -130,6 +131,10 @@ def test_p2_typed_values_are_tested_and_then_saved_without_typing_them_again() -
     test.refresh_from_db()
     assert (test.draft, test.route_id) == ("", row.pk)
     assert "Save what was tested" not in page(client, "test", test.pk)
+    (listed,) = summaries(SmtpConnection)
+    assert (listed.label, listed.last_test) == ("Ready", test)  # it was saved as it had been tested
+    row.save()
+    assert summaries(SmtpConnection)[0].label == "Not tested since the change"
 
 
 @pytest.mark.django_db(transaction=True)

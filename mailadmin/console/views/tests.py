@@ -160,7 +160,7 @@ def _save(request: HttpRequest, row: ConnectionTest, form: RouteForm) -> HttpRes
     response = save_or_show(request, form)
     if form.is_valid():
         testruns.forget_draft(row)
-        ConnectionTest.objects.filter(pk=row.pk).update(route_id=form.instance.pk)
+        testruns.count_for(row, form.instance)
     return response
 
 
