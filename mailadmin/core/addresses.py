@@ -100,6 +100,8 @@ def _parse_entry(text: str, place: int, local_names: bool) -> Iterator[Address]:
     text = text.strip()
     if not _SPECIAL.search(text):
         for piece in text.removesuffix(",").split(","):
+            if not piece.strip():
+                raise AddressError(f"“{show(text)}” has an empty entry beside a comma; remove the comma.")
             yield _bare(piece.strip(), local_names)
     elif (named := _NAMED.fullmatch(text)) and _ENCODED_WORD not in named[1]:
         yield _checked(named[1].strip(), named[2], named[3], text)

@@ -272,3 +272,9 @@ def test_a_name_without_a_domain_is_let_through_only_where_a_server_completes_it
             parse(text, local_names=True)
     with pytest.raises(AddressError):
         parse("root")
+
+
+@pytest.mark.parametrize("text", ["a@b.org,,c@d.org", ",a@b.org", "a@b.org, ,c@d.org", ",", "a@b.org,,"])
+def test_s16_an_empty_entry_between_commas_is_named(text: str) -> None:
+    with pytest.raises(AddressError, match="empty entry beside a comma"):
+        parse_list([text])
