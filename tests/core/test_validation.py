@@ -82,7 +82,7 @@ REFUSED = [
     ("address", "nobody", "is not an e-mail address"),
     ("address", "a@b.org, c@d.org", "holds 2 addresses; one is wanted."),
     ("address_list", "a@b.org; nobody", "“nobody” is not an e-mail address"),
-    ("address_list", "a@b.org,, c@d.org", "is not an e-mail address"),
+    ("address_list", "a@b.org,, c@d.org", "has an empty entry beside a comma"),
     ("sender_list", "a@b.org two@@example.org", "is not an e-mail address"),
     ("sender_list", "-.org", "is not a domain name"),
     ("tenant", "contoso", "is neither a tenant ID"),
