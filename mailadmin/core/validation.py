@@ -26,7 +26,8 @@ def host(text: str) -> str:
     if not text:
         raise ValueError("Type the name or IP address of the server.")
     if "://" in text:
-        alone = show(text.split("://", 1)[1].split("/")[0]) or "smtp.example.org"
+        rest = text.split("://", 1)[1].split("/")[0]
+        alone = show(rest) if _NAME.fullmatch(rest) else "smtp.example.org"
         raise ValueError(f"“{show(text)}” starts with a scheme; type the host alone, such as {alone}.")
     if re.search(r"\s", text):
         raise ValueError(f"“{show(text)}” holds a space; a host name has none.")
