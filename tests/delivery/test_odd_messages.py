@@ -184,7 +184,11 @@ def test_a_subject_keeps_the_joiners_inside_its_characters_behind_a_prefix() -> 
     assert email.message_from_bytes(content, policy=email.policy.default)["Subject"] == f"Test - {family}"
 
 
-@pytest.mark.skipif(django.VERSION >= (6, 1), reason="Django refuses a Bcc header itself there")
 def test_no_bcc_header_of_the_application_shows_whatever_its_letters() -> None:
-    draft = convert(a_message(headers={"BCC": "", "bcc": "hidden@example.org", "Resent-Bcc": "too@example.org"}))
-    assert b"hidden" not in draft.content and b"too@" not in draft.content
+    message = a_message(headers={"BCC": "", "bcc": "hidden@example.org", "Resent-Bcc": "too@example.org"})
+    if django.VERSION >= (6, 1):  # Django itself refuses it there
+        with pytest.raises(BadMessage):
+            convert(message)
+    else:
+        content = convert(message).content
+        assert b"hidden" not in content and b"too@" not in content
