@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from email.policy import SMTP
 
 _FIELD = re.compile(rb"([^\s:]+)[ \t]*:")
+_EMPTY_LINE = b"\r\n\r\n"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
@@ -19,25 +20,35 @@ def canonical(content: bytes) -> bytes:
 def split(content: bytes) -> tuple[list[tuple[str, bytes]], bytes]:
     """Return the header fields as (lower-case name, raw lines with CRLF) in order, and the body (which begins
     after the empty line). `content` has CRLF line ends."""
-    head, empty, body = content.partition(b"\r\n\r\n")
-    fields: list[tuple[str, bytes]] = []
-    for line in head.split(b"\r\n"):
-        if line[:1] in (b" ", b"\t") and fields:
-            name, raw = fields[-1]
-            fields[-1] = (name, raw + line + b"\r\n")
+    return fields(content), content[_head_length(content) + len(_EMPTY_LINE) :]
+
+
+def fields(content: bytes) -> list[tuple[str, bytes]]:
+    """Return the header fields as `split` does. The body is not touched: it may be many megabytes."""
+    found: list[tuple[str, bytes]] = []
+    for line in content[: _head_length(content)].split(b"\r\n"):
+        if line[:1] in (b" ", b"\t") and found:
+            name, raw = found[-1]
+            found[-1] = (name, raw + line + b"\r\n")
         else:
-            found = _FIELD.match(line)
-            fields.append((found[1].decode("ascii", "replace").lower() if found else "", line + b"\r\n"))
-    return fields, body if empty else b""
+            field = _FIELD.match(line)
+            found.append((field[1].decode("ascii", "replace").lower() if field else "", line + b"\r\n"))
+    return found
+
+
+def _head_length(content: bytes) -> int:
+    """Return how many bytes stand before the empty line; all of them when there is none."""
+    end = content.find(_EMPTY_LINE)
+    return len(content) if end < 0 else end
 
 
 def replace(content: bytes, changes: Mapping[str, bytes | None]) -> bytes:
     """Return `content` with the named fields (lower case) replaced by folded lines, added at the end of the
     block when they were missing, or removed (None). Every other byte stays as it is."""
-    fields, body = split(content)
+    known, body = split(content)
     left = dict(changes)
     lines: list[bytes] = []
-    for name, raw in fields:
+    for name, raw in known:
         if name not in changes:
             lines.append(raw)
             continue
@@ -52,7 +63,7 @@ def values(content: bytes, name: str) -> list[str]:
     """Return the unfolded value of every field called `name` (lower case)."""
     return [
         raw.partition(b":")[2].replace(b"\r\n", b"").strip().decode("utf-8", "replace")
-        for found, raw in split(content)[0]
+        for found, raw in fields(content)
         if found == name
     ]
 

@@ -74,7 +74,7 @@ def convert(message: EmailMessage) -> Draft:
     envelope = _sender(message.from_email) or given
     to, cc, bcc = _addresses(message.to, "To"), _addresses(message.cc, "Cc"), _addresses(message.bcc, "Bcc")
     content = headers.canonical(_build(message))
-    if any(name in _BLIND for name, _ in headers.split(content)[0]):
+    if any(name in _BLIND for name, _ in headers.fields(content)):
         content = headers.replace(content, _BLIND)
     content = _with_utf8_addresses(content, {"to": to, "cc": cc, "from": [given] if given else []}, extra)
     fields = {address.key: kind for kind, some in (("bcc", bcc), ("cc", cc), ("to", to)) for address in some}
