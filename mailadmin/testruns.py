@@ -63,7 +63,7 @@ def start(
     """
     with transaction.atomic():
         _refuse_haste(user)
-        forget_old_drafts()
+        ConnectionTest.forget_old_drafts()
         test = _write(route, user, recipient, saved_values)
         if draft is not None:
             test.draft, test.draft_session = _seal(test, draft), _session_digest(session_key)
@@ -124,12 +124,6 @@ def forget_draft(test: ConnectionTest) -> None:
 def count_for(test: ConnectionTest, row: Any) -> None:
     """Let `test` count as a test of the saved `row`: its values were saved just as they had been tested."""
     ConnectionTest.objects.filter(pk=test.pk).update(route_id=row.pk, saved_values=True, saved_at=timezone.now())
-
-
-def forget_old_drafts() -> None:
-    """Erase the typed values of all tests that are older than `TEST_DRAFT_MINUTES`."""
-    old = timezone.now() - timedelta(minutes=limits.TEST_DRAFT_MINUTES)
-    ConnectionTest.objects.filter(started_at__lt=old).exclude(draft="").update(draft="", draft_session="")
 
 
 # -- Writing the rows ---------------------------------------------------------------------------------

@@ -169,7 +169,7 @@ def test_typed_values_are_kept_sealed_for_one_browser_session_and_fifteen_minute
     ConnectionTest.objects.update(started_at=timezone.now() - timedelta(minutes=limits.TEST_DRAFT_MINUTES, seconds=1))
     test.refresh_from_db()
     assert testruns.open_draft(test, "browser-1") is None
-    testruns.forget_old_drafts()
+    ConnectionTest.forget_old_drafts()
     assert ConnectionTest.objects.get().draft == ""
 
 

@@ -14,10 +14,8 @@ from mailadmin.models import ConnectionTest, Delivery, Settings
 def prune() -> int:
     """Delete what is older than the retention, in small batches so that no sender waits long for the database,
     and clear the kept drafts of unsaved tests that are too old to be used; return how many rows were deleted."""
-    now = timezone.now()
-    old = now - timedelta(days=Settings.load().retention_days)
-    stale = now - timedelta(minutes=limits.TEST_DRAFT_MINUTES)
-    ConnectionTest.objects.filter(started_at__lt=stale).exclude(draft="").update(draft="", draft_session="")
+    old = timezone.now() - timedelta(days=Settings.load().retention_days)
+    ConnectionTest.forget_old_drafts()
     return _delete(Delivery.objects.filter(created_at__lt=old)) + _delete(
         ConnectionTest.objects.filter(started_at__lt=old)
     )

@@ -52,6 +52,12 @@ class ConnectionTest(models.Model):
     def __str__(self) -> str:
         return f"{self.name}: {self.get_state_display()}"
 
+    @classmethod
+    def forget_old_drafts(cls) -> None:
+        """Erase the typed values of all tests that are older than `TEST_DRAFT_MINUTES`."""
+        old = timezone.now() - timedelta(minutes=limits.TEST_DRAFT_MINUTES)
+        cls.objects.filter(started_at__lt=old).exclude(draft="").update(draft="", draft_session="")
+
     @property
     def shown_state(self) -> str:
         """Return the state, where a test without a beat shows as interrupted."""
