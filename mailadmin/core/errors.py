@@ -56,6 +56,11 @@ class MailError(smtplib.SMTPException):
         return self.explanation.id
 
     @property
+    def summary(self) -> str:
+        """Return what is wrong and what the server said, short enough for a list."""
+        return f"{self.explanation.title} {self.fault.text}".strip()
+
+    @property
     def temporary(self) -> bool:
         """Tell whether the same message may succeed later without anybody changing anything."""
         return self.explanation.retry
@@ -66,7 +71,7 @@ class MailError(smtplib.SMTPException):
             ours = self.fault.phase in (Phase.SETTINGS, Phase.MESSAGE)
             said = f" {self.fault.text}" if ours else f" The answer was: “{self.fault.text}”."
         steps = " ".join(self.explanation.remedy)
-        return f"{self.explanation.title} {self.explanation.cause}{said} What to do: {steps}".strip()
+        return f"{self.explanation.problem}{said} What to do: {steps}".strip()
 
 
 class DeliveryUnsure(MailError):

@@ -151,6 +151,11 @@ class Explanation:
     retry: bool
     setting: str
 
+    @property
+    def problem(self) -> str:
+        """Return what is wrong and why, in one text."""
+        return f"{self.title} {self.cause}"
+
 
 def explain(fault: Fault) -> Explanation:
     """Return what is known about `fault`: the most special entry that fits, the first of equals.

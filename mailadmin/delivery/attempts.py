@@ -141,8 +141,7 @@ def _attempt(
 def _outcome(error: MailError) -> RecipientOutcome:
     if error.scope is Scope.UNSURE:
         return RecipientOutcome(RecipientState.UNSURE, error.fault.code, error.explanation.title)
-    text = f"{error.explanation.title} {error.fault.text}".strip()
-    return RecipientOutcome(RecipientState.REFUSED, error.fault.code, text)
+    return RecipientOutcome(RecipientState.REFUSED, error.fault.code, error.summary)
 
 
 def state_of(run: Run, passed_over: bool) -> DeliveryState:

@@ -67,5 +67,5 @@ def _row(key: RouteKey, health: policy.RouteHealth, error: MailError | None) -> 
         failures=health.failures,
         since=timezone.now(),
         code=known.id if known else "",
-        reason=f"{known.title} {known.cause}" if known else "",
+        reason=known.problem if known else "",
     )

@@ -141,7 +141,7 @@ def _close(entry: Entry, state: DeliveryState, error: MailError | None, reason: 
     row.finished_at = timezone.now()
     row.duration_ms = round((time.monotonic() - entry.started) * 1000)
     row.code = error.code if error else ""
-    row.reason = reason or (f"{error.explanation.title} {error.fault.text}".strip() if error else "")
+    row.reason = reason or (error.summary if error else "")
 
 
 def _attempt_row(row: Delivery, number: int, attempt: Attempt) -> DeliveryAttempt:
@@ -161,7 +161,7 @@ def _attempt_row(row: Delivery, number: int, attempt: Attempt) -> DeliveryAttemp
         code=known.id if known else "",
         server_code=error.fault.code[:80] if error else "",
         answer=error.fault.text if error else attempt.answer,
-        problem=f"{known.title} {known.cause}" if known else "",
+        problem=known.problem if known else "",
         remedy=list(known.remedy) if known else [],
         owner=known.owner.label if known else "",
     )
