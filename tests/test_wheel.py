@@ -22,7 +22,7 @@ import pytest
 from tests.integration_page import ROOT, block, blocks
 
 # One process builds and installs for all of these tests; on a cold package cache that takes minutes.
-pytestmark = [pytest.mark.xdist_group("wheel"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.timeout(600)]
 
 NEW_DJANGO = django.VERSION >= (6, 1)
 VISIT = """

@@ -35,7 +35,6 @@ HTTP_CHUNK_BYTES = 64 * 1024  # the total time is looked at between pieces of th
 HTTP_ANSWER_BYTES = 1024 * 1024  # error bodies are a few kB; more is not from Graph
 PROXY_ANSWER_BYTES = 8 * 1024  # what a proxy may say to CONNECT
 GRAPH_REQUEST_BYTES = 4_000_000  # the whole encoded request; Microsoft's limit is 4 MB (facts: 413 or 400 above)
-TOKEN_SPARE_SECONDS = 300  # a token that ends within this is renewed, as msal does
 TOKEN_APPS = 64  # app registrations whose tokens are kept in a process, the newest ones
 
 # -- DNS --------------------------------------------------------------------------------------------

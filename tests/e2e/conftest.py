@@ -25,9 +25,8 @@ NewPage = Callable[..., Page]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what is in this folder: it drives a browser, and each file, with its console, stays in one process."""
+    """Mark what is in this folder: it drives a browser."""
     item.add_marker(pytest.mark.browser)
-    item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="package")

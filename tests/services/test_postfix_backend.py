@@ -14,7 +14,7 @@ from tests.delivery.test_content import PNG, rich_message
 from tests.services.postfix import PASSWORD, USER, Postfix
 
 __all__ = ["fresh_settings", "peers", "running_sandbox"]  # fixtures of the delivery's tests
-pytestmark = [pytest.mark.service("postfix"), pytest.mark.xdist_group("postfix"), pytest.mark.django_db]
+pytestmark = [pytest.mark.service("postfix"), pytest.mark.django_db]
 
 
 def test_n3_n6_a_rich_message_refused_by_graph_arrives_once_and_whole_by_postfix(

@@ -22,7 +22,7 @@ from mailadmin.transports.base import Mail
 from mailadmin.transports.smtp.transport import SmtpTransport
 from tests.services.postfix import PASSWORD, USER, Postfix
 
-pytestmark = [pytest.mark.service("postfix"), pytest.mark.xdist_group("postfix")]
+pytestmark = [pytest.mark.service("postfix")]
 
 BEN, CARLA, NOBODY, ELSEWHERE = (
     "ben@example.net",

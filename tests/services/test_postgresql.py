@@ -11,7 +11,7 @@ import pytest
 
 from tests.services.postgresql import binary, running_postgresql
 
-pytestmark = [pytest.mark.service("postgresql"), pytest.mark.xdist_group("postgresql")]
+pytestmark = [pytest.mark.service("postgresql")]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
