@@ -6,7 +6,7 @@ secret or reference is dropped and must be typed again (ASVS 13.3.2).
 
 from __future__ import annotations
 
-from .settings import EntraApp, SmtpRoute
+from .settings import ClientCertificate, EntraApp, Proxy, SmtpRoute
 
 Destination = tuple[object, ...]
 
@@ -22,6 +22,7 @@ def smtp_destination(route: SmtpRoute) -> Destination:
         _same_text(route.tls.ca_pem),
         route.tls.check_identity,
         tuple(sorted(host.lower() for host in route.tls.trusted_hosts)),
+        proxy_destination(route.proxy),
         route.auth,
         route.domain,
         route.user,
@@ -39,7 +40,18 @@ def entra_destination(app: EntraApp) -> Destination:
         _same_text(app.cloud.ca_pem),
         app.tenant.lower(),
         app.client_id.lower(),
+        proxy_destination(app.proxy),
     )
+
+
+def proxy_destination(proxy: Proxy | None) -> Destination:
+    """Return everything that decides where the password of `proxy` travels; () without a proxy."""
+    return (proxy.kind, proxy.host.lower(), proxy.port, proxy.user) if proxy else ()
+
+
+def client_key_destination(client: ClientCertificate | None) -> Destination:
+    """Return what a client's private key belongs to: it never travels, and proves the certificate's name."""
+    return ("client-key", _same_text(client.pem) if client else "")
 
 
 def _same_text(pem: str) -> str:

@@ -13,6 +13,7 @@ class Phase(StrEnum):
     MESSAGE = "message"  # building and checking the message, before any connection
     DNS = "dns"
     TCP = "tcp"
+    PROXY = "proxy"  # from the connection to the proxy until it has reached the server
     GREETING = "greeting"  # banner and EHLO
     TLS = "tls"
     AUTH = "auth"
@@ -40,6 +41,10 @@ class Kind(StrEnum):
     NO_RECIPIENTS = "no-recipients"
     NO_SENDER = "no-sender"
     BAD_MESSAGE = "bad-message"  # the message cannot be turned into bytes
+    LIBRARY_MISSING = "library-missing"  # an optional library for this sign-in is not installed; `text` names it
+    TICKET_MISSING = "ticket-missing"  # no Kerberos ticket for this process
+    CLIENT_CERTIFICATE_BAD = "client-certificate-bad"  # our own certificate or key cannot be used
+    EIGHT_BIT_UNSUPPORTED = "eight-bit-unsupported"  # 8-bit content that cannot be recoded, and no 8BITMIME
     UTF8_UNSUPPORTED = "utf8-unsupported"  # the route cannot carry this address (no SMTPUTF8)
     ENVELOPE_UNSUPPORTED = "envelope-unsupported"  # the route cannot serve only some of the recipients
     TOO_LARGE = "too-large"  # over the limit, found before sending
@@ -52,6 +57,12 @@ class Kind(StrEnum):
     TCP_LOCAL = "tcp-local"  # no socket to be had on our side (in use, too many open)
     CLOSED = "closed"  # the peer closed or reset the connection
     TIMEOUT = "timeout"  # no answer within the time
+    # a proxy in between
+    PROXY_UNREACHABLE = "proxy-unreachable"  # its name, its port, or no answer from it
+    PROXY_SIGN_IN = "proxy-sign-in"  # it wants a user name and password, or refused them
+    PROXY_REFUSED = "proxy-refused"  # its rules forbid this server or port
+    PROXY_TARGET = "proxy-target"  # it could not reach the server; `text` says how
+    PROXY_ANSWER = "proxy-answer"  # what answers is no such proxy
     # TLS
     TLS_EXPECTED = "tls-expected"  # we spoke plain text to a TLS port
     PLAIN_EXPECTED = "plain-expected"  # we spoke TLS to a plain port
@@ -64,12 +75,16 @@ class Kind(StrEnum):
     CERT_WRONG_NAME = "cert-wrong-name"
     CERT_SELF_SIGNED = "cert-self-signed"
     CERT_UNKNOWN_ISSUER = "cert-unknown-issuer"
+    CERT_REVOKED = "cert-revoked"
+    CRL_UNAVAILABLE = "crl-unavailable"  # the revocation list is not to be had, and its check is on
     CERT_INVALID = "cert-invalid"  # any other fault of the chain
+    CLIENT_CERTIFICATE_REFUSED = "client-certificate-refused"  # the server wants one, or refuses ours
     # SMTP
     NOT_SMTP = "not-smtp"
     REPLY = "reply"  # the server answered with a refusal: see smtp_code, enhanced, text
     OUT_OF_STEP = "out-of-step"  # an answer that fits no command
     MECHANISM_MISSING = "mechanism-missing"  # no sign-in method in common
+    SERVER_PROOF = "server-proof"  # the server did not prove that it knows the password (SCRAM)
     # HTTP: Entra and Graph
     TOKEN_REFUSED = "token-refused"  # noqa: S105 -- see aadsts, text
     HTTP_STATUS = "http-status"  # see http_status, graph_code, text

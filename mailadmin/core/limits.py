@@ -13,6 +13,17 @@ CONNECT_SECONDS = 10  # a web request waits for this; a dead host must not hold 
 COMMAND_SECONDS = 30  # greeting and each command; RFC 5321 4.5.3.2 asks minutes, a caller cannot wait those
 MESSAGE_SECONDS = 120  # everything before the final dot together, so that a dripping server cannot hold a caller
 FINAL_REPLY_SECONDS = 60  # after the final dot: giving up here may double a message, so wait longer (RFC 1047)
+FINAL_REPLY_BACKGROUND_SECONDS = 600  # RFC 5321 4.5.3.2.6, where nobody waits for the answer but a worker
+SESSION_IDLE_SECONDS = (
+    60  # a kept session; load balancers forget quiet connections after 4 minutes, some servers sooner
+)
+SESSION_MESSAGES = 100  # messages on one session; many providers close after this many
+SESSION_FRESH_SECONDS = 1  # answered this lately, a session is surely alive: the whole message may leave in one write
+SESSIONS = 4  # for a list, at once on one connection; providers allow 5 to 20, and more hardly helps
+MAX_SESSIONS = 50  # nobody means more
+LIST_SESSION_MESSAGES = 4  # a further session pays for its set-up when it gets at least this many messages of a list
+ONE_WRITE_BYTES = 64 * 1024  # a message up to this leaves together with its envelope (BDAT); a bigger one waits for it
+CONTENT_BLOCK_BYTES = 64 * 1024  # a message is encoded and sent in pieces of this size
 QUIT_SECONDS = 1  # the message is accepted already; nobody waits for a goodbye
 REPLY_LINE_BYTES = 4096  # RFC 5321 4.5.3.1.5 says 512; servers with long texts exist
 REPLY_LINES = 200  # a reply that never ends is not SMTP

@@ -37,11 +37,42 @@ class TlsVersion(StrEnum):
 
 
 class SmtpAuth(StrEnum):
-    """How an SMTP connection signs in."""
+    """How an SMTP connection signs in: XOAUTH2 stands for a token (also by OAUTHBEARER), GSSAPI for the
+    Kerberos ticket of this very process, CERTIFICATE for a client certificate (with EXTERNAL where it is offered)."""
 
     NONE = "none"
     PASSWORD = "password"  # noqa: S105 -- the name of a method
     XOAUTH2 = "xoauth2"
+    GSSAPI = "gssapi"
+    CERTIFICATE = "certificate"
+
+
+class ProxyKind(StrEnum):
+    """How a proxy is spoken to: HTTP CONNECT (RFC 9110 section 9.3.6) or SOCKS5 (RFC 1928, 1929)."""
+
+    HTTP = "http"
+    SOCKS5 = "socks5"
+
+
+class AddressFamily(StrEnum):
+    """Which addresses of a host are dialled: both families racing (RFC 8305), in the resolver's order one
+    after the other, or only one family."""
+
+    RACE = "race"
+    IN_TURN = "in-turn"
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+
+
+class Notices(StrEnum):
+    """Which delivery status notices are asked for (RFC 3461): nothing said, never, on failure, on failure and
+    delay, or on success too."""
+
+    SERVER = ""
+    NEVER = "never"
+    FAILURE = "failure"
+    DELAY = "failure,delay"
+    ALL = "success,failure,delay"
 
 
 class ClientType(StrEnum):
@@ -79,21 +110,62 @@ class RouteKey:
 @dataclass(frozen=True)
 class TlsSettings:
     """How the server's certificate is checked. `ca_pem` is one or more PEM certificates, or empty for
-    the system's own; `trusted_hosts` are names accepted although the certificate says otherwise."""
+    the system's own; `trusted_hosts` are names accepted although the certificate says otherwise;
+    `check_revocation` asks the issuer's revocation list (CRL) too."""
 
     minimum: TlsVersion = TlsVersion.TLS_1_2
     check_identity: bool = True
     trusted_hosts: tuple[str, ...] = ()
     ca_pem: str = ""
+    check_revocation: bool = False
+
+
+@dataclass(frozen=True)
+class ClientCertificate:
+    """What we show to a server that asks who we are (TLS client authentication): PEM certificates, our own
+    first, and the PEM private key."""
+
+    pem: str
+    key: Secret | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy between us and the server; it also resolves the server's name."""
+
+    kind: ProxyKind
+    host: str
+    port: int
+    user: str = ""
+    password: Secret | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds: to open a connection, for one command, and for the whole message before its final dot."""
+    """Seconds: to open a connection, for one command, for the whole message before its final dot, and for the
+    answer to that dot, where a caller waits and where only a worker does."""
 
     connect: float = limits.CONNECT_SECONDS
     command: float = limits.COMMAND_SECONDS
     message: float = limits.MESSAGE_SECONDS
+    final: float = limits.FINAL_REPLY_SECONDS
+    final_background: float = limits.FINAL_REPLY_BACKGROUND_SECONDS
+
+
+@dataclass(frozen=True)
+class SessionRules:
+    """How sessions are used: kept open after a message, for how many idle seconds and messages, how many at
+    once for a list, and whether PIPELINING and CHUNKING are used where they are offered."""
+
+    keep_open: bool = True
+    idle_seconds: float = limits.SESSION_IDLE_SECONDS
+    messages: int = limits.SESSION_MESSAGES
+    parallel: int = limits.SESSIONS
+    pipelining: bool = True
+    chunking: bool = True
 
 
 @dataclass(frozen=True)
@@ -125,6 +197,7 @@ class EntraApp:
     tenant: str
     client_id: str
     secret: Secret | None = field(default=None, compare=False)
+    proxy: Proxy | None = None
 
 
 @dataclass(frozen=True)
@@ -156,17 +229,24 @@ class RouteBase:
 
 @dataclass(frozen=True)
 class SmtpRoute(RouteBase):
-    """An SMTP connection. `port` None means the default of the security."""
+    """An SMTP connection. `port` None means the default of the security; `mechanism` names the one sign-in
+    method to use with a password ("" for the strongest that is offered)."""
 
     host: str = ""
     port: int | None = None
     security: Security = Security.STARTTLS
     tls: TlsSettings = TlsSettings()
     auth: SmtpAuth = SmtpAuth.NONE
+    mechanism: str = ""
     domain: str = ""
     user: str = ""
     password: Secret | None = field(default=None, compare=False)
     app: EntraApp | None = None
+    client: ClientCertificate | None = None
+    proxy: Proxy | None = None
+    family: AddressFamily = AddressFamily.RACE
+    sessions: SessionRules = SessionRules()
+    notices: Notices = Notices.SERVER
     timeouts: Timeouts = Timeouts()
 
     @property

@@ -14,6 +14,7 @@ from django.core.mail import EmailMessage
 
 from mailadmin.core import headers, sender
 from mailadmin.core.addresses import Address, AddressError, fold_address_header, format_address, parse, parse_list
+from mailadmin.core.content import Content
 from mailadmin.core.errors import BadMessage, MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
@@ -112,7 +113,7 @@ def dress(draft: Draft, route: Route, recipients: tuple[str, ...]) -> Dressed:
         Mail(
             sender=chosen.envelope,
             recipients=recipients,
-            content=headers.replace(draft.content, changes) if changes else draft.content,
+            content=Content.of(headers.replace(draft.content, changes) if changes else draft.content),
             message_id=draft.message_id,
             blind=tuple(a.spec for a, _ in draft.recipients if a.spec in wanted and a.key not in draft.named),
             needs_utf8=not chosen.envelope.isascii() or not all(spec.isascii() for spec in recipients),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from mailadmin.core import limits
+from mailadmin.core.content import Content
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.report import Step, StepState
@@ -70,7 +71,7 @@ def probe_smtp(
     is closed in every case.
     """
     session = SmtpSession(route, policy)
-    envelope = mail or Mail(sender, (recipient,) if recipient else (), b"", "")
+    envelope = mail or Mail(sender, (recipient,) if recipient else (), Content(b""), "")
     try:
         with suppress(StepFailed):
             _way_in(session, recorder)
@@ -119,7 +120,7 @@ def _message(session: SmtpSession, recorder: Recorder, mail: Mail, *, really: bo
         recorder.skip(Phase.MESSAGE, "no message was to be sent")
         return
     with _step(session, recorder, Phase.MESSAGE) as step:
-        reply = session.data(mail.content)
+        reply = session.data(bytes(mail.content))
         step.fact = session.dialogue.clean(reply.text) or "The message was accepted"
 
 

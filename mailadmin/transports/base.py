@@ -6,41 +6,73 @@ at a time, and closed by whoever made it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Protocol
 
+from mailadmin.core.content import Content
 from mailadmin.core.errors import MailError
 
 
 @dataclass(frozen=True)
 class Mail:
-    """One message ready to leave: the envelope, and the content as RFC 5322 bytes.
+    """One message ready to leave: the envelope, and the RFC 5322 content.
 
     `sender` is the envelope sender ("" is the null sender); `recipients` are the addresses to serve, with
     ASCII domains; `blind` are those of them that no header names; `content` has CRLF line ends and no
     Bcc header; `complete` is False when some recipients of the message were served already, so that a
-    transport without an envelope (Graph) must not take it.
+    transport without an envelope (Graph) must not take it. `in_background` tells that no caller waits, so that
+    the answer may take minutes.
     """
 
     sender: str
     recipients: tuple[str, ...]
-    content: bytes
+    content: Content
     message_id: str
     blind: tuple[str, ...] = ()
     needs_utf8: bool = False
     complete: bool = True
+    in_background: bool = False
 
 
 @dataclass(frozen=True)
 class Accepted:
     """The peer took the message for every recipient but those in `refused`.
 
-    `answer` is the peer's own text (cleaned), for the log; `refused` maps an address to its error.
+    `answer` is the peer's own text (cleaned), for the log; `refused` maps an address to its error;
+    `size_limit` is the largest message (bytes) that the peer says it takes, 0 when it says nothing.
     """
 
     answer: str = ""
     refused: Mapping[str, MailError] = field(default_factory=dict)
+    size_limit: int = 0
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What became of one message of a list: `ticket` is the caller's own number for it; one of `accepted` and
+    `error` is set; `started_at` is aware, `seconds` is how long the transport took."""
+
+    ticket: int
+    started_at: datetime
+    seconds: float
+    accepted: Accepted | None = None
+    error: MailError | None = None
+
+
+def one_by_one(transport: Transport, mails: Iterable[tuple[int, Mail]]) -> Iterator[Handed]:
+    """Send each of `mails` by `transport.send`, the plain way to offer `send_many`."""
+    for ticket, mail in mails:
+        started_at, started = datetime.now(UTC), time.monotonic()
+        accepted: Accepted | None = None
+        error: MailError | None = None
+        try:
+            accepted = transport.send(mail)
+        except MailError as refusal:
+            error = refusal
+        yield Handed(ticket, started_at, time.monotonic() - started, accepted, error)
 
 
 class Transport(Protocol):
@@ -51,6 +83,14 @@ class Transport(Protocol):
 
         Raises MailError: RecipientsRefused when nobody was accepted, DeliveryUnsure when the message may
         have been taken, any other when it surely was not.
+        """
+
+    def send_many(self, mails: Iterable[tuple[int, Mail]]) -> Iterator[Handed]:
+        """Hand over many messages, each with its ticket, and yield what became of each, in the order in which
+        they were finished.
+
+        `mails` is read in the caller's thread while results are taken, a few messages ahead. A failure of one
+        message ends nothing. Raises only what `mails` raises.
         """
 
     def close(self) -> None:

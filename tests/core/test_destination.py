@@ -13,12 +13,18 @@ from mailadmin.core.clouds import cloud
 from mailadmin.core.destination import entra_destination, smtp_destination
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import (
+    AddressFamily,
+    ClientCertificate,
     Cloud,
     EntraApp,
+    Notices,
+    Proxy,
+    ProxyKind,
     RouteKey,
     RouteKind,
     Security,
     SenderRules,
+    SessionRules,
     SmtpAuth,
     SmtpRoute,
     Timeouts,
@@ -29,6 +35,7 @@ from mailadmin.core.settings import (
 APP = EntraApp("1", "app", cloud("custom", authority_host="login.a", graph_host="graph.a"), "tenant", "client")
 ROUTE = SmtpRoute(RouteKey(RouteKind.SMTP, "1"), "smtp", host="smtp.a.org", auth=SmtpAuth.PASSWORD, user="ada", app=APP)
 
+PROXY = Proxy(ProxyKind.SOCKS5, "proxy.a.org", 1080)
 SMTP_PARTS = {
     "host": {"host": "smtp.b.org"},
     "port": {"port": 2525},
@@ -39,6 +46,7 @@ SMTP_PARTS = {
     "tls.ca_pem": {"tls": TlsSettings(ca_pem="-----BEGIN CERTIFICATE-----")},
     "auth": {"auth": SmtpAuth.NONE},
     "domain": {"domain": "CORP"},
+    "proxy": {"proxy": PROXY},
     "user": {"user": "bob"},
 }
 SMTP_OTHER = {
@@ -49,6 +57,13 @@ SMTP_OTHER = {
     "default_recipients": {"default_recipients": ("a@b.org",)},
     "label": {"label": "x"},
     "password": {"password": Secret("x")},
+    "tls.check_revocation": {"tls": TlsSettings(check_revocation=True)},
+    "mechanism": {"mechanism": "PLAIN"},
+    # The private key never travels, and belongs to its certificate.
+    "client": {"client": ClientCertificate("-----BEGIN CERTIFICATE-----")},
+    "family": {"family": AddressFamily.IPV4},
+    "sessions": {"sessions": SessionRules(keep_open=False)},
+    "notices": {"notices": Notices.ALL},
     # The password does not go to the app, and the app's secret has a destination of its own.
     "app": {"app": None},
     "timeouts": {"timeouts": Timeouts(connect=1)},
@@ -61,6 +76,7 @@ ENTRA_PARTS = {
     "cloud.ca_pem": {"cloud": replace(APP.cloud, ca_pem="-----BEGIN CERTIFICATE-----")},
     "tenant": {"tenant": "other"},
     "client_id": {"client_id": "other"},
+    "proxy": {"proxy": PROXY},
 }
 ENTRA_OTHER = {
     "id": {"id": "2"},

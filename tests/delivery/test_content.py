@@ -166,10 +166,12 @@ class TestDressing:
         rules = SenderRules("own@contoso.org", name.strip(), SenderPolicy.FORCE, subject_prefix=prefix)
         dressed = dress(draft, SmtpRoute(RouteKey(RouteKind.SMTP, "1"), "r", sender=rules, host="h"), draft.addresses)
         before = [f for f in headers.split(draft.content)[0] if f[0] not in ("from", "subject", "reply-to")]
-        after = [f for f in headers.split(dressed.mail.content)[0] if f[0] not in ("from", "subject", "reply-to")]
+        after = [
+            f for f in headers.split(bytes(dressed.mail.content))[0] if f[0] not in ("from", "subject", "reply-to")
+        ]
         assert before == after
-        assert headers.split(draft.content)[1] == headers.split(dressed.mail.content)[1]
-        assert b"\n" not in dressed.mail.content.replace(b"\r\n", b"")
+        assert headers.split(draft.content)[1] == headers.split(bytes(dressed.mail.content))[1]
+        assert b"\n" not in bytes(dressed.mail.content).replace(b"\r\n", b"")
 
     def test_a_message_for_some_of_its_recipients_is_not_complete(self) -> None:
         draft = convert(a_message(to=["a@example.org", "b@example.org"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
+from mailadmin.core.content import Content
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Cloud, EntraApp, OAuthRoute, RouteKey, RouteKind
 from mailadmin.transports.base import Mail
@@ -45,4 +46,6 @@ def a_mail(**changes: object) -> Mail:
         "message_id": "<1@example.org>",
         **changes,
     }
+    if isinstance(values["content"], bytes):
+        values["content"] = Content.of(values["content"])
     return Mail(**values)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mailadmin.core.content import Content
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import (
     RouteKey,
@@ -43,7 +44,7 @@ def mail(*recipients: str, content: bytes = CONTENT, **changes: Any) -> Mail:
     return Mail(
         "anna@example.org",
         recipients or ("ben@example.net",),
-        content,
+        Content.of(content),
         "<1@example.org>",
         **changes,
     )

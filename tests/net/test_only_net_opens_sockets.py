@@ -73,6 +73,7 @@ def test_the_scan_sees_what_it_looks_for() -> None:
 
 PROGRAM = """
 import sys
+from mailadmin.core.content import Content
 from mailadmin.core.settings import RouteKey, RouteKind, Security, SmtpRoute, TlsSettings
 from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.transports.base import Mail
@@ -93,7 +94,7 @@ port, pem = int(sys.argv[1]), sys.stdin.read()
 route = SmtpRoute(RouteKey(RouteKind.SMTP, ""), "x", host="localhost", port=port, security=Security.STARTTLS,
                   tls=TlsSettings(ca_pem=pem))
 transport = SmtpTransport(route, NetworkPolicy())
-transport.send(Mail("a@example.org", ("b@example.net",), b"Subject: x\\r\\n\\r\\n", "<1@x>"))
+transport.send(Mail("a@example.org", ("b@example.net",), Content.of(b"Subject: x\\r\\n\\r\\n"), "<1@x>"))
 transport.close()
 """
 

@@ -79,7 +79,7 @@ def test_s5_with_a_message_it_arrives() -> None:
     with running_sandbox() as (box, memory):
         mail = a_mail()
         steps = probe(sandbox_oauth(box), mail, "a@example.org")
-        assert [kept.raw for kept in memory.kept] == [mail.content]
+        assert [kept.raw for kept in memory.kept] == [bytes(mail.content)]
     assert states(steps) == [OK] * 5
     assert steps["message"].fact == "Accepted for a@example.org"
     assert overall(list(steps.values())) is OK

@@ -34,7 +34,7 @@ OPEN = NetworkPolicy()
 def test_n17_message_by_graph_is_kept_without_its_bcc_header(box: Sandbox, memory: Memory) -> None:
     mail = a_mail(recipients=("a@example.org", "b@example.org"), blind=("b@example.org",))
     assert by_graph(box, mail).answer.startswith("202")
-    assert memory.kept == [Kept("graph", "robot@example.org", ("a@example.org", "b@example.org"), mail.content)]
+    assert memory.kept == [Kept("graph", "robot@example.org", ("a@example.org", "b@example.org"), bytes(mail.content))]
 
 
 def test_n6_every_byte_of_a_rich_message_is_kept(box: Sandbox, memory: Memory) -> None:

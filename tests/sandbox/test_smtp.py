@@ -31,7 +31,7 @@ def test_n17_message_by_smtp_is_kept_with_its_envelope(box: Sandbox, memory: Mem
     by_smtp(box, mail)
     (kept,) = memory.kept
     assert (kept.via, kept.envelope_sender, kept.recipients) == ("smtp", "bounce@example.org", mail.recipients)
-    assert kept.raw == mail.content
+    assert kept.raw == bytes(mail.content)
 
 
 def test_s17_sending_without_credentials_works(box: Sandbox, memory: Memory) -> None:

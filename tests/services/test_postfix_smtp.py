@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from mailadmin.core.content import Content
 from mailadmin.core.errors import MailError, RecipientsRefused
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.knowledge import Failover, Health
@@ -46,7 +47,7 @@ def message(*recipients: str) -> Mail:
         "\r\n"
         "Grüße.\r\n.\r\n..two\r\n\r\n  end  \r\n"
     ).encode()
-    return Mail(USER, recipients or (BEN,), content, message_id)
+    return Mail(USER, recipients or (BEN,), Content.of(content), message_id)
 
 
 def route(postfix: Postfix, way: str, **changes: Any) -> SmtpRoute:
@@ -79,7 +80,7 @@ def test_s9_s17_s19_a_message_arrives_byte_for_byte(postfix: Postfix, way: str) 
     with opened(route(postfix, way)) as transport:
         accepted = transport.send(mail)
     assert accepted.answer.startswith("250 2.0.0 Ok: queued as ")
-    assert postfix.delivered("ben", mail.message_id).endswith(mail.content.replace(b"\r\n", b"\n"))
+    assert postfix.delivered("ben", mail.message_id).endswith(bytes(mail.content).replace(b"\r\n", b"\n"))
 
 
 def test_s14_many_messages_go_over_one_kept_session(postfix: Postfix) -> None:
@@ -95,10 +96,10 @@ def test_s14_many_messages_go_over_one_kept_session(postfix: Postfix) -> None:
 def test_a_message_with_a_very_long_body_arrives_whole(postfix: Postfix) -> None:
     mail = message()
     lines = b"".join(b".%06d " % number + b"x" * 900 + b"\r\n" for number in range(3000))
-    big = Mail(mail.sender, mail.recipients, mail.content + lines, mail.message_id)
+    big = Mail(mail.sender, mail.recipients, Content.of(bytes(mail.content) + lines), mail.message_id)
     with opened(route(postfix, "tls")) as transport:
         transport.send(big)
-    assert postfix.delivered("ben", big.message_id).endswith(big.content.replace(b"\r\n", b"\n"))
+    assert postfix.delivered("ben", big.message_id).endswith(bytes(big.content).replace(b"\r\n", b"\n"))
 
 
 @pytest.mark.parametrize("way", ["starttls", "tls"])

@@ -64,7 +64,7 @@ def test_s2_message_leaves_as_mime_for_the_service_identity() -> None:
     assert request.headers["content-type"] == "text/plain"
     assert request.headers["authorization"] == f"Bearer {jwt()}"
     assert UUID(request.headers["client-request-id"])
-    assert base64.b64decode(request.body) == b"Bcc: b@example.org\r\n" + mail.content
+    assert base64.b64decode(request.body) == b"Bcc: b@example.org\r\n" + bytes(mail.content)
 
 
 def test_one_transport_sends_many_messages_on_one_connection() -> None:

@@ -44,4 +44,4 @@ def test_no_address_can_break_out_of_its_command(address: str) -> None:
 
 @pytest.mark.parametrize("size", ["", "abc", "0", "²", "٣"])
 def test_a_size_without_a_number_is_no_limit(size: str) -> None:
-    assert mail_parameters(mail(), {"size": size}) == f" SIZE={len(mail().content)}"
+    assert mail_parameters(mail(), {"size": size}) == f" SIZE={mail().content.size}"

@@ -289,13 +289,13 @@ def test_the_dialogue_shows_both_sides_and_no_content() -> None:
         session = started(with_password(server.port))
         session.mail(mail())
         session.rcpt("ben@example.net")
-        session.data(mail().content)
+        session.data(bytes(mail().content))
         session.quit()
     lines = session.dialogue.lines
     assert lines[0] == "S: 220 fake.example.org ESMTP"
     assert "C: AUTH PLAIN ••••••" in lines
     assert "S: 235 2.7.0 Welcome" in lines
-    assert f"C: ({len(mail().content)} bytes of message)" in lines
+    assert f"C: ({mail().content.size} bytes of message)" in lines
     assert lines[-1] == "S: 221 2.0.0 Bye"
     assert not [line for line in lines if "Hello" in line]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailadmin.core import limits
+from mailadmin.core.content import Content
 from mailadmin.core.errors import DeliveryUnsure, MailError, RecipientsRefused, Scope
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.knowledge import Failover
@@ -392,7 +394,7 @@ def test_row_30_a_bad_address_is_refused_before_any_connection(address: str) -> 
 
 def test_row_30_no_recipients_at_all() -> None:
     with SmtpServer() as server:
-        nobody = Mail("a@b.example", (), CONTENT, "<1@x>")
+        nobody = Mail("a@b.example", (), Content.of(CONTENT), "<1@x>")
         surely_not_sent(failure(server, nobody), Phase.MESSAGE, Kind.NO_RECIPIENTS)
 
 
@@ -421,7 +423,7 @@ def test_8_bit_content_is_declared_where_that_is_offered(features: list[str], de
 
 def test_the_null_sender_is_written_as_such() -> None:
     with SmtpServer(features=[]) as server:
-        send(server, Mail("", (A,), CONTENT, "<1@x>"))
+        send(server, Mail("", (A,), Content.of(CONTENT), "<1@x>"))
         assert server.lines[1] == "MAIL FROM:<>"
 
 
@@ -443,7 +445,7 @@ def test_a_server_that_is_slow_everywhere_cannot_hold_a_caller_beyond_the_messag
 def test_an_interrupted_call_does_not_leave_a_session_in_the_middle() -> None:
     with SmtpServer() as server, opened(smtp_route(server.port)) as transport:
         with pytest.raises(TypeError):
-            transport.send(mail(content="not bytes"))  # type: ignore[arg-type]  # what the test is about
+            transport.send(replace(mail(), content=Content(b"", (5,))))  # type: ignore[arg-type]  # what the test is about
         assert transport.send(mail()).answer
         assert server.messages == [CONTENT]
 

@@ -45,6 +45,7 @@ class IntegratedServiceForm(SecretForm):
         "the CA certificate",
         "the tenant",
         "the client ID",
+        "the proxy",
     )
     shown_when: ClassVar[dict[str, str]] = {"authority_host": "cloud=custom", "graph_host": "cloud=custom"}
 

@@ -42,6 +42,7 @@ class SmtpConnectionForm(SecretForm):
         "the CA certificate",
         "the check of the identity",
         "the trusted hosts",
+        "the proxy",
         "the sign-in",
         "the domain",
         "the user name",

@@ -23,8 +23,8 @@ def graph_mime(mail: Mail) -> bytes:
     keeps lines short (RFC 5322 section 2.1.1).
     """
     if not mail.blind:
-        return mail.content
-    return b"Bcc: " + b",\r\n ".join(spec.encode("ascii") for spec in mail.blind) + b"\r\n" + mail.content
+        return bytes(mail.content)
+    return b"Bcc: " + b",\r\n ".join(spec.encode("ascii") for spec in mail.blind) + b"\r\n" + bytes(mail.content)
 
 
 def encoded(mime: bytes, limit: int = limits.GRAPH_REQUEST_BYTES) -> bytes:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import OAuthRoute
 from mailadmin.net.policy import NetworkPolicy
-from mailadmin.transports.base import Accepted, Mail
+from mailadmin.transports.base import Accepted, Handed, Mail, one_by_one
 from mailadmin.transports.entra.sign_in import Note, silent
 
 from .client import GraphClient
@@ -29,6 +31,10 @@ class GraphTransport:
         answer = self._client.send_mime(graph_mime(mail))
         request_id = clean(answer.headers.get("request-id", ""), limit=100)
         return Accepted(f"202 Accepted, request-id {request_id}" if request_id else "202 Accepted")
+
+    def send_many(self, mails: Iterable[tuple[int, Mail]]) -> Iterator[Handed]:
+        """Hand over many messages; see `Transport.send_many`."""
+        return one_by_one(self, mails)
 
     def close(self) -> None:
         """Close the connections."""

@@ -53,11 +53,11 @@ def mail_parameters(mail: Mail, features: Mapping[str, str]) -> str:
     parameters = []
     if "size" in features:
         limit = int(features["size"]) if _NUMBER.fullmatch(features["size"]) else 0  # 0: no fixed limit
-        if limit and len(mail.content) > limit:
-            text = f"The message has {len(mail.content)} bytes; the server takes at most {limit}."
+        if limit and mail.content.size > limit:
+            text = f"The message has {mail.content.size} bytes; the server takes at most {limit}."
             raise MailError(Fault(Phase.MESSAGE, Kind.TOO_LARGE, text))
-        parameters.append(f"SIZE={len(mail.content)}")
-    if "8bitmime" in features and not mail.content.isascii():
+        parameters.append(f"SIZE={mail.content.size}")
+    if "8bitmime" in features and mail.content.eight_bit:
         parameters.append("BODY=8BITMIME")
     if mail.needs_utf8:
         if "smtputf8" not in features:

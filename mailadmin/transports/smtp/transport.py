@@ -5,14 +5,14 @@ What happens after an error is not decided here but in `core.policy`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from mailadmin.core.errors import MailError, RecipientsRefused, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import SmtpRoute
 from mailadmin.net.dialler import NetworkPolicy
-from mailadmin.transports.base import Accepted, Mail
+from mailadmin.transports.base import Accepted, Handed, Mail, one_by_one
 
 from .payload import path
 from .session import SmtpSession
@@ -64,6 +64,10 @@ class SmtpTransport:
             refused |= round_.refused
         return Accepted(answer, refused)
 
+    def send_many(self, mails: Iterable[tuple[int, Mail]]) -> Iterator[Handed]:
+        """Hand over many messages; see `Transport.send_many`."""
+        return one_by_one(self, mails)
+
     def close(self) -> None:
         """End the session, if there is one."""
         session, self._session = self._session, None
@@ -85,7 +89,7 @@ class SmtpTransport:
             if not named.taken:
                 first = next(iter(named.refused.values()))
                 raise RecipientsRefused(first.fault, named.refused)
-            reply = session.data(mail.content)
+            reply = session.data(bytes(mail.content))
         except MailError:
             _give_up(session)
             raise
