@@ -35,9 +35,13 @@ services:  ## install the Debian packages that the service and browser tests sta
 
 pins:  ## compile requirements/ from pyproject.toml (needs uv; keeps what is still allowed)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  pyproject.toml --extra console --extra sandbox -c requirements/django.in -o requirements/run.txt
+	  pyproject.toml --extra console --extra sandbox --extra scram --extra ntlm -c requirements/django.in \
+	  -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  pyproject.toml --group dev --extra console --extra sandbox --extra postgres -c requirements/run.txt -o requirements/dev.txt
+	  pyproject.toml --group dev --extra console --extra sandbox --extra scram --extra ntlm --extra postgres -c requirements/run.txt \
+	  -o requirements/dev.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  pyproject.toml --group bench -c requirements/run.txt -o requirements/bench.txt
 
 errors-page: $(VENV)/.dev  ## write docs/errors.md from the knowledge base
 	$(BIN)/python -m mailadmin.core.errors_page > docs/errors.md
