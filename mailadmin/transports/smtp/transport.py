@@ -6,7 +6,7 @@ What happens after an error is not decided here but in `core.policy`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mailadmin.core.errors import MailError, RecipientsRefused, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
@@ -16,21 +16,10 @@ from mailadmin.transports.base import Accepted, Handed, Mail, one_by_one
 
 from .payload import path
 from .session import SmtpSession
+from .transaction import Round, hand_over
 from .wire import SERVICE_CLOSING
 
 _LOST = (Kind.CLOSED, Kind.TIMEOUT, Kind.OUT_OF_STEP)
-# "Too many recipients": 452, or 552 from servers of the old school (RFC 5321 4.5.3.1.10); with another
-# enhanced code the same numbers mean a full mailbox.
-_TOO_MANY_CODES, _TOO_MANY_ENHANCED = (452, 552), ("", "4.5.3", "5.5.3")
-
-
-@dataclass(frozen=True)
-class _Round:
-    """One transaction: who was taken, who was refused, and who must wait for another one."""
-
-    taken: tuple[str, ...]
-    refused: dict[str, MailError]
-    waiting: tuple[str, ...]
 
 
 class SmtpTransport:
@@ -54,13 +43,13 @@ class SmtpTransport:
         answer, waiting = "", mail.recipients
         while waiting:
             try:
-                said, round_ = self._transact(mail, waiting)
+                round_ = self._transact(mail, waiting)
             except MailError as error:
                 if not answer:
                     raise
                 refused |= _shared(error, waiting)
                 break
-            answer, waiting = said, round_.waiting
+            answer, waiting = round_.answer, round_.waiting
             refused |= round_.refused
         return Accepted(answer, refused)
 
@@ -81,71 +70,24 @@ class SmtpTransport:
         for address in (*filter(None, [mail.sender]), *mail.recipients):
             path(address, mail.needs_utf8)
 
-    def _transact(self, mail: Mail, recipients: tuple[str, ...]) -> tuple[str, _Round]:
-        """Send the message to as many of `recipients` as the server takes at once; return its answer too."""
-        session = self._begin(mail)
-        try:
-            named = _name_recipients(session, recipients)
-            if not named.taken:
-                first = next(iter(named.refused.values()))
-                raise RecipientsRefused(first.fault, named.refused)
-            reply = session.data(bytes(mail.content))
-        except MailError:
-            _give_up(session)
-            raise
-        except BaseException:
-            session.close()  # interrupted in mid-command: nobody knows where the server is
-            raise
-        return f"{reply.code} {session.dialogue.clean(reply.text)}", named
-
-    def _begin(self, mail: Mail) -> SmtpSession:
-        """Return a session in which MAIL was accepted: the kept one, or a new one when it was found dead
-        (servers end idle sessions; nothing of the message has left then)."""
+    def _transact(self, mail: Mail, recipients: tuple[str, ...]) -> Round:
+        """Send the message to as many of `recipients` as the server takes at once: by the kept session, or by a new
+        one when it was found dead (servers end idle sessions; nothing of the message has left then)."""
         kept = self._session
         if kept and kept.open:
             try:
-                kept.mail(mail)
+                return hand_over(kept, mail, recipients)
             except MailError as error:
-                if not (error.fault.kind in _LOST or error.fault.smtp_code == SERVICE_CLOSING):
+                if not _found_dead(error.fault):
                     raise
                 kept.close()
-            else:
-                return kept
         session = self._session = SmtpSession(self._route, self._policy)
         session.start()
-        session.mail(mail)
-        return session
+        return hand_over(session, mail, recipients)
 
 
-def _name_recipients(session: SmtpSession, recipients: Sequence[str]) -> _Round:
-    taken: list[str] = []
-    refused: dict[str, MailError] = {}
-    for place, recipient in enumerate(recipients):
-        try:
-            session.rcpt(recipient)
-        except MailError as error:
-            if not error.fault.recipient:
-                raise  # the session is over, for everybody
-            if taken and _too_many(error.fault):
-                return _Round(tuple(taken), refused, tuple(recipients[place:]))
-            refused[recipient] = error
-        else:
-            taken.append(recipient)
-    return _Round(tuple(taken), refused, ())
-
-
-def _too_many(fault: Fault) -> bool:
-    return fault.smtp_code in _TOO_MANY_CODES and fault.enhanced in _TOO_MANY_ENHANCED
-
-
-def _give_up(session: SmtpSession) -> None:
-    """End the transaction, so that none of its recipients is left to the next message."""
-    if not session.open:
-        return
-    try:
-        session.reset()
-    except MailError:
-        session.close()
+def _found_dead(fault: Fault) -> bool:
+    return fault.phase is Phase.SENDER and (fault.kind in _LOST or fault.smtp_code == SERVICE_CLOSING)
 
 
 def _shared(error: MailError, recipients: Sequence[str]) -> dict[str, MailError]:
