@@ -51,7 +51,9 @@ class SmtpServer:
         identity: Identity | None = None,
         implicit: bool = False,
         maximum: ssl.TLSVersion | None = None,
+        sign_in: Mapping[str, Callable[[Connection, str], bool]] | None = None,
     ) -> None:
+        self.sign_in = dict(sign_in or {})  # more methods; each gets the initial response and answers it all
         self.script = {moment: list(actions) for moment, actions in (script or {}).items()}
         self.features = list(features)
         self.users = dict(users or {"anna": "geheim-1"})
@@ -141,6 +143,13 @@ class Connection:
     def say(self, text: str | bytes) -> None:
         self.sock.sendall((text.encode() if isinstance(text, str) else text) + b"\r\n")
 
+    def ask(self, challenge: str) -> str:
+        """Say 334 with `challenge`, and return the line that answers it ("" when the client has gone)."""
+        self.say(f"334 {challenge}")
+        line = self._line() or ""
+        self.session.lines.append(line)
+        return line
+
     def _at(self, moment: str, good: str) -> bool:
         action = self.server.next(moment)
         if callable(action):
@@ -194,6 +203,8 @@ class Connection:
 
     def _do_AUTH(self, line: str) -> bool:
         _, method, *rest = line.split()
+        if handler := self.server.sign_in.get(method):
+            return handler(self, rest[0] if rest else "")
         if method == "CRAM-MD5":
             self._challenge = f"<{secrets.token_hex(8)}@fake>".encode()
             self._in_auth = method
