@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from email.errors import NonASCIILocalPartDefect
 from email.header import Header
 from email.headerregistry import AddressHeader
+from functools import cached_property
 
 import idna
 
@@ -50,7 +51,7 @@ class Address:
     local: str
     domain: str
 
-    @property
+    @cached_property
     def spec(self) -> str:
         """Return `local@domain` with the domain in ASCII (IDNA 2008), as SMTP and Graph want it."""
         local = self.local if _DOT_ATOM.fullmatch(self.local) else _quote(self.local)
@@ -66,7 +67,7 @@ class Address:
         """Tell whether the local part has characters that only SMTPUTF8 (RFC 6531) can carry."""
         return not self.local.isascii()
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Return the form in which two spellings of one address are equal (case is ignored)."""
         return self.spec.lower()

@@ -97,7 +97,8 @@ class Fault:
     """One failure. Texts from outside are already cleaned by `core.redact.clean`.
 
     `maybe_sent` is True from the moment the last byte of the message was handed over until a final
-    answer was read: the message may have been taken. `retry_after` is in seconds.
+    answer was read: the message may have been taken. `retry_after` is in seconds; `size_limit` is the largest
+    message (bytes) that the peer says it takes, 0 when it says nothing.
     """
 
     phase: Phase
@@ -114,6 +115,7 @@ class Fault:
     maybe_sent: bool = False
     retry_after: float | None = None
     request_id: str = ""
+    size_limit: int = 0
 
     @property
     def code(self) -> str:
