@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 from mailadmin.models import AuditEntry
 from mailadmin.models.secrets import SecretHolder
 
-_UNTOLD = {"id", "created_at", "changed_at", "secret_stored", "secret_destination", "secret_changed_at", "version"}
+_UNTOLD = {"id", "created_at", "changed_at", "version"}
 _VALUE_CHARS = 200  # a certificate is told apart by its beginning; the trail is no second copy of it
 
 
@@ -38,15 +38,15 @@ Changes = dict[str, list[str]]
 def snapshot(row: models.Model) -> Snapshot:
     """Return the values of `row` by the names that people see; a secret is hidden."""
     values: Snapshot = {}
+    secrets = row.secrets() if isinstance(row, SecretHolder) else []
+    untold = _UNTOLD.union(*(held.columns for held in secrets))
     for field in row._meta.concrete_fields:
-        if field.name in _UNTOLD:
+        if field.name in untold:
             continue
         value = getattr(row, field.name, None)  # a new row has no related one yet
         display = getattr(row, f"get_{field.name}_display", None)
         values[str(field.verbose_name)] = display() if display else value
-    if isinstance(row, SecretHolder):
-        values[row.secret_word] = HiddenValue(row.secret_stored)
-    return values
+    return values | {held.word: HiddenValue(held.sealed) for held in secrets}
 
 
 def diff(before: Snapshot, after: Snapshot) -> Changes:

@@ -53,8 +53,8 @@ def _service(request: HttpRequest, server: SandboxServer) -> tuple[IntegratedSer
     row.tenant, row.client_id = credentials["tenant"], credentials["client_id"]
     row.authority_host = row.graph_host = host
     row.mail_hosts, row.ca_pem = HOST, server.ca_pem.strip()
-    if not row.has_secret:
-        row.set_secret(credentials["client_secret"])
+    if not row.secret.stored:
+        row.secret.set(credentials["client_secret"])
     return row, _save(request, row, before)
 
 
@@ -84,8 +84,8 @@ def _smtp(request: HttpRequest, server: SandboxServer) -> tuple[SmtpConnection, 
     )
     before = audit.snapshot(row)
     row.port, row.ca_pem = server.smtp_port, server.ca_pem.strip()
-    if not row.has_secret:
-        row.set_secret(credentials["password"])
+    if not row.secret.stored:
+        row.secret.set(credentials["password"])
     return row, _save(request, row, before)
 
 

@@ -43,10 +43,10 @@ def _summary(row: IntegratedService, warning_days: int, today: date) -> ServiceS
 
 
 def _secret_state(row: IntegratedService, days_left: int | None, warning_days: int) -> tuple[str, str]:
-    if not row.has_secret:
+    if not row.secret.stored:
         return "failed", "Missing"
     if days_left is not None and days_left < 0:
         return "failed", "Ended"
     if days_left is not None and days_left <= warning_days:
         return "warning", "Ends soon"
-    return "ok", f"Kept in {row.secret_reference.partition(':')[0]}" if row.secret_reference else "Stored"
+    return "ok", f"Kept in {row.secret.reference.partition(':')[0]}" if row.secret.reference else "Stored"

@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from .access import needs
+from .forms import SECRET_FIELDS
 from .sections import OAUTH, SERVICE, SMTP, Section
 from .theme import theme
 from .views import rows, settings
@@ -23,7 +24,7 @@ def _bound(view: View, section: Section, action: str) -> View:
     """Return `view` for `section`, open to those with the permission for `action`; typed secrets stay out of
     Django's error reports."""
     bound = cast("View", update_wrapper(partial(view, section), view))
-    return needs(section.permission(action))(sensitive_post_parameters("secret")(bound))
+    return needs(section.permission(action))(sensitive_post_parameters(*SECRET_FIELDS)(bound))
 
 
 def _pages(section: Section) -> list[URLPattern]:

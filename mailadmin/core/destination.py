@@ -22,10 +22,10 @@ def smtp_destination(route: SmtpRoute) -> Destination:
         _same_text(route.tls.ca_pem),
         route.tls.check_identity,
         tuple(sorted(host.lower() for host in route.tls.trusted_hosts)),
-        proxy_destination(route.proxy),
         route.auth,
         route.domain,
         route.user,
+        *proxy_destination(route.proxy),  # last: without a proxy the tuple is the one of older versions
     )
 
 
@@ -40,7 +40,7 @@ def entra_destination(app: EntraApp) -> Destination:
         _same_text(app.cloud.ca_pem),
         app.tenant.lower(),
         app.client_id.lower(),
-        proxy_destination(app.proxy),
+        *proxy_destination(app.proxy),
     )
 
 

@@ -21,10 +21,12 @@ SESSION_MESSAGES = 100  # messages on one session; many providers close after th
 SESSION_FRESH_SECONDS = 1  # answered this lately, a session is surely alive: the whole message may leave in one write
 SESSIONS = 4  # for a list, at once on one connection; providers allow 5 to 20, and more hardly helps
 MAX_SESSIONS = 50  # nobody means more
+MAX_SESSION_MESSAGES = 10_000  # nobody means more, and a session that never ends hides trouble
 LIST_SESSION_MESSAGES = 4  # a further session pays for its set-up when it gets at least this many messages of a list
 ONE_WRITE_BYTES = 64 * 1024  # a message up to this leaves together with its envelope (BDAT); a bigger one waits for it
 CONTENT_BLOCK_BYTES = 64 * 1024  # a message is encoded and sent in pieces of this size
 QUIT_SECONDS = 1  # the message is accepted already; nobody waits for a goodbye
+SCRAM_ITERATIONS = 1_000_000  # rounds of hashing a server may ask for: about half a second; servers want 4096 and up
 REPLY_LINE_BYTES = 4096  # RFC 5321 4.5.3.1.5 says 512; servers with long texts exist
 REPLY_LINES = 200  # a reply that never ends is not SMTP
 # One message, in the thread of its caller: a host that does not answer costs CONNECT_SECONDS, one that takes the
@@ -34,6 +36,9 @@ REPLY_LINES = 200  # a reply that never ends is not SMTP
 ROUTES_TRIED = 2  # the fallback is tried however long the first route took
 ROUTES_SECONDS = 300  # any further route is begun only within this time: nobody waits for the fifth of many dead ones
 MAX_TIMEOUT_SECONDS = 3600  # nobody means more than an hour
+PROXY_PORT_HTTP = 3128  # Squid's, which many others follow; HTTP itself names none for CONNECT
+PROXY_PORT_SOCKS5 = 1080  # registered with IANA for SOCKS
+PROXY_CREDENTIAL_BYTES = 255  # RFC 1929 section 2 counts user name and password in one byte each
 
 # -- HTTP to Entra and Graph ----------------------------------------------------------------------
 HTTP_CONNECT_SECONDS = 10  # as for SMTP
@@ -47,6 +52,12 @@ HTTP_ANSWER_BYTES = 1024 * 1024  # error bodies are a few kB; more is not from G
 PROXY_ANSWER_BYTES = 8 * 1024  # what a proxy may say to CONNECT
 GRAPH_REQUEST_BYTES = 4_000_000  # the whole encoded request; Microsoft's limit is 4 MB (facts: 413 or 400 above)
 TOKEN_APPS = 64  # app registrations whose tokens are kept in a process, the newest ones
+
+# -- Connecting, proxies and revocation lists --------------------------------------------------------
+RACE_SECONDS = 0.25  # how long an address may take before the next one is tried beside it (RFC 8305 section 5)
+CRL_SECONDS = 10  # for all revocation lists of one certificate; opt-in, and then kept until the next update
+CRL_BYTES = 16 * 1024 * 1024  # public authorities' lists have up to a few MB
+CRL_LISTS = 8  # kept in a process; one server's certificate needs one
 
 # -- DNS --------------------------------------------------------------------------------------------
 DNS_SECONDS = 5  # part of the connect budget; a resolver that needs longer is broken

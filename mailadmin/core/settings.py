@@ -53,6 +53,11 @@ class ProxyKind(StrEnum):
     HTTP = "http"
     SOCKS5 = "socks5"
 
+    @property
+    def default_port(self) -> int:
+        """Return the port that such proxies usually listen on."""
+        return {ProxyKind.HTTP: limits.PROXY_PORT_HTTP, ProxyKind.SOCKS5: limits.PROXY_PORT_SOCKS5}[self]
+
 
 class AddressFamily(StrEnum):
     """Which addresses of a host are dialled: both families racing (RFC 8305), in the resolver's order one

@@ -11,8 +11,12 @@ import uuid
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 
+from . import limits
 from .addresses import AddressError, ascii_domain, parse, parse_list, show
+from .secret import Secret
 
 _NAME = re.compile(
     r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.?"
@@ -34,7 +38,7 @@ def host(text: str) -> str:
     if "/" in text or "@" in text:
         raise ValueError(f"“{show(text)}” is more than a host; type the name alone, such as smtp.example.org.")
     bare = text.strip("[]")
-    if _is_ip(bare):
+    if is_ip(bare):
         return bare
     if re.fullmatch(r"[^:]+:\d+", text):
         raise ValueError(f"“{show(text)}” holds a port; type it into the field Port.")
@@ -53,6 +57,15 @@ def this_machine(host: str) -> bool:
         return ipaddress.ip_address(host.strip().strip("[]")).is_loopback
     except ValueError:
         return host.strip().lower().rstrip(".") == "localhost"
+
+
+def is_ip(text: str) -> bool:
+    """Tell whether `text` is an IP address, bare or in the brackets of a URL."""
+    try:
+        ipaddress.ip_address(text.strip().strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def host_and_port(text: str) -> str:
@@ -121,6 +134,46 @@ def certificates(pem: str) -> str:
     return pem
 
 
+def client_certificate(pem: str) -> str:
+    """Return our own PEM certificate, with those of its issuers behind it, trimmed. Raises ValueError when it cannot
+    be read or has ended."""
+    pem = pem.strip()
+    if "PRIVATE KEY" in pem:
+        raise ValueError("This holds the private key too; paste it into its own field, where it is kept encrypted.")
+    certificates(pem)
+    ends = x509.load_pem_x509_certificates(pem.encode())[0].not_valid_after_utc
+    if ends < datetime.now(UTC):
+        raise ValueError(f"The first certificate, which must be your own, ended on {ends:%d %b %Y}; paste the new one.")
+    return pem
+
+
+def client_key(pem: str, key: Secret) -> None:
+    """Check that the PEM private `key` can be read and belongs to the first certificate of `pem`. Raises ValueError,
+    and whatever opening the secret raises."""
+    try:
+        public = serialization.load_pem_private_key(key.reveal().strip().encode(), None).public_key()
+    except TypeError:
+        raise ValueError("The private key has a passphrase. Paste it without; it is kept encrypted.") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError(
+            "This is not a readable PEM private key; it starts with -----BEGIN PRIVATE KEY----- and ends with "
+            "-----END PRIVATE KEY-----."
+        ) from None
+    if x509.load_pem_x509_certificate(pem.strip().encode()).public_key() != public:
+        raise ValueError("The private key does not belong to the client certificate; the first one must be your own.")
+
+
+def proxy_user(text: str) -> str:
+    """Return a user name for a proxy, trimmed. Raises ValueError when HTTP or SOCKS5 cannot carry it (RFC 7617
+    section 2 ends it at a colon, RFC 1929 section 2 allows 255 bytes)."""
+    text = one_line(text)
+    if ":" in text:
+        raise ValueError("A user name for a proxy cannot hold a colon.")
+    if len(text.encode()) > limits.PROXY_CREDENTIAL_BYTES:
+        raise ValueError(f"A user name for a proxy has at most {limits.PROXY_CREDENTIAL_BYTES} bytes.")
+    return text
+
+
 def tenant(text: str) -> str:
     """Return an Entra tenant: a GUID or a domain. Raises ValueError (Microsoft: AADSTS900023, AADSTS50059)."""
     text = text.strip()
@@ -179,11 +232,3 @@ def one_line(text: str) -> str:
     if re.search(r"[\x00-\x1f\x7f]", text):
         raise ValueError("This may not hold line breaks or control characters.")
     return text.strip()
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

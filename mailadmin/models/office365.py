@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.core.exceptions import ValidationError
 from django.db import models
 
@@ -10,12 +12,17 @@ from mailadmin.core.destination import Destination, entra_destination
 from mailadmin.core.settings import ClientType, EntraApp, OAuthRoute, RouteKind, SenderPolicy, SenderRules
 
 from .fields import Checked
+from .proxies import ProxyHolder
 from .routes import Named, RouteRow
-from .secrets import SecretHolder
+from .secrets import SecretSlot
 from .settings import VersionedQuerySet
 
 
-class IntegratedService(SecretHolder, Named):
+def _entra_destination(row: IntegratedService) -> Destination:
+    return entra_destination(row.app_without_secrets())
+
+
+class IntegratedService(ProxyHolder, Named):
     """An app registration in Entra, usable by OAuth services as a service account only."""
 
     class AccountKind(models.TextChoices):
@@ -33,8 +40,6 @@ class IntegratedService(SecretHolder, Named):
         CHINA = clouds.CHINA, "China (21Vianet)"
         CUSTOM = clouds.CUSTOM, "Custom hosts"
 
-    secret_word = "client secret"  # noqa: S105 -- what people call it
-
     cloud = models.CharField(max_length=20, choices=CloudName, default=CloudName.GLOBAL)
     authority_host = models.CharField("sign-in host", max_length=255, blank=True, validators=[Checked("host_and_port")])
     graph_host = models.CharField("Graph host", max_length=255, blank=True, validators=[Checked("host_and_port")])
@@ -42,6 +47,7 @@ class IntegratedService(SecretHolder, Named):
     ca_pem = models.TextField("own CA certificate (PEM)", blank=True, validators=[Checked("certificates")])
     tenant = models.CharField("tenant", max_length=255, validators=[Checked("tenant")])
     client_id = models.CharField("client ID", max_length=36, validators=[Checked("client_id")])
+    secret = SecretSlot("client secret", _entra_destination)
     secret_expires_on = models.DateField("client secret ends on", null=True, blank=True)
     account_kind = models.CharField(max_length=20, choices=AccountKind, default=AccountKind.SERVICE_ACCOUNT)
 
@@ -53,7 +59,7 @@ class IntegratedService(SecretHolder, Named):
     def clean(self) -> None:
         """Check what more than one field decides. Raises ValidationError."""
         super().clean()
-        errors: dict[str, str] = {}
+        errors = self.proxy_errors()
         if self.cloud == clouds.CUSTOM:
             for field in ("authority_host", "graph_host"):
                 if not getattr(self, field):
@@ -67,8 +73,16 @@ class IntegratedService(SecretHolder, Named):
         if errors:
             raise ValidationError(errors)
 
+    def secret_errors(self) -> dict[str, str]:
+        """Return a sentence for each slot whose secret does not fit the row; call it after the secrets are put in."""
+        return self.proxy_secret_errors()
+
     def to_app(self) -> EntraApp:
         """Return the frozen value."""
+        return replace(self.app_without_secrets(), secret=self.secret.value(), proxy=self.to_proxy())
+
+    def app_without_secrets(self) -> EntraApp:
+        """Return the frozen value without opening or judging a secret."""
         custom = self.cloud == clouds.CUSTOM
         return EntraApp(
             id=str(self.pk),
@@ -82,16 +96,8 @@ class IntegratedService(SecretHolder, Named):
             ),
             tenant=self.tenant.strip(),
             client_id=self.client_id.strip(),
-            secret=self.secret_value() if self.secret_stored else None,
+            proxy=self.proxy_without_password(),
         )
-
-    def destination(self) -> Destination:
-        """Return where the client secret, and tokens got with it, may travel."""
-        stored, self.secret_stored = self.secret_stored, ""
-        try:
-            return entra_destination(self.to_app())
-        finally:
-            self.secret_stored = stored
 
 
 class OAuthService(RouteRow):

@@ -58,8 +58,9 @@ class RouteRow(Named):
 
 
 class RouteState(Versioned):
-    """What sending and testing learned of a route: stopped until somebody looks, or failing for now.
-    No row, or one that says neither, means that nothing is wrong. Every message reads these rows."""
+    """What sending and testing learned of a route: stopped until somebody looks, or failing for now, and the size
+    of message (bytes, 0 unknown) that its server last said it takes, with when that was learned. No row, or one
+    that says neither stopped nor failing, means that nothing is wrong. Every message reads these rows."""
 
     kind = models.CharField(max_length=10)
     route_id = models.UUIDField()
@@ -69,6 +70,8 @@ class RouteState(Versioned):
     since = models.DateTimeField()
     code = models.CharField(max_length=80, blank=True)
     reason = models.TextField(blank=True)
+    size_limit = models.PositiveBigIntegerField(default=0)
+    size_limit_at = models.DateTimeField(null=True)
 
     # Unversioned: the rows are read with every message, so that a change by query needs no telling.
     objects = models.Manager["RouteState"]()
@@ -77,7 +80,8 @@ class RouteState(Versioned):
         constraints = [models.UniqueConstraint(fields=["kind", "route_id"], name="mailadmin_one_state_for_a_route")]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.route_id}: {'stopped' if self.stopped else 'failing'}"
+        state = "stopped" if self.stopped else "failing" if self.failing else "well"
+        return f"{self.kind} {self.route_id}: {state}"
 
     @property
     def key(self) -> RouteKey:

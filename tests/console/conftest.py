@@ -98,10 +98,19 @@ def smtp_values():
         "enabled": "on",
         "tls_minimum": "1.2",
         "check_identity": "on",
+        "family": "race",
+        "keep_open": "on",
+        "idle_seconds": "60",
+        "session_messages": "100",
+        "parallel": "4",
+        "pipelining": "on",
+        "chunking": "on",
         "sender_policy": "when-missing",
         "connect_timeout": "10",
         "command_timeout": "30",
         "message_timeout": "120",
+        "final_timeout": "60",
+        "final_background_timeout": "600",
     }
 
 

@@ -141,8 +141,8 @@ def test_n17_the_sandbox_is_added_once_with_working_credentials(admin_client: Cl
     assert (service.cloud, service.authority_host, service.graph_host) == ("custom", "localhost:8443", "localhost:8443")
     assert oauth.integrated_service == service
     assert (smtp.host, smtp.port, smtp.security, smtp.auth) == ("localhost", 2525, "starttls", "password")
-    assert smtp.secret_value().reveal() == server.credentials["password"]  # type: ignore[union-attr]
-    assert service.secret_value().reveal() == server.credentials["client_secret"]  # type: ignore[union-attr]
+    assert smtp.secret.value().reveal() == server.credentials["password"]  # type: ignore[union-attr]
+    assert service.secret.value().reveal() == server.credentials["client_secret"]  # type: ignore[union-attr]
     assert reverse("mailadmin:test-start", args=["oauth", oauth.pk]) in text
     assert AuditEntry.objects.filter(action="created").count() == 3
     assert "sandbox-password" not in repr(list(AuditEntry.objects.values()))
@@ -160,8 +160,8 @@ def test_adding_the_sandbox_again_corrects_ports_that_moved_and_keeps_the_secret
     smtp.refresh_from_db()
     service = IntegratedService.objects.get()
     assert (smtp.port, service.graph_host) == (2600, "localhost:8600")
-    assert smtp.has_secret
-    assert service.has_secret
+    assert smtp.secret.stored
+    assert service.secret.stored
     assert RouteState.objects.count() == 0
 
 

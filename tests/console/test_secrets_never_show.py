@@ -71,7 +71,7 @@ def test_p9_the_database_holds_the_secret_sealed_only(admin_client, smtp_values,
     dump = tmp_path / "dump.json"
     call_command("dumpdata", output=str(dump), verbosity=0)
     assert CANARY not in dump.read_text()
-    assert SmtpConnection.objects.get().secret_value().reveal() == CANARY
+    assert SmtpConnection.objects.get().secret.value().reveal() == CANARY
 
 
 def test_p9_a_crash_while_saving_reports_no_secret(administrator, smtp_values, settings):

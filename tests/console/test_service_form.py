@@ -112,10 +112,10 @@ def test_p9_a_changed_destination_never_gets_the_stored_secret(admin_client, ser
     assert sentence.startswith(f"You changed {told}")
     assert "client secret is not sent there; type it again." in sentence
     service.refresh_from_db()
-    assert service.has_secret
+    assert service.secret.stored
     assert admin_client.post(edit_url(service), typed | {"secret": "new-one"}).status_code == 302
     service.refresh_from_db()
-    assert service.secret_value().reveal() == "new-one"
+    assert service.secret.value().reveal() == "new-one"
 
 
 def test_a_custom_host_that_changed_never_gets_the_stored_secret(admin_client, service, service_values):

@@ -236,7 +236,7 @@ def test_p9_an_empty_password_keeps_the_stored_one(admin_client, smtp, smtp_valu
     admin_client.post(edit_url(smtp), smtp_values | {"secret": "", "from_name": "New name"})
     smtp.refresh_from_db()
     assert smtp.from_name == "New name"
-    assert smtp.secret_value().reveal() == "only-the-relay-knows-this"
+    assert smtp.secret.value().reveal() == "only-the-relay-knows-this"
 
 
 def test_p9_the_stored_password_is_told_of_but_never_shown(admin_client, smtp):
@@ -256,7 +256,7 @@ def test_p9_a_reference_keeps_the_password_outside_the_database(admin_client, sm
     monkeypatch.setenv("MAILADMIN_SECRET_RELAY", "from-the-environment")
     admin_client.post(NEW, smtp_values | {"secret": "env:MAILADMIN_SECRET_RELAY"})
     row = SmtpConnection.objects.get()
-    assert row.secret_value().reveal() == "from-the-environment"
+    assert row.secret.value().reveal() == "from-the-environment"
     page = admin_client.get(edit_url(row)).text
     assert "Kept outside: env:MAILADMIN_SECRET_RELAY" in page
     assert "from-the-environment" not in page
@@ -302,10 +302,10 @@ def test_p2_p9_a_changed_destination_never_gets_the_stored_password(admin_client
     form = route_form(RouteKind.SMTP, typed | {"pk": str(smtp.pk)})
     assert not form.is_valid(), "a test of these values is refused as well"
     smtp.refresh_from_db()
-    assert smtp.has_secret, "nothing was saved"
+    assert smtp.secret.stored, "nothing was saved"
     assert admin_client.post(edit_url(smtp), typed | {"secret": "for-the-new-one"}).status_code == 302
     smtp.refresh_from_db()
-    assert smtp.secret_value().reveal() == "for-the-new-one"
+    assert smtp.secret.value().reveal() == "for-the-new-one"
 
 
 def test_p9_a_changed_destination_that_needs_no_password_drops_it(admin_client, smtp, smtp_values):
@@ -321,7 +321,7 @@ def test_p9_a_changed_destination_that_needs_no_password_drops_it(admin_client, 
 def test_what_does_not_change_the_destination_keeps_the_password(admin_client, smtp, smtp_values, same):
     assert admin_client.post(edit_url(smtp), smtp_values | {"secret": ""} | same).status_code == 302
     smtp.refresh_from_db()
-    assert smtp.has_secret
+    assert smtp.secret.stored
 
 
 # -- What a test gets ---------------------------------------------------------------------------------

@@ -55,6 +55,15 @@ def typed(port: int, **values: Any) -> dict[str, Any]:
         "connect_timeout": "5",
         "command_timeout": "5",
         "message_timeout": "10",
+        "final_timeout": "60",
+        "final_background_timeout": "600",
+        "family": "race",
+        "keep_open": "on",
+        "pipelining": "on",
+        "chunking": "on",
+        "idle_seconds": "60",
+        "session_messages": "100",
+        "parallel": "4",
         "recipient": SENT_TO,
     } | values
 
@@ -125,7 +134,7 @@ def test_p2_typed_values_are_tested_and_then_saved_without_typing_them_again() -
     assert CANARY not in text + back
     client.post(reverse("mailadmin:test-save", args=[test.pk]))
     row = SmtpConnection.objects.get()
-    secret = row.secret_value()
+    secret = row.secret.value()
     assert secret
     assert secret.reveal() == CANARY
     test.refresh_from_db()

@@ -57,7 +57,7 @@ def changed(row: Any, changes: dict[str, Any]) -> Any:
 def unreadable(row: Any) -> str:
     """Return what is said when the secret is opened, which must fail."""
     with pytest.raises(MailError) as refused:
-        row.secret_value().reveal()
+        row.secret.value().reveal()
     assert refused.value.code in ("secret-unreadable", "client-secret-unreadable")
     assert refused.value.explanation.owner
     assert PASSWORD not in str(refused.value)
@@ -69,8 +69,8 @@ def test_p9_a_secret_is_sealed_at_rest_and_comes_back_the_same() -> None:
     assert PASSWORD not in row.secret_stored
     assert row.secret_stored.startswith("v1:")
     assert row.secret_changed_at is not None
-    assert row.secret_value() is not None
-    assert row.secret_value().reveal() == PASSWORD  # type: ignore[union-attr] # checked above
+    assert row.secret.value() is not None
+    assert row.secret.value().reveal() == PASSWORD  # type: ignore[union-attr] # checked above
     assert row.to_route().password.reveal() == PASSWORD  # type: ignore[union-attr] # likewise
 
 
@@ -81,7 +81,7 @@ def test_p9_a_password_is_dropped_when_its_destination_changes(part: str) -> Non
     row.refresh_from_db()
     assert row.secret_stored == ""
     assert row.secret_changed_at is None
-    assert not row.has_secret
+    assert not row.secret.stored
     assert row.to_route().password is None
 
 
@@ -100,8 +100,8 @@ def test_a_password_is_not_handed_out_after_a_change_past_save(part: str) -> Non
     SmtpConnection.objects.filter(pk=row.pk).update(**SMTP_CHANGES[part])
     row = SmtpConnection.objects.get(pk=row.pk)
     assert row.secret_stored
-    assert not row.has_secret
-    assert row.secret_value() is None
+    assert not row.secret.stored
+    assert row.secret.value() is None
     assert row.to_route().password is None
 
 
@@ -110,7 +110,7 @@ def test_a_client_secret_is_not_handed_out_after_a_change_past_save(part: str) -
     row = app(password=PASSWORD, **CUSTOM)
     IntegratedService.objects.filter(pk=row.pk).update(**APP_CHANGES[part])
     row = IntegratedService.objects.get(pk=row.pk)
-    assert not row.has_secret
+    assert not row.secret.stored
     assert row.to_app().secret is None
 
 
@@ -147,7 +147,7 @@ def test_two_rows_cannot_swap_their_ciphertexts() -> None:
     mine, theirs = connection(password=PASSWORD), connection("Relay B", password="of relay B")
     SmtpConnection.objects.filter(pk=mine.pk).update(secret_stored=theirs.secret_stored)
     mine = SmtpConnection.objects.get(pk=mine.pk)
-    assert mine.has_secret
+    assert mine.secret.stored
     assert "belongs to another entry" in unreadable(mine)
 
 
@@ -191,7 +191,7 @@ def test_a_new_key_in_front_seals_and_the_old_one_still_opens(key_path: Path) ->
     old, new = key_path.read_text().strip(), new_key()
     key_path.write_text(f"{new}\n{old}\n")
     after = connection("Relay B", password=PASSWORD)
-    assert before.secret_value().reveal() == PASSWORD  # type: ignore[union-attr] # set above
+    assert before.secret.value().reveal() == PASSWORD  # type: ignore[union-attr] # set above
     assert before.secret_stored.split(":")[1] == key_id(old)
     assert after.secret_stored.split(":")[1] == key_id(new)
 
@@ -213,8 +213,8 @@ def test_nothing_shows_the_clear_text() -> None:
         json.dumps(model_to_dict(row), default=str),
         repr(pickle.dumps(row)),
         repr(copy.deepcopy(row)),
-        repr(row.secret_value()),
-        f"{row.secret_value()}",
+        repr(row.secret.value()),
+        f"{row.secret.value()}",
         repr(row.to_route()),
         dumped.getvalue(),
     ]
@@ -231,7 +231,7 @@ def test_clearing_forgets_the_secret() -> None:
     row.save()
     row.refresh_from_db()
     assert (row.secret_stored, row.secret_destination, row.secret_changed_at) == ("", "", None)
-    assert row.secret_value() is None
+    assert row.secret.value() is None
 
 
 class TestReferences:
@@ -240,15 +240,15 @@ class TestReferences:
     def test_p9_a_variable_is_read_when_it_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MAILADMIN_SECRET_RELAY", PASSWORD)
         row = connection(password="env:MAILADMIN_SECRET_RELAY")
-        assert row.secret_reference == "env:MAILADMIN_SECRET_RELAY"
-        assert row.secret_value().reveal() == PASSWORD  # type: ignore[union-attr] # set above
+        assert row.secret.reference == "env:MAILADMIN_SECRET_RELAY"
+        assert row.secret.value().reveal() == PASSWORD  # type: ignore[union-attr] # set above
         monkeypatch.setenv("MAILADMIN_SECRET_RELAY", "the next one")
-        assert row.secret_value().reveal() == "the next one"  # type: ignore[union-attr] # likewise
+        assert row.secret.value().reveal() == "the next one"  # type: ignore[union-attr] # likewise
 
     def test_p9_a_file_is_read_without_its_last_line_end(self, tmp_path: Path) -> None:
         (tmp_path / "secrets" / "relay").write_text(f"{PASSWORD}\n", encoding="utf-8")
         row = connection(password=f"file:{tmp_path}/secrets/relay")
-        assert row.secret_value().reveal() == PASSWORD  # type: ignore[union-attr] # set above
+        assert row.secret.value().reveal() == PASSWORD  # type: ignore[union-attr] # set above
 
     @pytest.mark.parametrize("text", ["env:PATH", "env:SECRET_KEY", "file:/etc/passwd", "file:/etc/shadow"])
     def test_the_servers_other_secrets_cannot_be_named(self, text: str) -> None:
@@ -273,13 +273,13 @@ class TestReferences:
     def test_a_symbolic_link_within_the_folder_is_followed(self, tmp_path: Path) -> None:
         (tmp_path / "secrets" / "2026").write_text(PASSWORD, encoding="utf-8")
         (tmp_path / "secrets" / "now").symlink_to("2026")
-        assert connection(password=f"file:{tmp_path}/secrets/now").secret_value().reveal() == PASSWORD  # type: ignore[union-attr] # set here
+        assert connection(password=f"file:{tmp_path}/secrets/now").secret.value().reveal() == PASSWORD  # type: ignore[union-attr] # set here
 
     def test_a_folder_that_is_itself_a_link_is_fine(self, settings: Any, tmp_path: Path) -> None:
         (tmp_path / "secrets" / "relay").write_text(PASSWORD, encoding="utf-8")
         (tmp_path / "run").symlink_to(tmp_path / "secrets")
         settings.MAILADMIN |= {"SECRET_REFS": [f"file:{tmp_path}/run/"]}
-        assert connection(password=f"file:{tmp_path}/run/relay").secret_value().reveal() == PASSWORD  # type: ignore[union-attr] # set here
+        assert connection(password=f"file:{tmp_path}/run/relay").secret.value().reveal() == PASSWORD  # type: ignore[union-attr] # set here
 
     def test_links_in_a_circle_are_a_clear_error(self, tmp_path: Path) -> None:
         (tmp_path / "secrets" / "a").symlink_to("b")
@@ -312,4 +312,4 @@ class TestReferences:
         row.host = "evil.example.net"
         row.save()
         row.refresh_from_db()
-        assert row.secret_reference == ""
+        assert row.secret.reference == ""

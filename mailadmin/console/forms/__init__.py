@@ -10,11 +10,19 @@ from django.core.exceptions import ValidationError
 from mailadmin.core.settings import RouteKind
 
 from .oauth import OAuthServiceForm
+from .secret import SECRET_FIELDS
 from .service import IntegratedServiceForm
 from .settings import SettingsForm
 from .smtp import SmtpConnectionForm
 
-__all__ = ["IntegratedServiceForm", "OAuthServiceForm", "SettingsForm", "SmtpConnectionForm", "route_form"]
+__all__ = [
+    "SECRET_FIELDS",
+    "IntegratedServiceForm",
+    "OAuthServiceForm",
+    "SettingsForm",
+    "SmtpConnectionForm",
+    "route_form",
+]
 
 _ROUTE_FORMS: dict[str, type[SmtpConnectionForm] | type[OAuthServiceForm]] = {
     RouteKind.SMTP: SmtpConnectionForm,

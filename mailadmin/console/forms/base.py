@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
-from django.db import models
 from django.forms.boundfield import BoundField
 from django.utils import timezone
 
 Sections = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One section as the page shows it: how many of its values are not as usual, and whether it must show because
+    of that, or because something in it is to be put right."""
+
+    title: str
+    fields: list[BoundField]
+    changed: int
+    open: bool
 
 
 class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argument at run time
@@ -20,6 +31,8 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
 
     front: ClassVar[Sections] = ()
     advanced: ClassVar[Sections] = ()
+    # Whether each folded section is folded for itself, too: with many of them the page stays calm.
+    nested: ClassVar[bool] = False
     # field -> "other=value,value": the browser hides the field while the other one holds something else. Only a
     # comfort: the server checks what it gets.
     shown_when: ClassVar[dict[str, str]] = {}
@@ -51,37 +64,36 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
             self.data = {**self.draft(), "seen": self.initial["seen"]}
         return values
 
-    def front_sections(self) -> list[tuple[str, list[BoundField]]]:
-        """Return the titles and fields that show at once."""
-        return self._bound(self.front)
+    def front_parts(self) -> list[Part]:
+        """Return the sections that show at once."""
+        return [self._part(title, names) for title, names in self.front]
 
-    def advanced_sections(self) -> list[tuple[str, list[BoundField]]]:
-        """Return the titles and fields that are folded away."""
-        return self._bound(self.advanced)
+    def advanced_parts(self) -> list[Part]:
+        """Return the sections that are folded away."""
+        return [self._part(title, names) for title, names in self.advanced]
 
     def advanced_changed(self) -> int:
         """Return how many of the folded fields differ from their defaults."""
-        return sum(self._differs(name) for name in self._names(self.advanced))
+        return sum(part.changed for part in self.advanced_parts())
 
     def advanced_open(self) -> bool:
         """Tell whether the folded part must show, because something in it is to be put right."""
-        return any(name in self.errors for name in self._names(self.advanced))
+        return any(name in self.errors for _, names in self.advanced for name in names)
 
     def draft(self) -> dict[str, str]:
         """Return what was typed, secrets included, so that the form can be shown and saved again.
         The caller keeps it sealed, and not for long."""
         return {name: str(value) for name, value in self.data.items() if name != "csrfmiddlewaretoken"}
 
-    def _bound(self, sections: Sections) -> list[tuple[str, list[BoundField]]]:
-        return [(title, [self[name] for name in names if name in self.fields]) for title, names in sections]
+    def _part(self, title: str, names: Iterable[str]) -> Part:
+        fields = [self[name] for name in names if name in self.fields]
+        changed = sum(self._differs(field) for field in fields)
+        return Part(title, fields, changed, changed > 0 or any(field.errors for field in fields))
 
-    def _names(self, sections: Sections) -> Iterable[str]:
-        return (name for _, names in sections for name in names if name in self.fields)
-
-    def _differs(self, name: str) -> bool:
-        column = self._meta.model._meta.get_field(name)
-        default = column.get_default() if isinstance(column, models.Field) else None
-        return self.fields[name].has_changed(default, self[name].value())
+    def _differs(self, field: BoundField) -> bool:
+        """Tell whether a column has another value than usual; a secret and its box are no column."""
+        column = {column.name: column for column in self._meta.model._meta.fields}.get(field.name)
+        return column is not None and field.field.has_changed(column.get_default(), field.value())
 
 
 class SecondsInput(forms.TextInput):

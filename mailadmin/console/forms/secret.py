@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,49 +13,36 @@ from django.views.decorators.debug import sensitive_variables
 from mailadmin import conf
 from mailadmin.core import references
 from mailadmin.core.destination import Destination
-from mailadmin.models.secrets import SecretHolder, check_reference
+from mailadmin.models.opening import check_reference
+from mailadmin.models.secrets import HeldSecret
 
-from .base import ConsoleForm
+from .base import ConsoleForm, Lines
+
+# What a request may not show in an error report.
+SECRET_FIELDS = ("secret", "proxy_password", "client_key")
 
 
-class SecretForm(ConsoleForm):
-    """A form whose row holds a secret.
+class SecretLines(Lines):
+    """A text area that takes a secret of several lines and never shows one."""
 
-    `secret` left empty keeps the stored one as long as the destination is the same; when a part of the
-    destination was changed, saving (and testing) is refused with a sentence that says which part.
-    """
+    def format_value(self, value: Any) -> str:
+        """Return nothing, whatever was typed."""
+        return ""
 
-    # The names of the parts of the row's destination, in their order.
-    destination_parts: ClassVar[tuple[str, ...]] = ()
-    instance: Any  # a SecretHolder
 
-    secret = forms.CharField(
-        required=False,
-        strip=False,
-        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password", "spellcheck": "false"}),
-    )
-    forget_secret = forms.BooleanField(required=False)
+class SecretField(forms.CharField):
+    """The field of a slot; its label comes from the slot. `lines` is for a private key."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        row: SecretHolder = self.instance
-        word = row.secret_word
-        self._before: Destination | None = row.destination() if row.has_secret else None
-        self.fields["secret"].label = word.capitalize()
-        self.fields["secret"].help_text = self._what_is_stored()
-        self.fields["forget_secret"].label = f"Forget the stored {word}"
-        if self._before is None:
-            del self.fields["forget_secret"]
-
-    def needs_secret(self) -> bool:
-        """Tell whether the row, as typed, cannot work without its secret."""
-        raise TypeError(f"{type(self).__name__} must say when it needs its secret.")
+    def __init__(self, *, lines: bool = False, help_text: str = "") -> None:
+        attrs = {"autocomplete": "new-password", "spellcheck": "false"}
+        typed = SecretLines(attrs={**attrs, "rows": 4, "class": "pem"}) if lines else forms.PasswordInput(attrs)
+        super().__init__(required=False, strip=False, widget=typed, help_text=help_text)
 
     @sensitive_variables()
-    def clean_secret(self) -> str:
-        """Return what was typed. Raises ValidationError for a reference that the deployment does not allow,
-        and when there is no key to seal with."""
-        value = str(self.cleaned_data["secret"])
+    def validate(self, value: str) -> None:
+        """Raise ValidationError for a reference that the deployment does not allow, and when there is no key to
+        seal with."""
+        super().validate(value)
         reference = references.parse(value)
         try:
             if reference:
@@ -63,55 +51,87 @@ class SecretForm(ConsoleForm):
                 conf.key_ring()
         except (ValueError, conf.ConfigurationError) as error:
             raise ValidationError(str(error)) from None
-        return value
+
+
+def forget_field() -> forms.BooleanField:
+    """Return the box that forgets what a slot holds."""
+    return forms.BooleanField(required=False)
+
+
+class SecretForm(ConsoleForm):
+    """A form whose row holds secrets. A slot `x` of the row has a field `x` and a box `forget_x`.
+
+    A field left empty keeps the stored secret as long as its destination is the same; when a part of the
+    destination was changed, saving (and testing) is refused with a sentence that says which part.
+    """
+
+    # For each slot the names of the parts of its destination, in their order.
+    destination_parts: ClassVar[dict[str, tuple[str, ...]]] = {}
+    instance: Any  # a SecretHolder
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._slots: list[HeldSecret] = self.instance.secrets()
+        self._before: dict[str, Destination] = {held.name: held.destination() for held in self._slots if held.stored}
+        for held in self._slots:
+            field = self.fields[held.name]
+            field.label = held.word.capitalize()
+            field.help_text = f"{field.help_text} {self._what_is_stored(held)}".strip()
+            self.fields[f"forget_{held.name}"].label = f"Forget the stored {held.word}"
+            if held.name not in self._before:
+                del self.fields[f"forget_{held.name}"]
+
+    def needs(self, slot: str) -> bool:
+        """Tell whether the row, as typed, cannot work without the secret in `slot`."""
+        raise TypeError(f"{type(self).__name__} must say when it needs the secret {slot}.")
 
     def add_error(self, field: str | None, error: Any) -> None:
-        """Add an error as Django does; the form will be shown again, and then the secret is to be typed again."""
+        """Add an error as Django does; the form will be shown again, and then each secret is to be typed again."""
         super().add_error(field, error)
-        if self.data.get("secret"):
-            hint = f"Type the {self.instance.secret_word} again: what was typed is never sent back to the browser."
-            self["secret"].help_text = hint
+        for held in self._slots:
+            if self.data.get(held.name):
+                hint = f"Type the {held.word} again: what was typed is never sent back to the browser."
+                self[held.name].help_text = hint
 
     @sensitive_variables()
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # Django's hook, missing from the stubs
-        if not self.errors:
-            self._settle_secret(self.cleaned_data["secret"], self.cleaned_data.get("forget_secret", False))
+        if self.errors:
+            return
+        for held in self._slots:
+            self._settle(held, self.cleaned_data[held.name], self.cleaned_data.get(f"forget_{held.name}", False))
+        for slot, sentence in self.instance.secret_errors().items():
+            if not self.has_error(slot):
+                self.add_error(slot, sentence)
 
     @sensitive_variables("typed")
-    def _settle_secret(self, typed: str, forget: bool) -> None:
-        """Put the secret into the row (not the database): typed, forgotten, kept, or missing with its reason."""
-        row: SecretHolder = self.instance
-        word = row.secret_word
+    def _settle(self, held: HeldSecret, typed: str, forget: bool) -> None:
+        """Put a secret into the row (not the database): typed, forgotten, kept, or missing with its reason."""
         if typed and forget:
-            self.add_error("forget_secret", f"Either type a new {word} or forget the stored one, not both.")
+            self.add_error(f"forget_{held.name}", f"Either type a new {held.word} or forget the stored one, not both.")
         elif typed:
-            row.set_secret(typed)
+            held.set(typed)
         elif forget:
-            row.clear_secret()
-            if self.needs_secret():
-                self.add_error("forget_secret", f"This cannot work without its {word}; type the new one.")
-        elif self._before is not None and not row.has_secret:
-            if self.needs_secret():
-                self.add_error(
-                    "secret",
-                    f"You changed {self._changed_parts(row.destination())}, so the stored {word} is not sent there; "
-                    "type it again.",
-                )
-        elif self.needs_secret() and not row.has_secret:
-            self.add_error("secret", f"Type the {word}: this sign-in needs it.")
+            held.clear()
+            if self.needs(held.name):
+                sentence = f"This cannot work without its {held.word}; type the new one."
+                self.add_error(f"forget_{held.name}", sentence)
+        elif held.name in self._before and not held.stored and self.needs(held.name):
+            self.add_error(
+                held.name,
+                f"You changed {self._changed_parts(held)}, so the stored {held.word} is not sent there; type it again.",
+            )
 
-    def _changed_parts(self, after: Destination) -> str:
-        pairs = zip(self.destination_parts, self._before or (), after, strict=True)
-        return " and ".join(name for name, old, new in pairs if old != new) or "the destination"
+    def _changed_parts(self, held: HeldSecret) -> str:
+        parts = zip_longest(self.destination_parts[held.name], self._before[held.name], held.destination())
+        return " and ".join(dict.fromkeys(name for name, old, new in parts if old != new)) or "the destination"
 
-    def _what_is_stored(self) -> str:
-        row: SecretHolder = self.instance
-        if self._before is None:
+    def _what_is_stored(self, held: HeldSecret) -> str:
+        if held.name not in self._before:
             return (
                 "Encrypted when it is saved, and never shown again. To keep it outside the database, type a reference: "
                 "env:MAILADMIN_SECRET_… or file:/run/secrets/…"
             )
-        where = f"Kept outside: {row.secret_reference}" if row.secret_reference else "Stored"
-        changed = f", changed {timezone.localtime(row.secret_changed_at):%-d %b %Y}" if row.secret_changed_at else ""
+        where = f"Kept outside: {held.reference}" if held.reference else "Stored"
+        changed = f", changed {timezone.localtime(held.changed_at):%-d %b %Y}" if held.changed_at else ""
         return f"{where}{changed}; leave empty to keep it."

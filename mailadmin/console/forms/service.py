@@ -13,10 +13,11 @@ from mailadmin.core import validation
 from mailadmin.models import IntegratedService
 
 from .base import Sections, textarea
-from .secret import SecretForm
+from .proxy import PROXY_COLUMNS, PROXY_PARTS, PROXY_SECTION, ProxyForm
+from .secret import SecretField, forget_field
 
 
-class IntegratedServiceForm(SecretForm):
+class IntegratedServiceForm(ProxyForm):
     """An app registration: the page shows beside it where each value is found in Entra."""
 
     front: ClassVar[Sections] = (
@@ -35,19 +36,32 @@ class IntegratedServiceForm(SecretForm):
             ),
         ),
     )
-    advanced: ClassVar[Sections] = (("Hosts", ("mail_hosts", "ca_pem")), ("Account", ("account_kind",)))
-    destination_parts = (
-        "the kind",
-        "the cloud",
-        "the sign-in host",
-        "the Graph host",
-        "the mail hosts",
-        "the CA certificate",
-        "the tenant",
-        "the client ID",
-        "the proxy",
+    advanced: ClassVar[Sections] = (
+        ("Hosts", ("mail_hosts", "ca_pem")),
+        PROXY_SECTION,
+        ("Account", ("account_kind",)),
     )
-    shown_when: ClassVar[dict[str, str]] = {"authority_host": "cloud=custom", "graph_host": "cloud=custom"}
+    destination_parts = {
+        "secret": (
+            "the kind",
+            "the cloud",
+            "the sign-in host",
+            "the Graph host",
+            "the mail hosts",
+            "the CA certificate",
+            "the tenant",
+            "the client ID",
+            *["the proxy"] * len(PROXY_PARTS),
+        ),
+        "proxy_password": PROXY_PARTS,
+    }
+    shown_when: ClassVar[dict[str, str]] = ProxyForm.shown_when | {
+        "authority_host": "cloud=custom",
+        "graph_host": "cloud=custom",
+    }
+
+    secret = SecretField()
+    forget_secret = forget_field()
 
     class Meta:
         model = IntegratedService
@@ -61,6 +75,7 @@ class IntegratedServiceForm(SecretForm):
             "secret_expires_on",
             "mail_hosts",
             "ca_pem",
+            *PROXY_COLUMNS,
             "account_kind",
         )
         widgets = {
@@ -108,9 +123,8 @@ class IntegratedServiceForm(SecretForm):
     @sensitive_variables()
     def clean_secret(self) -> str:
         """Return what was typed, trimmed. Raises ValidationError for the secret's ID in place of its value."""
-        value = super().clean_secret().strip()
         try:
-            return validation.client_secret(value)
+            return validation.client_secret(self.cleaned_data["secret"].strip())
         except ValueError as error:
             raise ValidationError(str(error)) from None
 
@@ -125,16 +139,16 @@ class IntegratedServiceForm(SecretForm):
             )
         return values
 
-    def needs_secret(self) -> bool:
-        """Tell that an app whose stored secret would be lost by a change needs it again; a new app may be saved
-        without one, to be completed later."""
-        return self._before is not None and not self.cleaned_data.get("forget_secret")
+    def needs(self, slot: str) -> bool:
+        """Tell that an app whose stored secret would be lost by a change needs it again; one may be saved without,
+        to be completed later."""
+        return not self.cleaned_data.get("forget_secret") if slot == "secret" else super().needs(slot)
 
     def warnings(self) -> list[str]:
         """Return what was saved but will not work."""
         ends = self.instance.secret_expires_on
-        if self.instance.has_secret and ends and ends < timezone.localdate():
+        if self.instance.secret.stored and ends and ends < timezone.localdate():
             return [f"The client secret ended on {ends:%d %b %Y}: Entra refuses it. Make a new one and type it here."]
-        if not self.instance.has_secret:
+        if not self.instance.secret.stored:
             return ["No client secret is stored yet, so no token can be fetched with this."]
         return []

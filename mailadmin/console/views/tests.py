@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from mailadmin import conf, testruns
 from mailadmin.console import audit
 from mailadmin.console.access import needs, page_before, refuse
-from mailadmin.console.forms import OAuthServiceForm, SmtpConnectionForm, route_form
+from mailadmin.console.forms import SECRET_FIELDS, OAuthServiceForm, SmtpConnectionForm, route_form
 from mailadmin.console.ladder import shown
 from mailadmin.console.sections import ROUTES
 from mailadmin.core import addresses, limits
@@ -78,7 +78,7 @@ def start_saved(request: HttpRequest, kind: str, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@sensitive_post_parameters("secret")
+@sensitive_post_parameters(*SECRET_FIELDS)
 @needs("mailadmin.test_route")
 def start_unsaved(request: HttpRequest, kind: str) -> HttpResponse:
     """Test what was typed into a form, without saving it; a form that is not valid is shown again, under this

@@ -1,0 +1,157 @@
+"""How an SMTP connection encrypts, dials and keeps its sessions: what the form folds under Advanced."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from mailadmin.core import limits, validation
+from mailadmin.core.destination import Destination, client_key_destination
+from mailadmin.core.settings import (
+    AddressFamily,
+    ClientCertificate,
+    Notices,
+    Security,
+    SessionRules,
+    Timeouts,
+    TlsSettings,
+    TlsVersion,
+)
+
+from .fields import Checked
+from .secrets import SecretHolder, SecretSlot
+
+SECONDS = [
+    MinValueValidator(1, "Give it at least 1 second."),
+    MaxValueValidator(limits.MAX_TIMEOUT_SECONDS, f"At most {limits.MAX_TIMEOUT_SECONDS} seconds."),
+]
+
+
+def _count(most: int, what: str) -> list[MinValueValidator | MaxValueValidator]:
+    return [MinValueValidator(1, f"At least 1 {what}."), MaxValueValidator(most, f"At most {most} {what}s.")]
+
+
+def _client_key_destination(row: SmtpOptions) -> Destination:
+    return client_key_destination(row.client_without_key())
+
+
+class SmtpOptions(SecretHolder):
+    """The options of a connection that have a right default."""
+
+    class SecurityChoice(models.TextChoices):
+        """How the connection is encrypted."""
+
+        STARTTLS = Security.STARTTLS, "STARTTLS required"
+        TLS = Security.TLS, "TLS from the start"
+        STARTTLS_IF_OFFERED = Security.STARTTLS_IF_OFFERED, "STARTTLS if offered"
+        NONE = Security.NONE, "No encryption"
+
+    class MinimumTls(models.TextChoices):
+        """The oldest version that is accepted."""
+
+        TLS_1_2 = TlsVersion.TLS_1_2, "TLS 1.2"
+        TLS_1_3 = TlsVersion.TLS_1_3, "TLS 1.3"
+
+    class FamilyChoice(models.TextChoices):
+        """Which addresses of the host are dialled."""
+
+        RACE = AddressFamily.RACE, "IPv6 and IPv4, whichever answers first"
+        IN_TURN = AddressFamily.IN_TURN, "One address after the other"
+        IPV4 = AddressFamily.IPV4, "Only IPv4"
+        IPV6 = AddressFamily.IPV6, "Only IPv6"
+
+    class NoticesChoice(models.TextChoices):
+        """Which delivery status notices are asked for."""
+
+        SERVER = Notices.SERVER, "As the server does it"
+        NEVER = Notices.NEVER, "Never"
+        FAILURE = Notices.FAILURE, "On failure"
+        DELAY = Notices.DELAY, "On failure and delay"
+        ALL = Notices.ALL, "On failure, delay and success"
+
+    security = models.CharField(max_length=20, choices=SecurityChoice, default=SecurityChoice.STARTTLS)
+    tls_minimum = models.CharField("oldest TLS version", max_length=3, choices=MinimumTls, default=MinimumTls.TLS_1_2)
+    check_identity = models.BooleanField("check the server's identity", default=True)
+    trusted_hosts = models.TextField("trusted hosts", blank=True, validators=[Checked("host_list")])
+    ca_pem = models.TextField("own CA certificate (PEM)", blank=True, validators=[Checked("certificates")])
+    check_revocation = models.BooleanField("check for revocation", default=False)
+    client_certificate = models.TextField(
+        "client certificate (PEM)", blank=True, validators=[Checked("client_certificate")]
+    )
+    client_key = SecretSlot("private key", _client_key_destination)
+    family = models.CharField("addresses", max_length=10, choices=FamilyChoice, default=FamilyChoice.RACE)
+    keep_open = models.BooleanField("keep the session open", default=True)
+    idle_seconds = models.FloatField("idle time (seconds)", default=limits.SESSION_IDLE_SECONDS, validators=SECONDS)
+    session_messages = models.PositiveIntegerField(
+        "messages per session",
+        default=limits.SESSION_MESSAGES,
+        validators=_count(limits.MAX_SESSION_MESSAGES, "message"),
+    )
+    parallel = models.PositiveIntegerField(
+        "sessions at once", default=limits.SESSIONS, validators=_count(limits.MAX_SESSIONS, "session")
+    )
+    pipelining = models.BooleanField("use PIPELINING", default=True)
+    chunking = models.BooleanField("use CHUNKING", default=True)
+    notices = models.CharField(
+        "delivery notices", max_length=30, blank=True, choices=NoticesChoice, default=NoticesChoice.SERVER
+    )
+    connect_timeout = models.FloatField("time to connect (seconds)", default=limits.CONNECT_SECONDS, validators=SECONDS)
+    command_timeout = models.FloatField(
+        "time for a command (seconds)", default=limits.COMMAND_SECONDS, validators=SECONDS
+    )
+    message_timeout = models.FloatField(
+        "time for a whole message (seconds)", default=limits.MESSAGE_SECONDS, validators=SECONDS
+    )
+    final_timeout = models.FloatField(
+        "time for the last answer (seconds)", default=limits.FINAL_REPLY_SECONDS, validators=SECONDS
+    )
+    final_background_timeout = models.FloatField(
+        "time for the last answer, in a worker (seconds)",
+        default=limits.FINAL_REPLY_BACKGROUND_SECONDS,
+        validators=SECONDS,
+    )
+
+    class Meta:
+        abstract = True
+
+    def to_tls(self) -> TlsSettings:
+        """Return how the server's certificate is checked."""
+        return TlsSettings(
+            minimum=TlsVersion(self.tls_minimum),
+            check_identity=self.check_identity,
+            trusted_hosts=validation.host_list(self.trusted_hosts),
+            ca_pem=self.ca_pem,
+            check_revocation=self.check_revocation,
+        )
+
+    def to_client(self) -> ClientCertificate | None:
+        """Return what is shown to a server that asks who we are, None without a certificate."""
+        client = self.client_without_key()
+        return replace(client, key=self.client_key.value()) if client else None
+
+    def client_without_key(self) -> ClientCertificate | None:
+        """Return the certificate without opening or judging its key, None without one."""
+        return ClientCertificate(self.client_certificate) if self.client_certificate.strip() else None
+
+    def to_sessions(self) -> SessionRules:
+        """Return how sessions are used."""
+        return SessionRules(
+            keep_open=self.keep_open,
+            idle_seconds=self.idle_seconds,
+            messages=self.session_messages,
+            parallel=self.parallel,
+            pipelining=self.pipelining,
+            chunking=self.chunking,
+        )
+
+    def to_timeouts(self) -> Timeouts:
+        """Return the time limits, in seconds."""
+        return Timeouts(
+            self.connect_timeout,
+            self.command_timeout,
+            self.message_timeout,
+            self.final_timeout,
+            self.final_background_timeout,
+        )
