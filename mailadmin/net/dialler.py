@@ -14,29 +14,46 @@ from mailadmin.core import limits
 from mailadmin.core.addresses import AddressError, ascii_domain
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.settings import AddressFamily
 
+from . import race
 from .policy import NetworkPolicy, address_refusal, port_refusal
 
 __all__ = ["NetworkPolicy", "ascii_host", "connect", "dial", "own_name", "resolve"]
 
-_NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+# No such name, no address, and no address of the wanted family (the last two are not known everywhere).
+_NO_SUCH_NAME = {getattr(socket, name, socket.EAI_NONAME) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")}
+_ONLY = {AddressFamily.IPV4: (socket.AF_INET, "IPv4"), AddressFamily.IPV6: (socket.AF_INET6, "IPv6")}
 _LOCAL = {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 # When several addresses fail in different ways, the one that says most is told.
 _TELLING = (Kind.TCP_LOCAL, Kind.TCP_REFUSED, Kind.TCP_TIMEOUT, Kind.TCP_UNREACHABLE)
 
 
-def dial(host: str, port: int, policy: NetworkPolicy, seconds: float) -> socket.socket:
+def dial(
+    host: str,
+    port: int,
+    policy: NetworkPolicy,
+    seconds: float,
+    family: AddressFamily = AddressFamily.RACE,
+) -> socket.socket:
     """Return a connected socket to `host`, found, checked and dialled within `seconds` in all.
 
     Raises MailError with phase DNS or TCP.
     """
     deadline = time.monotonic() + seconds
-    addresses = resolve(host, port, policy, min(seconds, limits.DNS_SECONDS))
-    return connect(addresses, port, deadline - time.monotonic(), host)
+    addresses = resolve(host, port, policy, min(seconds, limits.DNS_SECONDS), family)
+    return connect(addresses, port, deadline - time.monotonic(), host, family)
 
 
-def resolve(host: str, port: int, policy: NetworkPolicy, seconds: float = limits.DNS_SECONDS) -> tuple[str, ...]:
-    """Return the addresses of `host`, in the resolver's order, each one checked against `policy`.
+def resolve(
+    host: str,
+    port: int,
+    policy: NetworkPolicy,
+    seconds: float = limits.DNS_SECONDS,
+    family: AddressFamily = AddressFamily.RACE,
+) -> tuple[str, ...]:
+    """Return the addresses of `host`, in the resolver's order, each one checked against `policy`; only those
+    of one family where `family` says so.
 
     One forbidden address refuses the whole name. Literals in any spelling (0x7f.1, 2130706433) are
     judged by what they resolve to. Raises MailError with phase DNS.
@@ -50,36 +67,40 @@ def resolve(host: str, port: int, policy: NetworkPolicy, seconds: float = limits
     name = ascii_host(host)
     if not name:
         raise failed(Kind.DNS_NOT_FOUND, "This is not a host name.")
-    found = _look_up(name, port, seconds)
-    if isinstance(found, socket.gaierror):
-        kind = Kind.DNS_NOT_FOUND if found.errno in _NO_SUCH_NAME else Kind.DNS_FAILED
-        raise failed(kind, str(found.strerror or found))
+    found = _look_up(name, port, seconds, family)
     if found is None:
         raise failed(Kind.DNS_FAILED, f"The resolver gave no answer within {seconds:.0f} s.")
-    if not found:
-        raise failed(Kind.DNS_NOT_FOUND, "The name has no address.")
+    if isinstance(found, socket.gaierror):
+        if found.errno not in _NO_SUCH_NAME:
+            raise failed(Kind.DNS_FAILED, str(found.strerror or found))
+        only = f"The name has no {_ONLY[family][1]} address, and no other is to be used." if family in _ONLY else ""
+        raise failed(Kind.DNS_NOT_FOUND, only or str(found.strerror or found))
     for address in found:
         if reason := address_refusal(address, policy):
             raise failed(Kind.ADDRESS_REFUSED, reason)
     return found
 
 
-def connect(addresses: Sequence[str], port: int, seconds: float, host: str = "") -> socket.socket:
-    """Return a socket connected to the first of the checked `addresses` that answers within `seconds`.
+def connect(
+    addresses: Sequence[str],
+    port: int,
+    seconds: float,
+    host: str = "",
+    family: AddressFamily = AddressFamily.RACE,
+) -> socket.socket:
+    """Return a socket connected to one of the checked `addresses` within `seconds`: the first that answers of
+    those that race, or one after the other, each with its share of the time.
 
-    Each address gets its share of the time, so that a dead first one leaves time for the next.
     Raises MailError with phase TCP; `host` is only named in it.
     """
-    deadline = time.monotonic() + seconds
-    failures: list[tuple[Kind, str]] = []
-    for place, address in enumerate(addresses):
-        share = (deadline - time.monotonic()) / (len(addresses) - place)
-        try:
-            return _connect_one(address, port, max(share, 0.001))
-        except OSError as error:
-            failures.append((_kind_of(error), f"{address}: {_words(error, share)}"))
-    kind = min((kind for kind, _ in failures), key=_TELLING.index)
-    text = "; ".join(text for _, text in failures)
+    alone = family is AddressFamily.IN_TURN or len(addresses) == 1
+    outcome = race.in_turn(addresses, port, seconds) if alone else race.first(addresses, port, seconds)
+    if isinstance(outcome, socket.socket):
+        # Commands are small and each waits for its answer: Nagle's delay would only cost time.
+        outcome.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return outcome
+    kind = min((_kind_of(error) for _, error in outcome), key=_TELLING.index)
+    text = "; ".join(f"{address}: {error.strerror or 'the connection failed'}" for address, error in outcome)
     raise MailError(Fault(Phase.TCP, kind, text, host=host or addresses[0], port=port))
 
 
@@ -109,19 +130,21 @@ def ascii_host(host: str) -> str:
         return ""
 
 
-def _look_up(name: str, port: int, seconds: float) -> tuple[str, ...] | socket.gaierror | None:
+def _look_up(name: str, port: int, seconds: float, family: AddressFamily) -> tuple[str, ...] | socket.gaierror | None:
     """Return the addresses, the resolver's error, or None when it did not answer in time."""
     answer: list[tuple[str, ...] | socket.gaierror] = []
+    wanted = _ONLY[family][0] if family in _ONLY else socket.AF_UNSPEC
 
     def ask() -> None:
         try:
-            rows = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+            rows = socket.getaddrinfo(name, port, wanted, socket.SOCK_STREAM)
         except socket.gaierror as error:
             answer.append(error)
         except (UnicodeError, ValueError):
             answer.append(socket.gaierror(socket.EAI_NONAME, "This is not a host name."))
         else:
-            answer.append(tuple(dict.fromkeys(str(row[4][0]) for row in rows)))
+            found = tuple(dict.fromkeys(str(row[4][0]) for row in rows))
+            answer.append(found or socket.gaierror(socket.EAI_NONAME, "The name has no address."))
 
     # getaddrinfo has no time-out of its own; a daemon thread may be left behind.
     asking = threading.Thread(target=ask, name="mailadmin-dns", daemon=True)
@@ -130,32 +153,9 @@ def _look_up(name: str, port: int, seconds: float) -> tuple[str, ...] | socket.g
     return answer[0] if answer else None
 
 
-def _connect_one(address: str, port: int, seconds: float) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.settimeout(seconds)
-        sock.connect((address, port))
-        if sock.getsockname()[:2] == (address, port):
-            # On loopback, TCP can connect a free port to itself; nobody listens there.
-            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
-        # Commands are small and each waits for its answer: Nagle's delay would only cost time.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
 def _kind_of(error: OSError) -> Kind:
     if error.errno in _LOCAL:
         return Kind.TCP_LOCAL
     if isinstance(error, TimeoutError):
         return Kind.TCP_TIMEOUT
     return Kind.TCP_REFUSED if isinstance(error, ConnectionError) else Kind.TCP_UNREACHABLE
-
-
-def _words(error: OSError, seconds: float) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer within {max(seconds, 0):.1f} s"
-    return error.strerror or "the connection failed"

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import http.client
 import io
-import ipaddress
 import socket
 import ssl
 import time
@@ -17,13 +16,14 @@ from urllib3.connectionpool import HTTPSConnectionPool
 
 from mailadmin.core import limits
 from mailadmin.core.errors import MailError
-from mailadmin.core.fault import Fault, Kind, Phase
-from mailadmin.core.settings import TlsSettings
+from mailadmin.core.fault import Kind
+from mailadmin.core.settings import Proxy, TlsSettings
 
 from . import tls as net_tls
 from .dialler import dial
-from .environment import open_tunnel, proxy_for
-from .policy import NetworkPolicy, address_refusal, port_refusal
+from .environment import proxy_for
+from .policy import NetworkPolicy
+from .proxy import connect_through
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class GuardedConnection(HTTPSConnection):
     policy: ClassVar[NetworkPolicy] = NetworkPolicy()
     tls: ClassVar[TlsSettings] = TlsSettings()
     timeouts: ClassVar[HttpTimeouts] = HttpTimeouts()
+    through: ClassVar[Proxy | None] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -74,13 +75,13 @@ class GuardedConnection(HTTPSConnection):
         return fresh and super().is_connected
 
     def connect(self) -> None:
-        """Open the connection, by the environment's proxy if there is one, and verify the peer.
+        """Open the connection, by a proxy if there is one, and verify the peer.
 
         Raises NotConnected.
         """
         seconds = self.timeouts.connect
         try:
-            self.sock = open_connection(self.host, self.port or 443, self.policy, self.tls, seconds)
+            self.sock = open_connection(self.host, self.port or 443, self.policy, self.tls, seconds, self.through)
         except MailError as error:
             raise NotConnected(error) from None
         self.is_verified = True
@@ -126,24 +127,33 @@ class GuardedConnection(HTTPSConnection):
         return answer
 
 
-def open_connection(host: str, port: int, policy: NetworkPolicy, tls: TlsSettings, seconds: float) -> ssl.SSLSocket:
-    """Return a verified connection to `host` within `seconds`, direct or by the environment's proxy.
+def open_connection(
+    host: str, port: int, policy: NetworkPolicy, tls: TlsSettings, seconds: float, proxy: Proxy | None = None
+) -> ssl.SSLSocket:
+    """Return a verified connection to `host` within `seconds`: by `proxy`, else by the environment's, else direct.
 
-    Behind a proxy only a literal address can be judged: a name is looked up on the other side. Raises
-    MailError with phase DNS, TCP or TLS.
+    Raises MailError with phase DNS, TCP, PROXY or TLS.
     """
     deadline = time.monotonic() + seconds
-    if proxy := proxy_for(host, port):
-        _judge_literal(host, port, policy)
-        sock = open_tunnel(proxy, host, port, seconds)
-    else:
-        sock = dial(host, port, policy, seconds)
+    sock = open_line(host, port, policy, seconds, proxy)
     return net_tls.secure(sock, host, tls, deadline - time.monotonic(), port)
 
 
-def guarded_pool(policy: NetworkPolicy, tls: TlsSettings, timeouts: HttpTimeouts) -> type[HTTPSConnectionPool]:
+def open_line(host: str, port: int, policy: NetworkPolicy, seconds: float, proxy: Proxy | None = None) -> socket.socket:
+    """Return a connection without TLS, as `open_connection`; raises as that does."""
+    if proxy:
+        return connect_through(proxy, host, port, policy, seconds)
+    if named := proxy_for(host, port):
+        # Whoever runs this process chose it, so it may be a private address whatever the policy says.
+        return connect_through(named, host, port, policy, seconds, proxy_policy=NetworkPolicy())
+    return dial(host, port, policy, seconds)
+
+
+def guarded_pool(
+    policy: NetworkPolicy, tls: TlsSettings, timeouts: HttpTimeouts, proxy: Proxy | None
+) -> type[HTTPSConnectionPool]:
     """Return the class of connection pool whose connections have these settings."""
-    settings = {"policy": policy, "tls": tls, "timeouts": timeouts}
+    settings = {"policy": policy, "tls": tls, "timeouts": timeouts, "through": proxy}
     connection = type("Connection", (GuardedConnection,), settings)
     return type("Pool", (HTTPSConnectionPool,), {"ConnectionCls": connection})
 
@@ -165,17 +175,6 @@ class _TimedReader(io.RawIOBase):
     def close(self) -> None:
         self._raw.close()
         super().close()
-
-
-def _judge_literal(host: str, port: int, policy: NetworkPolicy) -> None:
-    if reason := port_refusal(port, policy):
-        raise MailError(Fault(Phase.DNS, Kind.PORT_REFUSED, reason, host=host, port=port))
-    try:
-        reason = address_refusal(str(ipaddress.ip_address(host.strip("[]"))), policy)
-    except ValueError:
-        return
-    if reason:
-        raise MailError(Fault(Phase.DNS, Kind.ADDRESS_REFUSED, reason, host=host, port=port))
 
 
 def _share(deadline: float, seconds: float) -> float:

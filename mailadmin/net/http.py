@@ -21,10 +21,10 @@ from mailadmin.core import limits
 from mailadmin.core.errors import MailError, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.secret import Secret
-from mailadmin.core.settings import TlsSettings
+from mailadmin.core.settings import Proxy, TlsSettings
 
 from .certificate import Certificate
-from .environment import Proxy, environment_ca, proxy_for
+from .environment import environment_ca, proxy_for
 from .guarded import Broken, HttpTimeouts, NotConnected, guarded_pool, open_connection
 from .policy import NetworkPolicy
 from .tls import certificate
@@ -80,7 +80,7 @@ class Peer:
 class GuardedSession(requests.Session):
     """A session without what requests does unasked: environment, .netrc, cookies, redirects."""
 
-    def __init__(self, policy: NetworkPolicy, tls: TlsSettings, timeouts: HttpTimeouts) -> None:
+    def __init__(self, policy: NetworkPolicy, tls: TlsSettings, timeouts: HttpTimeouts, proxy: Proxy | None) -> None:
         super().__init__()
         self.trust_env = False
         self.timeouts = timeouts
@@ -88,20 +88,23 @@ class GuardedSession(requests.Session):
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.adapters.clear()
         adapter = HTTPAdapter(max_retries=Retry(total=False))
-        adapter.poolmanager.pool_classes_by_scheme = {"https": guarded_pool(policy, tls, timeouts)}
+        adapter.poolmanager.pool_classes_by_scheme = {"https": guarded_pool(policy, tls, timeouts, proxy)}
         self.mount("https://", adapter)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Return nothing: a redirect is an answer like any other, and never gets the token."""
 
 
-def guarded_session(policy: NetworkPolicy, ca_pem: str = "", timeouts: HttpTimeouts | None = None) -> GuardedSession:
-    """Return a session whose connections go through the guarded dialler and our TLS checks.
+def guarded_session(
+    policy: NetworkPolicy, ca_pem: str = "", timeouts: HttpTimeouts | None = None, proxy: Proxy | None = None
+) -> GuardedSession:
+    """Return a session whose connections go through the guarded dialler and our TLS checks, and by `proxy` or else
+    by the environment's.
 
     `ca_pem` and the environment's bundle are trusted besides the system's certificates. Use it for one
     thread at a time and close it. Raises MailError when a CA cannot be read.
     """
-    return GuardedSession(policy, _tls(ca_pem), timeouts or HttpTimeouts())
+    return GuardedSession(policy, _tls(ca_pem), timeouts or HttpTimeouts(), proxy)
 
 
 def exchange(
@@ -117,7 +120,7 @@ def exchange(
 ) -> Answer:
     """Send one request, once, and return its answer, whatever its status.
 
-    `bearer` becomes the Authorization header. Raises MailError: phases DNS, TCP and TLS when no
+    `bearer` becomes the Authorization header. Raises MailError: phases DNS, TCP, PROXY and TLS when no
     connection came about, `phase` afterwards. With `unsure_after_body` a failure after the last byte
     of the request had left is DeliveryUnsure.
     """
@@ -128,15 +131,21 @@ def exchange(
     return outcome
 
 
-def look_at(host: str, policy: NetworkPolicy, ca_pem: str = "", timeouts: HttpTimeouts | None = None) -> Peer:
+def look_at(
+    host: str,
+    policy: NetworkPolicy,
+    ca_pem: str = "",
+    timeouts: HttpTimeouts | None = None,
+    proxy: Proxy | None = None,
+) -> Peer:
     """Connect to `host` ("name" or "name:port") as a request would, ask nothing, and return who answered.
 
-    Raises MailError with phase DNS, TCP or TLS.
+    Raises MailError with phase DNS, TCP, PROXY or TLS.
     """
     name, port = split_host(host)
     seconds = (timeouts or HttpTimeouts()).connect
-    with open_connection(name, port, policy, _tls(ca_pem), seconds) as sock:
-        proxy = proxy_for(name, port)
+    with open_connection(name, port, policy, _tls(ca_pem), seconds, proxy) as sock:
+        proxy = proxy or proxy_for(name, port)
         return Peer("" if proxy else str(sock.getpeername()[0]), certificate(sock), proxy)
 
 

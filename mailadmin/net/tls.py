@@ -10,9 +10,11 @@ from functools import lru_cache
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
-from mailadmin.core.settings import TlsSettings, TlsVersion
+from mailadmin.core.settings import ClientCertificate, TlsSettings, TlsVersion
 
+from . import client_certificate
 from .certificate import Certificate, read_certificate
+from .client_certificate import refused as client_refused
 from .dialler import ascii_host
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "Certificate",
     "certificate",
     "client_context",
+    "client_refused",
     "inspect_certificate",
     "secure",
 ]
@@ -55,14 +58,22 @@ _TOO_OLD = {
 }
 
 
-@lru_cache(maxsize=64)
-def client_context(tls: TlsSettings) -> ssl.SSLContext:
-    """Return the context for `tls`. The own CA is trusted besides the system's; a name is checked by
-    OpenSSL, except with trusted hosts, where `secure` does it after the handshake.
+def client_context(tls: TlsSettings, client: ClientCertificate | None = None) -> ssl.SSLContext:
+    """Return the context for `tls`, with the certificate that we show if there is one. The own CA is trusted
+    besides the system's; a name is checked by OpenSSL, except with trusted hosts, where `secure` does it after
+    the handshake.
 
-    Loading the system's certificates takes milliseconds, so contexts are kept. Raises MailError when
-    the own CA cannot be read.
+    Loading the system's certificates takes milliseconds, so contexts are kept, but none that holds a key of ours.
+    Raises MailError when the own CA, our certificate or its key cannot be read.
     """
+    if client is None:
+        return _kept_context(tls)
+    context = _new_context(tls)
+    client_certificate.load(context, client)
+    return context
+
+
+def _new_context(tls: TlsSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3 if tls.minimum is TlsVersion.TLS_1_3 else ssl.TLSVersion.TLSv1_2
     context.load_default_certs()
@@ -78,13 +89,25 @@ def client_context(tls: TlsSettings) -> ssl.SSLContext:
     return context
 
 
-def secure(sock: socket.socket, host: str, tls: TlsSettings, seconds: float, port: int | None = None) -> ssl.SSLSocket:
-    """Return `sock` wrapped in TLS with the server's certificate checked as `tls` says, within `seconds`.
+_kept_context = lru_cache(maxsize=64)(_new_context)
 
-    `sock` is closed on failure. Raises MailError with phase TLS.
+
+def secure(
+    sock: socket.socket,
+    host: str,
+    tls: TlsSettings,
+    seconds: float,
+    port: int | None = None,
+    client: ClientCertificate | None = None,
+) -> ssl.SSLSocket:
+    """Return `sock` wrapped in TLS with the server's certificate checked as `tls` says, within `seconds`; `client` is
+    shown to a server that asks for it.
+
+    `sock` is closed on failure. Raises MailError: phase TLS, or SETTINGS for our own CA or certificate. A server
+    that does not like our certificate says so only when it is read from; see `client_refused`.
     """
     try:
-        secured = _handshake(client_context(tls), sock, host, seconds)
+        secured = _handshake(client_context(tls, client), sock, host, seconds)
     except (OSError, ValueError) as error:
         sock.close()
         if isinstance(error, MailError):
@@ -150,6 +173,9 @@ def _explain(error: Exception, tls: TlsSettings) -> tuple[Kind, str]:
     """Return the kind and words of a handshake that failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _VERIFY_KINDS.get(error.verify_code, Kind.CERT_INVALID), clean(error.verify_message)
+    if client_refused(error):
+        reason = clean(str(getattr(error, "reason", "")).rpartition("ALERT_")[2].replace("_", " ").lower())
+        return Kind.CLIENT_CERTIFICATE_REFUSED, f"The server answered: {reason}."
     if isinstance(error, TimeoutError):
         return Kind.TIMEOUT, "The TLS handshake was not finished in time."
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ConnectionError):

@@ -83,13 +83,15 @@ def _settings(step: Step, route: OAuthRoute, app: EntraApp) -> None:
     step.fact = f"{route.identity}, tenant {app.tenant}, cloud {app.cloud.name}"
     step.notes.append(f"Scope: {' '.join(route.effective_scopes)}")
     for host in dict.fromkeys((app.cloud.authority_host, app.cloud.graph_host)):
-        if proxy := proxy_for(*split_host(host)):
+        if app.proxy:
+            step.notes.append(f"{host} is reached by the proxy {app.proxy}.")
+        elif proxy := proxy_for(*split_host(host)):
             step.notes.append(f"{host} is reached by the proxy {proxy} that the environment names.")
 
 
 def _sign_in_host(step: Step, app: EntraApp, policy: NetworkPolicy) -> None:
     host = app.cloud.authority_host
-    peer = look_at(host, policy, app.cloud.ca_pem)
+    peer = look_at(host, policy, app.cloud.ca_pem, proxy=app.proxy)
     certificate = peer.certificate
     now = datetime.now(UTC)
     way = f"by the proxy {peer.proxy}" if peer.proxy else f"at {peer.address}"

@@ -10,6 +10,7 @@ import pytest
 
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
+from mailadmin.core.settings import Proxy, ProxyKind
 from mailadmin.net.environment import environment_ca, proxy_for
 from mailadmin.net.http import exchange, guarded_session, look_at
 from mailadmin.net.policy import NetworkPolicy
@@ -31,14 +32,21 @@ def test_environment_names_the_proxy_except_for_this_machine(monkeypatch: pytest
     proxy = proxy_for("graph.microsoft.com")
     assert proxy
     assert str(proxy) == "proxy.example.org:3128"
-    assert proxy.login
-    assert proxy.login.reveal() == "me:s@cret"
+    assert (proxy.kind, proxy.user) == (ProxyKind.HTTP, "me")
+    assert proxy.password
+    assert proxy.password.reveal() == "s@cret"
     assert "s@cret" not in repr(proxy)
     for host in ("localhost", "127.0.0.1", "::1", "[::1]", "inside.example.org", "10.1.2.3"):
         assert proxy_for(host) is None
 
 
-@pytest.mark.parametrize("url", ["socks5://proxy:1080", "https://proxy:443", "http://:x", "http://p:99999"])
+@pytest.mark.parametrize("url", ["socks5://proxy.example.org", "socks5h://proxy.example.org:1080"])
+def test_s11_environment_may_name_a_socks5_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("ALL_PROXY", url)
+    assert proxy_for("graph.microsoft.com") == Proxy(ProxyKind.SOCKS5, "proxy.example.org", 1080)
+
+
+@pytest.mark.parametrize("url", ["socks4://proxy:1080", "https://proxy:443", "http://:x", "http://p:99999", "http://["])
 def test_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", url)
     with pytest.raises(MailError, match="HTTPS_PROXY"):
@@ -92,7 +100,7 @@ def test_refusal_of_the_proxy_is_told_and_nothing_was_sent(monkeypatch: pytest.M
             url = "https://graph.example.org/"
             exchange(session, "POST", url, phase=Phase.GRAPH, body=b"x", unsure_after_body=True)
     fault = caught.value.fault
-    assert (fault.phase, fault.maybe_sent) == (Phase.TCP, False)
+    assert (fault.phase, fault.maybe_sent) == (Phase.PROXY, False)
     assert "407 Proxy Authentication Required" in fault.text
     assert str(tunnel.server.port) in fault.text
 

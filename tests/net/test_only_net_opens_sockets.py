@@ -111,4 +111,4 @@ def test_sending_opens_its_one_connection_in_the_dialler(identity: type[certific
             check=False,
         )
         assert len(server.messages) == 1, done.stderr
-    assert done.stdout.splitlines() == ["socket.getaddrinfo net/dialler.py", "socket.connect net/dialler.py"]
+    assert done.stdout.splitlines() == ["socket.getaddrinfo net/dialler.py", "socket.connect net/race.py"]

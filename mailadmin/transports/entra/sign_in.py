@@ -39,12 +39,13 @@ class SignInAnswer:
 
 
 class SignInClient:
-    """Asks the sign-in host of one app. `policy` and `note` (told each line of dialogue, without secrets)
+    """Asks the sign-in host of one app. `policy`, `proxy` and `note` (told each line of dialogue, without secrets)
     may be changed between requests."""
 
     def __init__(self, app: EntraApp) -> None:
         self.host, self.port = split_host(app.cloud.authority_host)
         self.policy = NetworkPolicy()
+        self.proxy = app.proxy
         self.note: Note = silent
         self._ca_pem = app.cloud.ca_pem
 
@@ -67,7 +68,7 @@ class SignInClient:
             self.note("> " + clean("&".join(f"{name}={value}" for name, value in shown.items())))
         extra = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
         timeouts = HttpTimeouts(read=limits.TOKEN_READ_SECONDS, total=limits.TOKEN_TOTAL_SECONDS)
-        with guarded_session(self.policy, self._ca_pem, timeouts) as session:
+        with guarded_session(self.policy, self._ca_pem, timeouts, self.proxy) as session:
             answer = exchange(
                 session,
                 method,

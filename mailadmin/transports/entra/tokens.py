@@ -127,7 +127,7 @@ def _acquire(
     account: _Account, app: EntraApp, scopes: tuple[str, ...], policy: NetworkPolicy, fresh: bool, note: Note
 ) -> Token | Fault:
     """Return a token or what went wrong. Never raises, because its frames hold the secret."""
-    account.client.policy, account.client.note = policy, note
+    account.client.policy, account.client.proxy, account.client.note = policy, app.proxy, note
     kept = None if fresh else account.tokens.get(scopes)
     try:
         # Even the constructor asks the sign-in host (for its OpenID configuration).

@@ -32,7 +32,7 @@ class GraphClient:
         self.app = complete_app(route)
         self.route, self.policy, self.note = route, policy, note
         self.host, self.port = split_host(self.app.cloud.graph_host)
-        self._session = guarded_session(policy, self.app.cloud.ca_pem)
+        self._session = guarded_session(policy, self.app.cloud.ca_pem, proxy=self.app.proxy)
 
     def token(self, fresh: bool = False) -> Token:
         """Return the token for the route's scopes. Raises MailError."""

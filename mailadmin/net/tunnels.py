@@ -1,0 +1,202 @@
+"""How a proxy is asked for a tunnel: HTTP CONNECT (RFC 9110 section 9.3.6) and SOCKS5 (RFC 1928, RFC 1929). Not one
+byte beyond the proxy's answer is read."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import re
+import socket
+import time
+from dataclasses import dataclass
+
+from mailadmin.core import limits
+from mailadmin.core.fault import Kind
+from mailadmin.core.redact import clean
+from mailadmin.core.settings import Proxy
+
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})\b[^\r\n]*")
+# What a proxy adds in a machine's words: Squid, and RFC 9209.
+_DETAIL = re.compile(rb"^(?:X-Squid-Error|Proxy-Status):[ \t]*([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
+# A web server that is no proxy, a page that wants a sign-in first, a proxy without CONNECT.
+_NO_PROXY = frozenset({400, 404, 405, 501, 505})
+
+_VERSION, _LOGIN_VERSION = 5, 1
+_NO_LOGIN, _PASSWORD, _NONE_FITS = 0, 2, 0xFF
+_CONNECT, _IPV4, _NAME, _IPV6 = 1, 1, 3, 4
+_ADDRESS_BYTES = {_IPV4: 4, _IPV6: 16}
+_MAX_LOGIN = 255  # bytes of a user name or password, RFC 1929 section 2
+_SOCKS_REPLIES = {  # RFC 1928 section 6
+    1: (Kind.PROXY_TARGET, "failed for a reason that it does not name."),
+    2: (Kind.PROXY_REFUSED, "does not allow this connection by its rules."),
+    3: (Kind.PROXY_TARGET, "finds the server's network unreachable."),
+    4: (Kind.PROXY_TARGET, "finds no such host, or finds it unreachable."),
+    5: (Kind.PROXY_TARGET, "was refused by the server: nothing listens on this port."),
+    6: (Kind.PROXY_TARGET, "got no answer from the server in time (TTL expired)."),
+    7: (Kind.PROXY_ANSWER, "does not open connections (command not supported)."),
+    8: (Kind.PROXY_ANSWER, "does not take this kind of address."),
+}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why there is no tunnel; `text` continues "The proxy proxy.example.org:3128"."""
+
+    kind: Kind
+    text: str
+
+
+_FOREIGN = Refusal(Kind.PROXY_ANSWER, "did not answer as a SOCKS5 proxy does.")
+
+
+class Lost(Exception):
+    """The proxy closed the connection, or let the time pass (`late`). No OSError, as what revealing a password may
+    raise is one."""
+
+    def __init__(self, late: bool) -> None:
+        super().__init__()
+        self.late = late
+
+    @property
+    def refusal(self) -> Refusal:
+        """Return what this means where nothing is known of the proxy yet."""
+        text = "did not answer in time." if self.late else "closed the connection without an answer."
+        return Refusal(Kind.PROXY_UNREACHABLE, text)
+
+
+class Line:
+    """A connection to a proxy with one deadline (on the monotonic clock) for everything. Raises Lost."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock, self._deadline = sock, deadline
+
+    def send(self, data: bytes) -> None:
+        """Send all of `data`."""
+        try:
+            self._arm()
+            self._sock.sendall(data)
+        except OSError as error:
+            raise Lost(isinstance(error, TimeoutError)) from None
+
+    def read(self, count: int) -> bytes:
+        """Return the next `count` bytes."""
+        data = b""
+        while len(data) < count:
+            try:
+                self._arm()
+                piece = self._sock.recv(count - len(data))
+            except OSError as error:
+                raise Lost(isinstance(error, TimeoutError)) from None
+            if not piece:
+                raise Lost(late=False)
+            data += piece
+        return data
+
+    def _arm(self) -> None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+
+
+def http_connect(line: Line, proxy: Proxy, host: str, port: int) -> Refusal | None:
+    """Ask an HTTP proxy for a tunnel to `host`; return None when it stands. An error from here would carry the
+    password in its frames, so there is none."""
+    head = b""
+    try:
+        line.send(_connect_request(proxy, host, port))
+        while not head.endswith((b"\r\n\r\n", b"\n\n")) and len(head) < limits.PROXY_ANSWER_BYTES:
+            head += line.read(1)
+    except Lost as lost:
+        return _http_refusal(head) if head else lost.refusal
+    status = _STATUS.match(head)
+    return None if status and status[1][:1] == b"2" and head.endswith(b"\n") else _http_refusal(head)
+
+
+def _connect_request(proxy: Proxy, host: str, port: int) -> bytes:
+    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+    if proxy.user:
+        login = f"{proxy.user}:{proxy.password.reveal() if proxy.password else ''}"
+        lines.append(
+            "Proxy-Authorization: Basic " + base64.b64encode(login.encode("utf-8", "replace")).decode()
+        )  # RFC 7617
+    return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+
+def _http_refusal(head: bytes) -> Refusal:
+    """Return what an answer means that opens no tunnel."""
+    status = _STATUS.match(head)
+    if not status:
+        return Refusal(Kind.PROXY_ANSWER, "did not answer as an HTTP proxy does.")
+    code = int(status[1])
+    if code // 100 == 2:
+        return Refusal(Kind.PROXY_UNREACHABLE, "did not finish its answer.")
+    detail = _DETAIL.search(head)
+    text = f"answered: {clean(status[0])}" + (f" ({clean(detail[1])})" if detail else "")
+    if code == 407:
+        return Refusal(Kind.PROXY_SIGN_IN, text)
+    if code in _NO_PROXY or code < 400:
+        return Refusal(Kind.PROXY_ANSWER, text)
+    return Refusal(Kind.PROXY_REFUSED if code < 500 else Kind.PROXY_TARGET, text)
+
+
+def socks5(line: Line, proxy: Proxy, host: str, port: int) -> Refusal | None:
+    """Ask a SOCKS5 proxy for a tunnel to `host`; return None when it stands. An error from here would carry the
+    password in its frames, so there is none."""
+    asked = False
+    try:
+        if refusal := _socks_sign_in(line, proxy):
+            return refusal
+        line.send(bytes([_VERSION, _CONNECT, 0]) + _socks_address(host) + port.to_bytes(2, "big"))
+        asked = True
+        return _socks_reply(line)
+    except Lost as lost:
+        # It has spoken before, so what it waits for now is the server.
+        late = asked and lost.late
+        return Refusal(Kind.PROXY_TARGET, "did not reach the server in time.") if late else lost.refusal
+
+
+def _socks_sign_in(line: Line, proxy: Proxy) -> Refusal | None:
+    """Agree on a method and sign in by it; RFC 1928 section 3, RFC 1929."""
+    offered = bytes([_NO_LOGIN, _PASSWORD] if proxy.user else [_NO_LOGIN])
+    line.send(bytes([_VERSION, len(offered)]) + offered)
+    version, method = line.read(2)
+    if version != _VERSION:
+        return _FOREIGN
+    if method == _NONE_FITS:
+        wants = "takes neither this sign-in nor none." if proxy.user else "wants a user name and a password."
+        return Refusal(Kind.PROXY_SIGN_IN, wants)
+    if method not in offered:
+        return _FOREIGN
+    if method == _NO_LOGIN:
+        return None
+    user = proxy.user.encode("utf-8", "replace")
+    password = (proxy.password.reveal() if proxy.password else "").encode("utf-8", "replace")
+    if not 0 < len(user) <= _MAX_LOGIN or not 0 < len(password) <= _MAX_LOGIN:
+        return Refusal(Kind.PROXY_SIGN_IN, f"takes user names and passwords of 1 to {_MAX_LOGIN} bytes only.")
+    line.send(bytes([_LOGIN_VERSION, len(user)]) + user + bytes([len(password)]) + password)
+    _, status = line.read(2)
+    return Refusal(Kind.PROXY_SIGN_IN, "refused the user name or the password.") if status else None
+
+
+def _socks_address(host: str) -> bytes:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return bytes([_NAME, len(host)]) + host.encode("ascii")
+    return bytes([_IPV4 if address.version == 4 else _IPV6]) + address.packed
+
+
+def _socks_reply(line: Line) -> Refusal | None:
+    """Read the answer to the request, with the address that it ends in and nobody needs."""
+    version, reply = line.read(2)
+    if version != _VERSION:
+        return _FOREIGN
+    if reply:
+        return Refusal(*_SOCKS_REPLIES.get(reply, (Kind.PROXY_ANSWER, f"answered with the unknown code {reply}.")))
+    _, kind = line.read(2)
+    if kind != _NAME and kind not in _ADDRESS_BYTES:
+        return _FOREIGN
+    line.read((line.read(1)[0] if kind == _NAME else _ADDRESS_BYTES[kind]) + 2)
+    return None
