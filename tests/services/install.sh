@@ -18,4 +18,17 @@ echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-se
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends \
     postfix dovecot-core dovecot-imapd dovecot-pop3d sasl2-bin libsasl2-modules \
+    tinyproxy dante-server libnss-wrapper \
+    openssl libdb5.3 libgnutls-dane0 libidn12 libidn2-0 libnsl2 libpcre2-8-0 \
     postgresql chromium fonts-dejavu-core
+
+# Exim conflicts with Postfix, so its package (and not what it conflicts by) is unpacked into a folder of its own;
+# the libraries that it needs are installed above.
+exim=${MAILADMIN_EXIM:-/opt/mailadmin-exim}
+if [ ! -x "$exim/usr/sbin/exim4" ]; then
+    download=$(mktemp -d)
+    (cd "$download" && apt-get download -qq exim4-daemon-light)
+    mkdir -p "$exim"
+    dpkg-deb -x "$download"/exim4-daemon-light_*.deb "$exim"
+    rm -rf "$download"
+fi

@@ -6,17 +6,18 @@ import contextlib
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes import certificates
 from tests.fakes.certificates import Identity
-from tests.services.dovecot import running_dovecot
-from tests.services.processes import free_ports, listens, program, running, short_folder, wait_for
+from tests.services.dovecot import Dovecot, running_dovecot
+from tests.services.mailboxes import Mailboxes
+from tests.services.mails import DOMAIN, MAILBOXES, PASSWORD, USER
+from tests.services.processes import free_ports, listens, program, running, short_folder
 
-USER, PASSWORD, DOMAIN = "anna@example.org", "richtig-1", "example.net"
-MAILBOXES = ("ben", "carla")
+NEEDS = ("postfix", "postconf", "dovecot", "saslpasswd2")
 
 _MAIN = """
 compatibility_level = 3.6
@@ -36,18 +37,62 @@ default_transport = error:no mail leaves a test
 virtual_mailbox_domains = {domain}
 virtual_mailbox_base = {folder}/mail
 virtual_mailbox_maps = texthash:{folder}/etc/mailboxes
+virtual_mailbox_limit = 0
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 virtual_minimum_uid = 1
+message_size_limit = 30000000
 smtpd_relay_restrictions = reject_unauth_destination
 smtpd_error_sleep_time = 0
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = {auth}
+cyrus_sasl_config_path = {folder}/etc/sasl
+smtpd_tls_CAfile = {folder}/etc/ca.pem
 smtputf8_enable = no
 """
-_SUBMISSION = """ -o smtpd_sasl_auth_enable=yes -o smtpd_tls_auth_only=yes
- -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
- -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject
+_SIGNED_IN = {
+    "smtpd_tls_security_level": "encrypt",
+    "smtpd_sasl_auth_enable": "yes",
+    "smtpd_tls_auth_only": "yes",
+    "smtpd_relay_restrictions": "permit_sasl_authenticated,reject",
+    "smtpd_recipient_restrictions": "permit_sasl_authenticated,reject",
+}
+# The ways in: the options of each.
+_CLEAR: dict[str, dict[str, str]] = {
+    "plain": {},
+    "kept": {},  # of a test's own, for the log says how often somebody connected
+    "pipelined": {"smtpd_discard_ehlo_keywords": "chunking"},
+    "bare": {"smtpd_discard_ehlo_keywords": "pipelining,chunking,dsn,8bitmime,enhancedstatuscodes"},
+    "two_clients": {"smtpd_client_connection_count_limit": "2", "smtpd_client_event_limit_exceptions": ""},
+    "small": {"message_size_limit": "50000"},
+    "few_recipients": {"smtpd_recipient_limit": "5"},
+}
+_ENCRYPTED: dict[str, dict[str, str]] = {
+    "starttls": _SIGNED_IN,
+    "tls": _SIGNED_IN | {"smtpd_tls_wrappermode": "yes"},
+    "expired": _SIGNED_IN,
+    "wrong_name": _SIGNED_IN,
+    "untrusted": _SIGNED_IN,
+    "certificate": {
+        "smtpd_tls_security_level": "encrypt",
+        "smtpd_tls_req_ccert": "yes",
+        "smtpd_relay_restrictions": "permit_tls_all_clientcerts,reject",
+    },
+    # Each offers its method and those that are weaker.
+    "scram_sha_1": _SIGNED_IN | {"smtpd_sasl_mechanism_filter": "!scram-sha-256,static:rest"},
+    "cram_md5": _SIGNED_IN | {"smtpd_sasl_mechanism_filter": "cram-md5,plain,login"},
+    "cyrus": _SIGNED_IN | {"smtpd_sasl_type": "cyrus", "smtpd_sasl_path": "smtpd"},
+    "ntlm": _SIGNED_IN
+    | {"smtpd_sasl_type": "cyrus", "smtpd_sasl_path": "smtpd", "smtpd_sasl_mechanism_filter": "ntlm,plain,login"},
+    "plain_text": _SIGNED_IN | {"smtpd_sasl_mechanism_filter": "plain,login"},
+    "login": _SIGNED_IN | {"smtpd_sasl_mechanism_filter": "login"},
+    "oauthbearer": _SIGNED_IN | {"smtpd_sasl_mechanism_filter": "oauthbearer,login"},
+}
+_CYRUS = """
+pwcheck_method: auxprop
+auxprop_plugin: sasldb
+sasldb_path: {database}
+mech_list: SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 NTLM PLAIN LOGIN
 """
 _DAEMONS = """
 cleanup unix n - n - 0 cleanup
@@ -69,70 +114,95 @@ postlog unix-dgram n - n - 1 postlogd
 
 @dataclass(frozen=True)
 class Postfix:
-    """The running server: a port for each way in, and the folder of its mailboxes."""
+    """The server: a port of loopback for each way in, its mailboxes and its log."""
 
-    plain: int
-    starttls: int
-    tls: int
-    expired: int
-    wrong_name: int
-    untrusted: int
+    folder: Path
+    ports: Mapping[str, int]
+    mail: Mailboxes
+    dovecot: Dovecot
     ca_pem: str
-    mail: Path
 
-    def delivered(self, mailbox: str, message_id: str) -> bytes:
-        """Return the delivered message with this Message-ID, waiting for it. Raises AssertionError."""
-        found: list[bytes] = []
+    def log(self, way: str) -> list[str]:
+        """Return what the log says of one way in."""
+        text = (self.folder / "mail.log").read_text(errors="replace")
+        return [line for line in text.splitlines() if f"{way}/smtpd[" in line]
 
-        def look() -> bool:
-            texts = (path.read_bytes() for path in (self.mail / mailbox / "new").glob("*"))
-            found.extend(text for text in texts if message_id.encode() in text)
-            return bool(found)
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Run it until the block ends; it may be run again."""
+        daemons = subprocess.run(
+            [program("postconf"), "-h", "daemon_directory"], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        command = [f"{daemons}/master", "-c", str(self.folder / "etc"), "-d"]
+        with running(command, lambda: all(map(listens, self.ports.values())), self.folder / "mail.log"):
+            yield
 
-        assert wait_for(look), f"{message_id} did not arrive for {mailbox}"
-        return found[0]
+
+@contextlib.contextmanager
+def prepared_postfix() -> Iterator[Postfix]:
+    """Give a Postfix that is ready to be run, with Dovecot's password check running."""
+    with short_folder() as folder, running_dovecot(folder / "dovecot", {USER: PASSWORD}) as dovecot:
+        ways = [*_CLEAR, *_ENCRYPTED]
+        ports = dict(zip(ways, free_ports(len(ways)), strict=True))
+        _configure(folder, dovecot, ports)
+        subprocess.run([program("postfix"), "-c", str(folder / "etc"), "check"], check=True, capture_output=True)
+        yield Postfix(folder, ports, Mailboxes(folder / "mail"), dovecot, certificates.authority().pem)
 
 
 @contextlib.contextmanager
 def running_postfix() -> Iterator[Postfix]:
     """Run Postfix with Dovecot's password check until the block ends."""
-    identities = {
-        "starttls": certificates.good(),
-        "tls": certificates.good(),
-        "expired": certificates.expired(),
-        "wrong_name": certificates.wrong_name(),
-        "untrusted": certificates.authority("Somebody Else").issue("localhost", "127.0.0.1"),
-    }
-    with short_folder() as folder, running_dovecot(folder / "dovecot", {USER: PASSWORD}) as auth:
-        ports = dict(zip(("plain", *identities), free_ports(1 + len(identities)), strict=True))
-        etc = _configure(folder, auth, ports, identities)
-        subprocess.run([program("postfix"), "-c", str(etc), "check"], check=True, capture_output=True)
-        daemons = subprocess.run(
-            [program("postconf"), "-h", "daemon_directory"], check=True, capture_output=True, text=True
-        ).stdout.strip()
-        command = [f"{daemons}/master", "-c", str(etc), "-d"]
-        with running(command, lambda: all(map(listens, ports.values())), folder / "mail.log"):
-            yield Postfix(**ports, ca_pem=certificates.authority().pem, mail=folder / "mail")
+    with prepared_postfix() as postfix, postfix.running():
+        yield postfix
 
 
-def _configure(folder: Path, auth: Path, ports: dict[str, int], identities: dict[str, Identity]) -> Path:
+def _configure(folder: Path, dovecot: Dovecot, ports: Mapping[str, int]) -> None:
     nobody = pwd.getpwnam("nobody")
     etc = folder / "etc"
     for name in ("etc", "queue", "data", "mail"):
         (folder / name).mkdir()
     shutil.chown(folder / "data", "postfix")
     shutil.chown(folder / "mail", nobody.pw_uid, nobody.pw_gid)
-    values = {"folder": folder, "auth": auth, "domain": DOMAIN, "uid": nobody.pw_uid, "gid": nobody.pw_gid}
+    values = {"folder": folder, "auth": dovecot.socket, "domain": DOMAIN, "uid": nobody.pw_uid, "gid": nobody.pw_gid}
     (etc / "main.cf").write_text(_MAIN.format(**values))
+    (etc / "ca.pem").write_text(certificates.authority().pem)
     (etc / "mailboxes").write_text("".join(f"{name}@{DOMAIN} {name}/\n" for name in MAILBOXES))
-    services = [f"127.0.0.1:{ports['plain']} inet n - n - - smtpd\n"]
-    for name, identity in identities.items():
-        pem = etc / f"{name}.pem"
-        pem.write_text(identity.key + identity.certificate)
-        pem.chmod(0o600)
-        services.append(
-            f"127.0.0.1:{ports[name]} inet n - n - - smtpd -o smtpd_tls_chain_files={pem}"
-            f" -o {'smtpd_tls_wrappermode=yes' if name == 'tls' else 'smtpd_tls_security_level=encrypt'}\n{_SUBMISSION}"
-        )
+    _prepare_cyrus(folder)
+    services = [_service(way, ports[way], options) for way, options in _CLEAR.items()]
+    good = _write(etc / "good.pem", certificates.good())
+    bad = {
+        "expired": certificates.expired(),
+        "wrong_name": certificates.wrong_name(),
+        "untrusted": certificates.authority("Somebody Else").issue("localhost", "127.0.0.1"),
+    }
+    for way, options in _ENCRYPTED.items():
+        pem = _write(etc / f"{way}.pem", bad[way]) if way in bad else good
+        services.append(_service(way, ports[way], options | {"smtpd_tls_chain_files": str(pem)}))
     (etc / "master.cf").write_text("".join(services) + _DAEMONS)
-    return etc
+
+
+def _prepare_cyrus(folder: Path) -> None:
+    """Write what Cyrus SASL needs: it has NTLM, which Dovecot gave up with 2.3.13."""
+    sasl = folder / "etc" / "sasl"
+    sasl.mkdir()
+    database = sasl / "passwords"
+    user, _, realm = USER.partition("@")
+    subprocess.run(
+        [program("saslpasswd2"), "-p", "-c", "-f", str(database), "-u", realm, user],
+        input=PASSWORD.encode(),
+        check=True,
+        capture_output=True,
+    )
+    shutil.chown(database, "postfix")
+    (sasl / "smtpd.conf").write_text(_CYRUS.format(database=database))
+
+
+def _service(way: str, port: int, options: Mapping[str, str]) -> str:
+    set_ = "".join(f" -o {name}={value}" for name, value in (options | {"syslog_name": way}).items())
+    return f"127.0.0.1:{port} inet n - n - - smtpd{set_}\n"
+
+
+def _write(path: Path, identity: Identity) -> Path:
+    path.write_text(identity.key + identity.certificate)
+    path.chmod(0o600)
+    return path

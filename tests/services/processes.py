@@ -19,10 +19,12 @@ _PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 _READY_SECONDS = 30  # a busy machine; a service is ready within one
 
 
-def require(*programs: str, root: bool = False) -> None:
-    """Skip the test, with the reason, where one of `programs` is missing; fail it instead where the services
-    must be there (MAILADMIN_REQUIRE_SERVICES=1)."""
+def require(*programs: str, library: str = "", root: bool = False) -> None:
+    """Skip the test, with the reason, where one of `programs` (names, or whole paths) or `library` is missing; fail
+    it instead where the services must be there (MAILADMIN_REQUIRE_SERVICES=1)."""
     missing = [name for name in programs if not program(name)]
+    if library and not any(path.exists() for path in Path("/usr/lib").glob(f"*/{library}")):
+        missing.append(library)
     reason = f"not installed: {', '.join(missing)} (make services)" if missing else ""
     if root and os.geteuid() != 0:
         reason = f"{reason}; needs root".lstrip("; ")
@@ -92,6 +94,35 @@ def wait_for(done: Callable[[], bool], seconds: float = _READY_SECONDS) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def named(
+    folder: Path,
+    users: Mapping[str, int] | None = None,
+    hosts: Mapping[str, str] | None = None,
+    passwords: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Return the environment of a program that is to find `users` (name: user id) beside the machine's own, only
+    `hosts` (name: address), and the `passwords` of users: nss_wrapper reads them from files in `folder`."""
+    files = {"PASSWD": Path("/etc/passwd").read_text(), "GROUP": Path("/etc/group").read_text()}
+    for name, number in (users or {}).items():
+        files["PASSWD"] += f"{name}:x:{number}:{number}::/nonexistent:/bin/false\n"
+        files["GROUP"] += f"{name}:x:{number}:\n"
+    if hosts is not None:
+        files["HOSTS"] = "".join(f"{address} {name}\n" for name, address in hosts.items())
+    if passwords is not None:
+        files["SHADOW"] = "".join(f"{user}:{_hashed(text)}:1:0:99999:7:::\n" for user, text in passwords.items())
+    environment = os.environ | {"LD_PRELOAD": "libnss_wrapper.so"}
+    for name, text in files.items():
+        path = folder / f"nss-{name.lower()}"
+        path.write_text(text)
+        environment[f"NSS_WRAPPER_{name}"] = str(path)
+    return environment
+
+
+def _hashed(password: str) -> str:
+    command = [program("openssl"), "passwd", "-6", "-stdin"]
+    return subprocess.run(command, input=password, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def listens(port: int) -> bool:

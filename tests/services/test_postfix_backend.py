@@ -11,7 +11,8 @@ from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import Delivery, SmtpConnection
 from tests.delivery.conftest import Peers, add_oauth, fresh_settings, peers, running_sandbox
 from tests.delivery.test_content import PNG, rich_message
-from tests.services.postfix import PASSWORD, USER, Postfix
+from tests.services.mails import PASSWORD, USER
+from tests.services.postfix import Postfix
 
 __all__ = ["fresh_settings", "peers", "running_sandbox"]  # fixtures of the delivery's tests
 pytestmark = [pytest.mark.service("postfix"), pytest.mark.django_db]
@@ -22,7 +23,12 @@ def test_n3_n6_a_rich_message_refused_by_graph_arrives_once_and_whole_by_postfix
 ) -> None:
     add_oauth(peers)
     row = SmtpConnection(
-        name="Postfix", host="localhost", port=postfix.starttls, ca_pem=postfix.ca_pem, auth="password", user_name=USER
+        name="Postfix",
+        host="localhost",
+        port=postfix.ports["starttls"],
+        ca_pem=postfix.ca_pem,
+        auth="password",
+        user_name=USER,
     )
     row.set_secret(PASSWORD)
     row.full_clean()
@@ -38,7 +44,7 @@ def test_n3_n6_a_rich_message_refused_by_graph_arrives_once_and_whole_by_postfix
     assert (result.state, result.route, peers.arrived) == (DeliveryState.FALLBACK, "Postfix", [])
     assert Delivery.objects.get().state == "sent-by-fallback"
     for mailbox in ("ben", "carla"):
-        raw = postfix.delivered(mailbox, result.message_id)
+        raw = postfix.mail.delivered(mailbox, result.message_id)
         assert raw.count(result.message_id.encode()) >= 1 and b"carla" not in raw.partition(b"\nTo:")[2]
         arrived = message_from_bytes(raw, policy=policy.default)
         assert arrived["Subject"] == "Grüße aus Köln – 请确认"
