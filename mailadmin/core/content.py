@@ -45,9 +45,13 @@ class Content:
     @classmethod
     def of(cls, whole: bytes) -> Content:
         """Return the content for a finished message with CRLF line ends."""
-        end = whole.find(b"\r\n\r\n")
-        cut = len(whole) if end < 0 else end + 4
+        end = -2 if whole.startswith(b"\r\n") else whole.find(b"\r\n\r\n")  # a part may have no header at all
+        cut = end + 4 if end != -1 else len(whole)
         return cls(whole[:cut], (whole[cut:],) if whole[cut:] else ())
+
+    def with_head(self, head: bytes) -> Content:
+        """Return the same body below another head."""
+        return Content(head, self.body)
 
     @cached_property
     def size(self) -> int:
@@ -58,6 +62,9 @@ class Content:
     def eight_bit(self) -> bool:
         """Tell whether any byte is beyond ASCII."""
         return not all(piece.isascii() for piece in self.texts())
+
+    def __len__(self) -> int:
+        return self.size
 
     def texts(self) -> Iterator[bytes]:
         """Yield the pieces that are not encoded: the only ones that can break a rule of the wire."""

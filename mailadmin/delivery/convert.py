@@ -19,6 +19,7 @@ from mailadmin.core.errors import BadMessage, MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import Route
+from mailadmin.core.seven_bit import wire_safe
 from mailadmin.transports.base import Mail
 
 _BLIND = {"bcc": None, "resent-bcc": None}  # named by the application as headers, they would show who is blind
@@ -35,7 +36,7 @@ class Draft:
     message's own envelope sender.
     """
 
-    content: bytes
+    content: Content
     message_id: str
     subject: str  # whole, on one line
     sender: Address | None
@@ -74,23 +75,24 @@ def convert(message: EmailMessage) -> Draft:
     given = _sender(extra.get("From", message.from_email))
     envelope = _sender(message.from_email) or given
     to, cc, bcc = _addresses(message.to, "To"), _addresses(message.cc, "Cc"), _addresses(message.bcc, "Bcc")
-    content = headers.canonical(_build(message))
-    if any(name in _BLIND for name, _ in headers.fields(content)):
-        content = headers.replace(content, _BLIND)
-    content = _with_utf8_addresses(content, {"to": to, "cc": cc, "from": [given] if given else []}, extra)
+    content = Content.of(headers.canonical(_build(message)))
+    head = content.head
+    if any(name in _BLIND for name, _ in headers.fields(head)):
+        head = headers.replace(head, _BLIND)
+    head = _with_utf8_addresses(head, {"to": to, "cc": cc, "from": [given] if given else []}, extra)
     fields = {address.key: kind for kind, some in (("bcc", bcc), ("cc", cc), ("to", to)) for address in some}
     recipients: dict[str, tuple[Address, str]] = {}
     for address in _addresses(message.recipients(), "recipients"):
         recipients.setdefault(address.key, (address, fields.get(address.key, "bcc")))
     return Draft(
-        content=content,
-        message_id=headers.value(content, "message-id"),
+        content=wire_safe(Content(head, content.body)),
+        message_id=headers.value(head, "message-id"),
         subject=_UNFIT.sub(" ", str(extra.get("Subject", message.subject))),
         sender=given,
         envelope=envelope.spec if envelope else "",
         recipients=tuple(recipients.values()),
-        named=_named(message, content, [*to, *cc]),
-        has_reply_to=bool(headers.value(content, "reply-to")),
+        named=_named(message, head, [*to, *cc]),
+        has_reply_to=bool(headers.value(head, "reply-to")),
         attachments=len(message.attachments),
         label=str(getattr(message, "mailadmin_label", "") or ""),
     )
@@ -113,7 +115,7 @@ def dress(draft: Draft, route: Route, recipients: tuple[str, ...]) -> Dressed:
         Mail(
             sender=chosen.envelope,
             recipients=recipients,
-            content=Content.of(headers.replace(draft.content, changes) if changes else draft.content),
+            content=draft.content.with_head(headers.replace(draft.content.head, changes)) if changes else draft.content,
             message_id=draft.message_id,
             blind=tuple(a.spec for a, _ in draft.recipients if a.spec in wanted and a.key not in draft.named),
             needs_utf8=not chosen.envelope.isascii() or not all(spec.isascii() for spec in recipients),
@@ -173,7 +175,7 @@ def _addresses(texts: Any, field: str) -> list[Address]:
     return found
 
 
-def _with_utf8_addresses(content: bytes, fields: dict[str, list[Address]], extra: Any) -> bytes:
+def _with_utf8_addresses(head: bytes, fields: dict[str, list[Address]], extra: Any) -> bytes:
     """Write the headers again that name a mailbox in other letters than ASCII: Python's e-mail package turns such a
     name into an encoded word, which names another mailbox (CPython issue 122476); RFC 6532 has it in UTF-8."""
     changes: dict[str, bytes | None] = {
@@ -181,7 +183,7 @@ def _with_utf8_addresses(content: bytes, fields: dict[str, list[Address]], extra
         for name, some in fields.items()
         if any(address.needs_utf8 for address in some) and name.title() not in extra
     }
-    return headers.replace(content, changes) if changes else content
+    return headers.replace(head, changes) if changes else head
 
 
 def _sender(text: Any) -> Address | None:
@@ -193,14 +195,14 @@ def _sender(text: Any) -> Address | None:
         raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_ADDRESS, text=f"From: {error}")) from None
 
 
-def _named(message: EmailMessage, content: bytes, own: list[Address]) -> frozenset[str]:
+def _named(message: EmailMessage, head: bytes, own: list[Address]) -> frozenset[str]:
     """Return whom To and Cc name on the wire. That is not always `own`: the application may have set the headers
     itself, or build the message by code of its own."""
     djangos = getattr(message.message, "__func__", None) is EmailMessage.message
     if djangos and "To" not in message.extra_headers and "Cc" not in message.extra_headers:
         return frozenset(address.key for address in own)
     found = set()
-    for text in (*headers.values(content, "to"), *headers.values(content, "cc")):
+    for text in (*headers.values(head, "to"), *headers.values(head, "cc")):
         if _NOBODY.fullmatch(text):
             continue
         try:

@@ -190,5 +190,5 @@ def test_no_bcc_header_of_the_application_shows_whatever_its_letters() -> None:
         with pytest.raises(BadMessage):
             convert(message)
     else:
-        content = convert(message).content
+        content = bytes(convert(message).content)
         assert b"hidden" not in content and b"too@" not in content

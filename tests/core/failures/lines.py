@@ -70,6 +70,9 @@ FAILURES: dict[str, Fault | list[Fault]] = {
     "attachment-missing": ours(Kind.BAD_MESSAGE, "[Errno 2] No such file or directory: 'report.pdf'", Phase.MESSAGE),
     "attachment-unreadable": ours(Kind.BAD_MESSAGE, "[Errno 13] Permission denied: 'report.pdf'", Phase.MESSAGE),
     "utf8-unsupported": line(Kind.UTF8_UNSUPPORTED, SENDER),
+    "eight-bit-unsupported": ours(
+        Kind.EIGHT_BIT_UNSUPPORTED, "It is signed, so no byte of it may change.", Phase.MESSAGE
+    ),
     "envelope-unsupported": ours(Kind.ENVELOPE_UNSUPPORTED, phase=Phase.MESSAGE),
     "too-large": ours(Kind.TOO_LARGE, "The message has 5.1 MB; the limit is 4 MB.", Phase.MESSAGE),
     # names and lines
