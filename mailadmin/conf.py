@@ -6,6 +6,7 @@
 | `KEY_FILE` | none | a file with one key a line, used when `KEYS` is empty |
 | `SECRET_REFS` | `env:MAILADMIN_SECRET_*`, `file:/run/secrets/` | secrets outside the database that may be read |
 | `NETWORK` | everything but link-local, metadata, multicast | `ALLOW_PRIVATE`, `ALLOW_LOOPBACK`, `PORTS` |
+| `DELIVERY_LOG` | True | keep a row for each message; False leaves only the lines of the logger `mailadmin.delivery` |
 | `SANDBOX` | False | the sandbox may be started and added |
 | `SANDBOX_FOLDER` | `.mailadmin/sandbox` | where the sandbox keeps its certificates |
 """
@@ -35,6 +36,7 @@ _DEFAULTS: dict[str, Any] = {
     "KEY_FILE": None,
     "SECRET_REFS": DEFAULT_ALLOWED,
     "NETWORK": {},
+    "DELIVERY_LOG": True,
     "SANDBOX": False,
     "SANDBOX_FOLDER": ".mailadmin/sandbox",
 }

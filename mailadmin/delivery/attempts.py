@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.utils import timezone
@@ -18,13 +18,14 @@ from mailadmin.core.settings import OAuthRoute, Route, RouteKey
 from mailadmin.transports.base import Accepted, Transport
 from mailadmin.transports.registry import open_transport
 
-from .convert import Draft, dress
+from .convert import Draft, Dressed, dress
 from .routes import Plan
 
 
 @dataclass
 class Attempt:
-    """One try by one route: `error` None means that it took the message for everybody it was asked to serve."""
+    """One try by one route: `error` None means that it took the message for everybody it was asked to serve;
+    `size_limit` is the largest message (bytes) that its server takes, 0 for any, None when it did not say."""
 
     route: Route
     started_at: datetime
@@ -32,6 +33,19 @@ class Attempt:
     accepted: bool
     answer: str = ""
     error: MailError | None = None
+    size_limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of handing the message to a route: `accepted`, or `error`; `sent_as` is the From that the route gave
+    it, if it changed it."""
+
+    started_at: datetime
+    seconds: float
+    sent_as: str
+    accepted: Accepted | None
+    error: MailError | None
 
 
 @dataclass
@@ -82,11 +96,20 @@ class Sessions:
             self._open.popitem()[1][1].close()
 
 
-def run(draft: Draft, plan: Plan, transport_for: Callable[[Route], Transport]) -> Run:
-    """Try the routes of `plan` in their order and return what happened. Raises nothing of the mail family."""
+def run(
+    draft: Draft,
+    plan: Plan,
+    transport_for: Callable[[Route], Transport],
+    first: Tried | None = None,
+    in_background: bool = False,
+) -> Run:
+    """Try the routes of `plan` in their order and return what happened. Raises nothing of the mail family.
+
+    `first` is what came of the first route, where somebody has handed the message to it already.
+    """
     result = Run({address: RecipientOutcome() for address in draft.addresses}, skipped=list(plan.skipped))
     remaining = draft.addresses
-    started = time.monotonic()
+    started = time.monotonic() - (first.seconds if first else 0)
     for route in plan.routes:
         if len(result.attempts) >= limits.ROUTES_TRIED and time.monotonic() - started > limits.ROUTES_SECONDS:
             result.skipped.append(Skipped(route.name, "The routes before it took too long."))
@@ -94,41 +117,53 @@ def run(draft: Draft, plan: Plan, transport_for: Callable[[Route], Transport]) -
         if len(remaining) < len(draft.addresses) and isinstance(route, OAuthRoute):
             result.skipped.append(Skipped(route.name, "Others have the message already; Graph would send it again."))
             continue
-        step = _attempt(draft, route, remaining, transport_for, result)
-        remaining = step.try_next
+        tried = first if first and not result.attempts else _try(draft, route, remaining, transport_for, in_background)
+        remaining = _note(tried, route, remaining, result).try_next
         if not remaining:
             break
     return result
 
 
-def _attempt(
+def make_ready(draft: Draft, route: Route, recipients: tuple[str, ...], in_background: bool) -> Dressed:
+    """Return `draft` as it leaves on `route` for `recipients`; raises what `convert.dress` raises."""
+    dressed = dress(draft, route, recipients)
+    return replace(dressed, mail=replace(dressed.mail, in_background=True)) if in_background else dressed
+
+
+def _try(
     draft: Draft,
     route: Route,
     recipients: tuple[str, ...],
     transport_for: Callable[[Route], Transport],
-    result: Run,
-) -> policy.Step:
+    in_background: bool,
+) -> Tried:
     started_at, started = timezone.now(), time.monotonic()
     accepted: Accepted | None = None
     error: MailError | None = None
     sent_as = ""
     try:
-        dressed = dress(draft, route, recipients)
+        dressed = make_ready(draft, route, recipients, in_background)
         sent_as = dressed.sent_as
         accepted = transport_for(route).send(dressed.mail)
     except MailError as refusal:
         error = refusal
-    attempt = Attempt(route, started_at, time.monotonic() - started, accepted is not None, error=error)
+    return Tried(started_at, time.monotonic() - started, sent_as, accepted, error)
+
+
+def _note(tried: Tried, route: Route, recipients: tuple[str, ...], result: Run) -> policy.Step:
+    """Enter into `result` what came of a try for `recipients`, and return what follows."""
+    accepted, error = tried.accepted, tried.error
+    attempt = Attempt(route, tried.started_at, tried.seconds, accepted is not None, error=error)
     result.attempts.append(attempt)
     if accepted is None:
         assert error is not None  # noqa: S101 -- one of the two is set, for the reader and the type checker
-        step = policy.after_failure(error, recipients)
+        attempt.size_limit = error.fault.size_limit or None
         own: dict[str, MailError] = getattr(error, "recipients", {})
         result.outcomes |= {address: _outcome(own.get(address, error)) for address in recipients}
-        return step
-    attempt.answer = accepted.answer
+        return policy.after_failure(error, recipients)
+    attempt.answer, attempt.size_limit = accepted.answer, accepted.size_limit
     result.taken_by = result.taken_by or route
-    result.sent_as = result.sent_as or sent_as
+    result.sent_as = result.sent_as or tried.sent_as
     for address in recipients:
         if address not in accepted.refused:
             result.outcomes[address] = RecipientOutcome(RecipientState.SENT)

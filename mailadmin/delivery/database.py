@@ -8,6 +8,7 @@ refuses the ORM under an event loop, and a log row must survive the caller's rol
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,8 @@ from django.db import DEFAULT_DB_ALIAS, Error, close_old_connections, connection
 
 from mailadmin.core import limits
 from mailadmin.models import Delivery
+
+from .telling import tell
 
 Result = TypeVar("Result")
 
@@ -36,8 +39,9 @@ def read_apart(work: Callable[[], Result]) -> Result:
     return _in_helper(work)
 
 
-def write(work: Callable[[], Result]) -> Result:
-    """Do `work` so that it outlives a roll-back of the caller where the database can do that.
+def write(work: Callable[[], Result], *, one_statement: bool = False) -> Result:
+    """Do `work` so that it outlives a roll-back of the caller where the database can do that. `one_statement`
+    tells that it needs no transaction to be done as a whole.
 
     PostgreSQL and MySQL: inside a transaction, on a connection of its own. SQLite has one writer, and a
     TestCase wants its roll-back: there the caller's transaction is used, guarded by a savepoint, so that
@@ -46,20 +50,35 @@ def write(work: Callable[[], Result]) -> Result:
     The helper is waited for at most limits.LOG_SECONDS, because it may wait in turn for a row that the caller's
     transaction has locked. Raises what `work` raises, and those of UNREACHABLE.
     """
+    alias = _alias()
 
     def whole() -> Result:
-        with transaction.atomic(using=_alias()):
+        connection = connections[alias]
+        if one_statement and not connection.in_atomic_block and connection.get_autocommit():
+            return work()
+        with transaction.atomic(using=alias):
             return work()
 
-    if _event_loop_runs() or (connections[_alias()].vendor != "sqlite" and _in_real_transaction()):
+    if _event_loop_runs() or _in_real_transaction(alias):
         return _in_helper(whole)
     return whole()
 
 
-def _in_real_transaction() -> bool:
-    """Tell whether the caller opened a transaction itself (the one around a TestCase does not count)."""
-    connection = connections[_alias()]
-    if not connection.in_atomic_block:
+def try_to_write(work: Callable[[], object], *, one_statement: bool = False) -> bool:
+    """Do `work` as `write` does, and tell whether that worked: no failure of the log is one of the send."""
+    try:
+        write(work, one_statement=one_statement)
+    except Exception as error:  # of any type: what the host project hangs into its connections has a part in it
+        tell(logging.WARNING, "The delivery log could not be written (%s).", type(error).__name__)
+        return False
+    return True
+
+
+def _in_real_transaction(alias: str) -> bool:
+    """Tell whether the caller opened a transaction itself (the one around a TestCase does not count), on a
+    database that can write beside it."""
+    connection = connections[alias]
+    if not connection.in_atomic_block or connection.vendor == "sqlite":
         return False
     blocks = getattr(connection, "atomic_blocks", [])
     # Django marks the blocks of its TestCase; a test that rolls back wants the log rolled back with it.

@@ -1,193 +1,243 @@
 """The delivery log: a row before the first attempt, completed after the last. Best effort in direct mode: a
-log that cannot be written never blocks or fails a send, and a line to the logger `mailadmin.delivery` remains."""
+log that cannot be written never blocks or fails a send, and a line to the logger `mailadmin.delivery` remains.
+The deployment may do without the rows (`MAILADMIN["DELIVERY_LOG"]`), never without the lines."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.mail import EmailMessage
 from django.utils import timezone
 
-from mailadmin.core import limits, policy
+from mailadmin.conf import setting
+from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.outcome import DeliveryState, SendResult
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import RouteKey
 from mailadmin.models import Delivery, DeliveryAttempt, DeliveryRecipient
 
-from . import database, health
+from . import database
 from .attempts import Attempt, Run
 from .convert import Draft
+from .prepared import Insert, Update
 from .telling import tell
+
+# What becomes known of a message only when it is over.
+_CLOSING = ("state", "finished_at", "duration_ms", "code", "reason", "sent_as", "skipped")
+_TAKEN_BY = ("route_kind", "route_id", "route_name")
+
+_insert_delivery = Insert(Delivery)
+_update_delivery = Update(Delivery, (*_CLOSING, *_TAKEN_BY))
+_insert_attempts = Insert(DeliveryAttempt)
+_insert_recipients = Insert(DeliveryRecipient)
 
 
 @dataclass(frozen=True)
 class SendOptions:
     """How a message is sent and logged: the alias in MAILERS, a label, one chosen route, the user who asked
-    (primary key) and whether it is a test."""
+    (primary key), whether it is a test, and whether no caller waits for it (a worker sends, so that the last answer of
+    a server may take minutes)."""
 
     mailer: str = ""
     label: str = ""
     route: RouteKey | None = None
     asked_by: Any = None
     is_test: bool = False
+    in_background: bool = False
 
 
 @dataclass
 class Entry:
-    """The row of one message in the making; `stored` is False when the database could not take it."""
+    """The row of one message in the making, as values of a Delivery; `stored` is False as long as the database
+    has not taken it."""
 
-    row: Delivery
+    values: dict[str, Any]
     stored: bool = False
     started: float = field(default_factory=time.monotonic)
 
+    @property
+    def id(self) -> str | None:
+        """Return the id of the row, None when there is none."""
+        return str(self.values["id"]) if self.stored else None
 
-def begin(draft: Draft, options: SendOptions, label: str) -> Entry:
-    """Write the row of a message that is about to be tried."""
-    row = Delivery(
-        created_at=timezone.now(),
-        message_id=clean(draft.message_id, limit=255),
-        from_address=draft.sender.spec if draft.sender else "",
-        subject=clean(draft.subject, limit=limits.SUBJECT_CHARS),
-        recipient_list=[[kind, address.spec] for address, kind in draft.recipients],
-        size=len(draft.content),
-        attachments=draft.attachments,
-        label=clean(label, limit=80),
-        mailer=clean(options.mailer, limit=80),
-        is_test=options.is_test,
-        asked_by_id=options.asked_by,
+
+def entry(draft: Draft, options: SendOptions, label: str) -> Entry:
+    """Return the row for a message that is about to be tried, not written yet."""
+    return Entry(
+        _values(options, label)
+        | {
+            "message_id": clean(draft.message_id, limit=255),
+            "from_address": draft.sender.spec if draft.sender else "",
+            "subject": clean(draft.subject, limit=limits.SUBJECT_CHARS),
+            "recipient_list": [[kind, address.spec] for address, kind in draft.recipients],
+            "size": len(draft.content),
+            "attachments": draft.attachments,
+        }
     )
-    entry = Entry(row)
-    entry.stored = _attempt(lambda: row.save(force_insert=True))
-    return entry
 
 
-def finish(
-    entry: Entry,
-    draft: Draft,
-    run: Run,
-    result: SendResult,
-    changed: Mapping[RouteKey, tuple[policy.RouteHealth, MailError | None]],
-) -> None:
-    """Complete the row: attempts, each recipient's outcome, and what was learned of the routes."""
-    row = entry.row
-    _close(entry, result.state, run.last_error if result.state is not DeliveryState.SENT else None, result.reason)
-    row.sent_as = run.sent_as[:320]
-    row.skipped = [[skipped.name, skipped.reason] for skipped in run.skipped]
+def begin(entries: Sequence[Entry]) -> None:
+    """Write the rows of messages that are about to be tried, in one statement."""
+    if _write(lambda: _insert_delivery([entry.values for entry in entries]), one_statement=True):
+        for one in entries:
+            one.stored = True
+
+
+def withdraw(entries: Sequence[Entry]) -> None:
+    """Take back the rows of messages that were not tried after all."""
+    if stored := [one.values["id"] for one in entries if one.stored]:
+        _write(lambda: Delivery.objects.filter(pk__in=stored).delete())
+
+
+def finish(entry: Entry, draft: Draft, run: Run, result: SendResult) -> None:
+    """Complete the row: attempts, and each recipient's outcome. `result` gets the id of the row."""
+    values = entry.values
+    error = run.last_error if result.state is not DeliveryState.SENT else None
+    _close(entry, result.state, error, result.reason)
+    values["sent_as"] = run.sent_as[:320]
+    values["skipped"] = [[skipped.name, skipped.reason] for skipped in run.skipped]
     if run.taken_by:
-        row.route_kind, row.route_name = run.taken_by.key.kind, run.taken_by.name
-        row.route_id = run.taken_by.key.id or None
+        values |= _route_values(run.taken_by.key, run.taken_by.name)
 
     def write() -> None:
-        row.save(force_update=entry.stored, force_insert=not entry.stored)
-        DeliveryAttempt.objects.bulk_create(_attempt_row(row, n, a) for n, a in enumerate(run.attempts, 1))
-        DeliveryRecipient.objects.bulk_create(
-            DeliveryRecipient(
-                delivery=row,
-                address=address.spec[:320],
-                field=kind,
-                state=run.outcomes[address.spec].state,
-                code=run.outcomes[address.spec].code[:80],
-                reason=run.outcomes[address.spec].reason,
-            )
-            for address, kind in draft.recipients
-        )
+        _store(entry)
+        _insert_attempts([_attempt_values(values["id"], n, a) for n, a in enumerate(run.attempts, 1)])
+        _insert_recipients(_recipient_values(values["id"], draft, run))
 
-    stored = _attempt(write)
-    if changed:  # apart, so that it cannot lose the outcome
-        _attempt(lambda: health.record(changed))
-    result.delivery_id = str(row.pk) if stored or entry.stored else None
-    _tell(row, result.state)
+    entry.stored = _write(write) or entry.stored
+    result.delivery_id = entry.id
+    _tell(entry)
 
 
 def refuse(message: EmailMessage, options: SendOptions, error: Exception) -> str | None:
     """Write the row of a message that could not even be tried; return its id, None when it was not stored."""
-    row = Delivery(
-        created_at=timezone.now(),
-        from_address=clean(str(message.from_email or ""), limit=320),
-        subject=clean(str(message.subject or ""), limit=limits.SUBJECT_CHARS),
-        recipient_list=[["to", clean(str(address), limit=320)] for address in message.recipients()],
-        attachments=len(message.attachments),
-        label=clean(options.label, limit=80),
-        mailer=clean(options.mailer, limit=80),
-        is_test=options.is_test,
-        asked_by_id=options.asked_by,
+    entry = Entry(
+        _values(options, options.label)
+        | {
+            "from_address": clean(str(message.from_email or ""), limit=320),
+            "subject": clean(str(message.subject or ""), limit=limits.SUBJECT_CHARS),
+            "recipient_list": [["to", clean(str(address), limit=320)] for address in message.recipients()],
+            "attachments": len(message.attachments),
+        }
     )
-    entry = Entry(row)
     known = error if isinstance(error, MailError) else None
-    _close(entry, DeliveryState.FAILED, known, "" if known else str(error))
-    stored = _attempt(lambda: row.save(force_insert=True))
-    _tell(row, DeliveryState.FAILED)
-    return str(row.pk) if stored else None
+    return _end(entry, DeliveryState.FAILED, known, "" if known else str(error))
 
 
 def abandon(entry: Entry, state: DeliveryState, error: BaseException) -> str | None:
     """Complete the row of a message for which no route could be tried, or whose sender was interrupted; return its
     id, None when it was not stored."""
     known = error if isinstance(error, MailError) else None
-    _close(entry, state, known, "" if known else clean(f"{type(error).__name__}: {error}".rstrip(": ")))
-    stored = _attempt(lambda: entry.row.save(force_update=entry.stored, force_insert=not entry.stored))
-    _tell(entry.row, state)
-    return str(entry.row.pk) if stored or entry.stored else None
+    return _end(entry, state, known, "" if known else clean(f"{type(error).__name__}: {error}".rstrip(": ")))
+
+
+def _end(entry: Entry, state: DeliveryState, error: MailError | None, reason: str) -> str | None:
+    _close(entry, state, error, reason)
+    entry.stored = _write(lambda: _store(entry), one_statement=True) or entry.stored
+    _tell(entry)
+    return entry.id
+
+
+def _values(options: SendOptions, label: str) -> dict[str, Any]:
+    """Return what every row has from its beginning. What is known only later starts empty."""
+    return {
+        "id": uuid.uuid4(),
+        "created_at": timezone.now(),
+        "label": clean(label, limit=80),
+        "mailer": clean(options.mailer, limit=80),
+        "is_test": options.is_test,
+        "asked_by_id": options.asked_by,
+        "sent_as": "",
+        "skipped": [],
+        "route_kind": "",
+        "route_id": None,
+        "route_name": "",
+    }
 
 
 def _close(entry: Entry, state: DeliveryState, error: MailError | None, reason: str) -> None:
-    row = entry.row
-    row.state = state
-    row.finished_at = timezone.now()
-    row.duration_ms = round((time.monotonic() - entry.started) * 1000)
-    row.code = error.code if error else ""
-    row.reason = reason or (error.summary if error else "")
+    entry.values |= {
+        "state": state,
+        "finished_at": timezone.now(),
+        "duration_ms": round((time.monotonic() - entry.started) * 1000),
+        "code": error.code if error else "",
+        "reason": reason or (error.summary if error else ""),
+    }
 
 
-def _attempt_row(row: Delivery, number: int, attempt: Attempt) -> DeliveryAttempt:
-    error = attempt.error
-    known = error.explanation if error else None
-    return DeliveryAttempt(
-        delivery=row,
-        number=number,
-        started_at=attempt.started_at,
-        duration_ms=round(attempt.seconds * 1000),
-        route_kind=attempt.route.key.kind,
-        route_id=attempt.route.key.id or None,
-        route_name=attempt.route.name,
-        accepted=attempt.accepted,
-        unsure=bool(error and error.fault.maybe_sent),
-        phase=error.fault.phase if error else "",
-        code=known.id if known else "",
-        server_code=error.fault.code[:80] if error else "",
-        answer=error.fault.text if error else attempt.answer,
-        problem=known.problem if known else "",
-        remedy=list(known.remedy) if known else [],
-        owner=known.owner.label if known else "",
-    )
+def _store(entry: Entry) -> None:
+    """Write the row as it stands: one that could not be written before the attempts is written now."""
+    if entry.stored:
+        _update_delivery(entry.values)
+    else:
+        _insert_delivery([entry.values])
 
 
-def _attempt(write: Any) -> bool:
-    """Do `write` in the database; tell whether it worked."""
-    try:
-        database.write(write)
-    except Exception as error:  # of any type: the host project's own receivers and fields have a part in it
-        tell(logging.WARNING, "The delivery log could not be written (%s).", type(error).__name__)
-        return False
-    return True
+def _route_values(key: RouteKey, name: str) -> dict[str, Any]:
+    return {"route_kind": key.kind, "route_id": key.id or None, "route_name": name}
 
 
-def _tell(row: Delivery, state: DeliveryState) -> None:
+def _recipient_values(delivery_id: uuid.UUID, draft: Draft, run: Run) -> list[dict[str, Any]]:
+    return [
+        {
+            "delivery_id": delivery_id,
+            "address": address.spec[:320],
+            "field": kind,
+            "state": run.outcomes[address.spec].state,
+            "code": run.outcomes[address.spec].code[:80],
+            "reason": run.outcomes[address.spec].reason,
+        }
+        for address, kind in draft.recipients
+    ]
+
+
+def _attempt_values(delivery_id: uuid.UUID, number: int, attempt: Attempt) -> dict[str, Any]:
+    values = {
+        "delivery_id": delivery_id,
+        "number": number,
+        "started_at": attempt.started_at,
+        "duration_ms": round(attempt.seconds * 1000),
+        "accepted": attempt.accepted,
+        "answer": attempt.answer,
+    } | _route_values(attempt.route.key, attempt.route.name)
+    if error := attempt.error:
+        known = error.explanation
+        values |= {
+            "unsure": error.fault.maybe_sent,
+            "phase": error.fault.phase,
+            "code": known.id,
+            "server_code": error.fault.code[:80],
+            "answer": error.fault.text,
+            "problem": known.problem,
+            "remedy": list(known.remedy),
+            "owner": known.owner.label,
+        }
+    return values
+
+
+def _write(work: Any, *, one_statement: bool = False) -> bool:
+    """Do `work` in the database, where this deployment keeps the log there; tell whether it was done."""
+    return bool(setting("DELIVERY_LOG")) and database.try_to_write(work, one_statement=one_statement)
+
+
+def _tell(entry: Entry) -> None:
     """Leave a line that no roll-back removes: numbers and codes, no address and no subject."""
+    values = entry.values
     tell(
-        logging.INFO if state in (DeliveryState.SENT, DeliveryState.FALLBACK) else logging.WARNING,
+        logging.INFO if values["state"] in (DeliveryState.SENT, DeliveryState.FALLBACK) else logging.WARNING,
         "delivery=%s state=%s route=%r recipients=%d size=%d ms=%s message_id=%s code=%s",
-        row.pk,
-        state,
-        row.route_name,
-        len(row.recipient_list),
-        row.size,
-        row.duration_ms,
-        clean(row.message_id),
-        row.code,
+        values["id"],
+        values["state"],
+        values["route_name"],
+        len(values["recipient_list"]),
+        values.get("size", 0),
+        values["duration_ms"],
+        values.get("message_id", ""),
+        values["code"],
     )

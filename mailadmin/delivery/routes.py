@@ -7,7 +7,7 @@ import os
 import uuid
 from dataclasses import dataclass, field, replace
 
-from django.db.models import CharField, TextField, Value
+from django.db.models import BigIntegerField, CharField, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
 from mailadmin.conf import ConfigurationError
@@ -21,17 +21,20 @@ from mailadmin.models import OAuthService, RouteState, Settings, SmtpConnection
 
 from . import database
 from .convert import Draft
+from .prepared import Row, Select
 from .telling import tell
 
 
 @dataclass(frozen=True)
 class State:
-    """What is known against a route."""
+    """What is known of a route: what speaks against it, and the largest message (bytes) that its server takes, 0 when
+    that is not known."""
 
-    stopped: bool
-    failing: bool
-    failures: int
-    reason: str
+    stopped: bool = False
+    failing: bool = False
+    failures: int = 0
+    reason: str = ""
+    size_limit: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,14 @@ class Broken:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The enabled routes in their order of preference, what is known against them, and the rows among them that
-    cannot be used."""
+    """The enabled routes in their order of preference, what is known of them, and the rows among them that cannot
+    be used. `seen` is what the database said when all this was read."""
 
     version: str
     routes: tuple[Route, ...]
     states: dict[RouteKey, State]
     broken: tuple[Broken, ...] = ()
+    seen: tuple[Row, ...] = ()
 
     def named(self, name: str) -> RouteKey | None:
         """Return the enabled route called `name` (case is ignored), None when there is none."""
@@ -81,11 +85,9 @@ def current() -> Snapshot:
     global _snapshot  # shared by every backend instance of the process
     known = _snapshot  # another thread may replace it at any time, even by what its transaction takes back
     try:
-        version, states = database.read(_look)
-        if known is None or not version or known.version != version:
-            known = _snapshot = database.read(lambda: _load(version, states))
-        elif known.states != states:
-            known = _snapshot = replace(known, states=states)
+        seen = database.read(_look)
+        if known is None or known.seen != seen or not known.version:
+            known = _snapshot = database.read(lambda: _renewed(known, seen))
     except database.UNREACHABLE as error:
         if known is None:
             known = _snapshot = _load_apart(error)
@@ -108,18 +110,24 @@ def plan(snapshot: Snapshot, draft: Draft, only: RouteKey | None = None) -> Plan
         if only in (None, broken.key):
             found.skipped.append(Skipped(broken.name, broken.reason))
             found.passed_over = found.passed_over or broken.place == 0
+    too_small: list[tuple[Route, Skipped]] = []
     for route in snapshot.routes:
         if only is not None and route.key != only:
             continue
-        state = snapshot.states.get(route.key)
-        reason = _misfit(route, draft)
-        if not reason and state and state.stopped and only is None:
-            reason = f"It is stopped until somebody looks: {state.reason}"
-            found.passed_over = found.passed_over or not found.routes
-        if reason:
+        state = snapshot.states.get(route.key, State())
+        if reason := _misfit(route, draft):
             found.skipped.append(Skipped(route.name, reason))
+        elif state.stopped and only is None:
+            found.skipped.append(Skipped(route.name, f"It is stopped until somebody looks: {state.reason}"))
+            found.passed_over = found.passed_over or not found.routes
+        elif 0 < state.size_limit < len(draft.content):
+            too_small.append((route, Skipped(route.name, _over(len(draft.content), state.size_limit))))
         else:
             found.routes.append(route)
+    if found.routes:
+        found.skipped += [skipped for _, skipped in too_small]
+    else:  # nothing else is left: the server itself has the last word, its limit may have been raised
+        found.routes = [route for route, _ in too_small]
     return found
 
 
@@ -141,22 +149,41 @@ def _misfit(route: Route, draft: Draft) -> str:
     return ""
 
 
-def _look() -> tuple[str, dict[RouteKey, State]]:
-    """Return the version of the settings ("" while there are none) and what is known against routes, in one
-    statement."""
+def _over(size: int, limit: int) -> str:
+    return f"The message has {_megabytes(size)} MB; this server takes at most {_megabytes(limit)} MB."
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1_000_000:.1f}".removesuffix(".0") if size < 10_000_000 else f"{size / 1_000_000:.0f}"
+
+
+def _query() -> QuerySet[Settings, Row]:
+    """Return the query for what every message has to know: the version of the settings, and the rows about routes."""
+    text, number = Value("", TextField()), Value(0, BigIntegerField())
     version = Settings.objects.filter(pk=1).values_list(
-        Value(""), "version", Value(False), Value(False), Value(0), Value("", TextField())
+        Value(""), "version", Value(False), Value(False), Value(0), text, number
     )
     states = RouteState.objects.filter(kind__in=list(RouteKind)).values_list(
-        "kind", Cast("route_id", CharField(max_length=36)), "stopped", "failing", "failures", "reason"
+        "kind", Cast("route_id", CharField(max_length=36)), "stopped", "failing", "failures", "reason", "size_limit"
     )
-    found, known = "", {}
-    for kind, name, *state in version.union(states, all=True):
+    return version.union(states, all=True)
+
+
+_look = Select(Settings, _query)
+
+
+def _renewed(known: Snapshot | None, seen: tuple[Row, ...]) -> Snapshot:
+    """Return the snapshot for what the database said; only what changed is read again."""
+    version, states = "", {}  # there is no version while there are no settings
+    for kind, name, stopped, failing, failures, reason, size_limit in seen:
         if kind:
-            known[RouteKey(RouteKind(kind), str(uuid.UUID(name)))] = State(*state)
+            key = RouteKey(RouteKind(kind), str(uuid.UUID(name)))
+            states[key] = State(bool(stopped), bool(failing), failures, reason, size_limit)
         else:
-            found = name
-    return found, known
+            version = name
+    if known and version and known.version == version:
+        return replace(known, states=states, seen=seen)
+    return replace(_load(version, states), seen=seen)
 
 
 def _load(version: str, states: dict[RouteKey, State]) -> Snapshot:
@@ -178,7 +205,7 @@ def _load(version: str, states: dict[RouteKey, State]) -> Snapshot:
 def _load_apart(error: Exception) -> Snapshot:
     """Read on another connection: the caller's transaction may be broken while the database is well."""
     try:
-        return database.read_apart(lambda: _load(*_look()))
+        return database.read_apart(lambda: _renewed(None, _look()))
     except database.UNREACHABLE:
         raise MailError(
             Fault(Phase.SETTINGS, Kind.NO_ROUTE, text=f"The mail settings cannot be read from the database ({error}).")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import dataclass
+
 from django.core.mail import EmailMessage
 
 from mailadmin.conf import ConfigurationError
@@ -9,11 +12,26 @@ from mailadmin.core.errors import BadMessage, MailError
 from mailadmin.core.outcome import DeliveryState, SendResult
 
 from . import attempts, health, log, routes
-from .attempts import Sessions
-from .convert import convert
-from .log import SendOptions
+from .attempts import Run, Sessions, Tried
+from .convert import Draft, convert
+from .log import Entry, SendOptions
+from .routes import Plan, Snapshot
 
-__all__ = ["SendOptions", "Sessions", "send_message"]
+__all__ = ["Job", "SendOptions", "Sessions", "complete", "prepare", "send_message"]
+
+
+@dataclass
+class Job:
+    """One message on its way: what it was built to, the routes to try, its row in the log, and in the end what
+    happened."""
+
+    message: EmailMessage
+    options: SendOptions
+    snapshot: Snapshot
+    draft: Draft
+    plan: Plan
+    entry: Entry
+    run: Run | None = None
 
 
 def send_message(
@@ -23,20 +41,20 @@ def send_message(
     `message.mailadmin`.
 
     Raises BadMessage when the message itself is wrong, MailError (DeliveryUnsure among them) when nobody
-    got it, and ConfigurationError when nothing is set up to send. `sessions` keeps connections open for
-    the caller's next message; without it they are closed at the end.
+    got it, and ConfigurationError when nothing is set up to send. `sessions` holds connections open for
+    the caller's next message.
     """
-    options = options or SendOptions()
-    own_sessions = sessions is None
-    sessions = sessions or Sessions()
-    try:
-        return _send(message, options, sessions)
-    finally:
-        if own_sessions:
-            sessions.close()
+    job = prepare(message, options or SendOptions())
+    log.begin([job.entry])
+    if sessions:
+        return complete(job, sessions)
+    with contextlib.closing(Sessions()) as own:
+        return complete(job, own)
 
 
-def _send(message: EmailMessage, options: SendOptions, sessions: Sessions) -> SendResult:
+def prepare(message: EmailMessage, options: SendOptions) -> Job:
+    """Return `message` built and planned, its row not written yet. Raises BadMessage and ConfigurationError (the row
+    then says so), and MailError when there are no settings to be had."""
     snapshot = routes.current()
     try:
         draft = convert(message)
@@ -44,21 +62,34 @@ def _send(message: EmailMessage, options: SendOptions, sessions: Sessions) -> Se
     except (BadMessage, ConfigurationError) as error:
         _fail(message, log.refuse(message, options, error), str(error))
         raise
-    first = plan.routes[0] if plan.routes else None
-    entry = log.begin(draft, options, draft.label or options.label or (first.label if first else ""))
+    label = draft.label or options.label or (plan.routes[0].label if plan.routes else "")
+    return Job(message, options, snapshot, draft, plan, log.entry(draft, options, label))
+
+
+def complete(job: Job, sessions: Sessions, first: Tried | None = None) -> SendResult:
+    """Send the message of `job`, complete its row and return the result; raises as `send_message` does. `first` is
+    what came of its first route, where somebody has handed it over already."""
+    version = job.snapshot.version
     try:
-        if not plan.routes:
-            raise routes.no_route(plan)
-        run = attempts.run(draft, plan, lambda route: sessions.transport(route, snapshot.version))
+        if not job.plan.routes:
+            raise routes.no_route(job.plan)
+        job.run = run = attempts.run(
+            job.draft,
+            job.plan,
+            lambda route: sessions.transport(route, version),
+            first,
+            job.options.in_background,
+        )
     except (MailError, ConfigurationError) as error:
-        _fail(message, log.abandon(entry, DeliveryState.FAILED, error), str(error))
+        _fail(job.message, log.abandon(job.entry, DeliveryState.FAILED, error), str(error))
         raise
     except BaseException as error:  # the caller is being ended: nobody knows how far a server got
-        log.abandon(entry, DeliveryState.INTERRUPTED, error)
+        log.abandon(job.entry, DeliveryState.INTERRUPTED, error)
         raise
-    result = attempts.result_of(run, draft, plan.passed_over)
-    log.finish(entry, draft, run, result, health.changes(run.health, snapshot.states))
-    message.mailadmin = result  # type: ignore[attr-defined]  # the documented place for the result
+    result = attempts.result_of(run, job.draft, job.plan.passed_over)
+    log.finish(job.entry, job.draft, run, result)
+    health.note(run, job.snapshot.states)
+    job.message.mailadmin = result  # type: ignore[attr-defined]  # the documented place for the result
     if not result.sent and run.last_error:
         raise run.last_error
     return result

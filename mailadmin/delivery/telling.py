@@ -13,7 +13,7 @@ _thread = threading.local()
 def tell(level: int, line: str, *values: object) -> None:
     """Log `line` with its `values`, unless this thread is in the middle of doing so: a handler that sends mail
     (Django's AdminEmailHandler) would else report the failure of its own message, and so on without an end."""
-    if getattr(_thread, "telling", False):
+    if not _logger.isEnabledFor(level) or getattr(_thread, "telling", False):
         return
     _thread.telling = True
     try:
