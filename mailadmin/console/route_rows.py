@@ -9,17 +9,38 @@ from datetime import datetime
 from django.db.models import Max, OuterRef, Subquery
 from django.urls import reverse
 
-from mailadmin.core.settings import RouteKey, Security
+from mailadmin.core.settings import RouteKey, Security, SmtpAuth
+from mailadmin.core.sizes import in_words
 from mailadmin.models import ConnectionTest, Delivery, OAuthService, RouteState, SmtpConnection
 
 Route = OAuthService | SmtpConnection
 _GOOD = (ConnectionTest.State.OK, ConnectionTest.State.WARNING, ConnectionTest.State.NOT_PROVEN)
+_SIGN_IN = {
+    SmtpAuth.NONE: "no sign-in",
+    SmtpAuth.PASSWORD: "password",
+    SmtpAuth.XOAUTH2: "XOAUTH2",
+    SmtpAuth.GSSAPI: "Kerberos",
+    SmtpAuth.CERTIFICATE: "client certificate",
+}
+
+
+@dataclass(frozen=True)
+class LearnedSize:
+    """The largest message that a server said it takes, in words ("35 MB"), and when it said so."""
+
+    text: str
+    at: datetime | None
+
+
+def learned_size(state: RouteState | None) -> LearnedSize | None:
+    """Return what is known of the sizes that a server takes, None when it sets no limit or was not asked yet."""
+    return LearnedSize(in_words(state.size_limit), state.size_limit_at) if state and state.size_limit else None
 
 
 @dataclass(frozen=True)
 class RouteSummary:
     """One route in a list. `state` is ready, off, failing, stopped, failed (its last test) or untested; `label`
-    its word; `reason` says why, where there is a reason."""
+    its word; `reason` says why, where there is a reason; `size` is what its server takes, where it said so."""
 
     row: Route
     state: str
@@ -27,11 +48,17 @@ class RouteSummary:
     reason: str
     last_used: datetime | None
     last_test: ConnectionTest | None
+    size: LearnedSize | None = None
 
     @property
     def usual_port(self) -> int | None:
         """Return the port that an SMTP connection dials when none is typed."""
         return Security(self.row.security).default_port if isinstance(self.row, SmtpConnection) else None
+
+    @property
+    def sign_in(self) -> str:
+        """Return in a word how an SMTP connection signs in."""
+        return _SIGN_IN[SmtpAuth(self.row.auth)] if isinstance(self.row, SmtpConnection) else ""
 
     @property
     def switch_url(self) -> str:
@@ -63,7 +90,7 @@ def summaries(model: type[OAuthService] | type[SmtpConnection]) -> list[RouteSum
 
 def _summary(row: Route, state: RouteState | None, used: datetime | None, test: ConnectionTest | None) -> RouteSummary:
     name, label, reason = _state(row, state, used, test)
-    return RouteSummary(row, name, label, reason, used, test)
+    return RouteSummary(row, name, label, reason, used, test, learned_size(state))
 
 
 def _state(

@@ -25,13 +25,18 @@
     if (port.value === "" || Object.values(PORTS).includes(port.value)) port.value = PORTS[chosen] ?? "";
   }
 
+  // What is chosen in a field: a box that is not ticked holds nothing.
+  function chosen(control) {
+    return control?.type === "checkbox" && !control.checked ? "" : control?.value ?? "";
+  }
+
   // <input data-shown-when="auth=password,xoauth2">: its field hides while another choice is made, unless
   // something in it is to be put right.
   function showDependents(form) {
     for (const input of form.querySelectorAll("[data-shown-when]")) {
       const field = input.closest(".field");
       const [name, values] = input.dataset.shownWhen.split("=");
-      const wanted = values.split(",").includes(form.elements[name]?.value ?? "");
+      const wanted = values.split(",").includes(chosen(form.elements[name]));
       field.hidden = !wanted && !field.classList.contains("has-error");
     }
   }

@@ -182,3 +182,21 @@ def test_s5_the_form_asks_for_a_recipient_and_tests_what_is_typed(admin_client, 
     assert 'formaction="/tests/try/smtp/"' in page
     assert 'name="recipient" id="id_recipient" value="anna@example.org"' in page
     assert f'name="pk" value="{smtp.pk}"' in page
+
+
+def test_p12_the_pages_say_what_the_server_takes(admin_client, smtp):
+    now = timezone.now()
+    RouteState.objects.create(kind="smtp", route_id=smtp.pk, since=now, size_limit=35_000_000, size_limit_at=now)
+    assert "up to 35 MB" in admin_client.get(LIST).text
+    page = admin_client.get(url("edit", smtp)).text
+    assert "Takes messages up to 35 MB, as the server said" in page
+    assert "Takes messages" not in admin_client.get("/smtp/new/").text
+
+
+def test_the_list_says_how_each_connection_gets_in(admin_client, smtp):
+    SmtpConnection.objects.filter(pk=smtp.pk).update(
+        auth="certificate", proxy_kind="socks5", proxy_host="proxy.example.org"
+    )
+    page = admin_client.get(LIST).text
+    assert "client certificate" in page
+    assert "through proxy.example.org" in page

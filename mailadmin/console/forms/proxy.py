@@ -26,7 +26,7 @@ class ProxyForm(SecretForm):
 
     proxy_kind = forms.ChoiceField(
         required=False,
-        label="Proxy",
+        label="Kind of proxy",
         choices=ProxyHolder.ProxyChoice.choices,
         widget=forms.RadioSelect,
         help_text="For servers that can only be reached through one; it also finds the server's address.",

@@ -18,11 +18,11 @@ from django.utils.html import format_html
 from mailadmin.console import audit
 from mailadmin.console.forms import OAuthServiceForm
 from mailadmin.console.removal import Removal, removal
-from mailadmin.console.route_rows import summaries
+from mailadmin.console.route_rows import learned_size, summaries
 from mailadmin.console.sections import OAUTH, Form, Row, Section, section_of
 from mailadmin.console.service_rows import service_summaries
 from mailadmin.delivery import health
-from mailadmin.models import IntegratedService, Settings
+from mailadmin.models import IntegratedService, RouteState, Settings
 
 
 def listing(section: Section, request: HttpRequest) -> HttpResponse:
@@ -92,9 +92,17 @@ def show_form(request: HttpRequest, form: Form) -> HttpResponse:
         "recipient": form.data.get("recipient", getattr(request.user, "email", "")),
         "may_delete": saved is not None and request.user.has_perm(section.permission("delete")),
         "may_test": request.user.has_perm("mailadmin.test_route"),
+        "size": learned_size(_state_of(saved)),
         "no_services": isinstance(form, OAuthServiceForm) and not IntegratedService.objects.exists(),
     }
     return render(request, f"mailadmin/{section.name}/form.html", context)
+
+
+def _state_of(row: Row | None) -> RouteState | None:
+    """Return what sending and testing learned of a saved route."""
+    if row is None or isinstance(row, IntegratedService):
+        return None
+    return RouteState.objects.filter(kind=row.kind, route_id=row.pk).first()
 
 
 @transaction.atomic
