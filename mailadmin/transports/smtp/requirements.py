@@ -1,0 +1,80 @@
+"""What the settings of a connection must have before it can sign in."""
+
+from __future__ import annotations
+
+import re
+
+from mailadmin.core.errors import MailError
+from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute
+
+from .mechanisms import kerberos, ntlm, scram
+from .mechanisms.exchange import LibraryMissing
+
+# They end or separate the parts of several methods' messages (NUL in RFC 4616, ^A in RFC 7628).
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def check_settings(route: SmtpRoute) -> None:
+    """Find out what is missing for signing in as `route` says, before anything is dialled. Raises MailError with
+    phase SETTINGS: something is missing or cannot be used, or the library for what was chosen is not installed."""
+    try:
+        _CHECKS[route.auth](route)
+    except LibraryMissing as missing:
+        raise _wrong(route, Kind.LIBRARY_MISSING, str(missing)) from None
+
+
+def _wrong(route: SmtpRoute, kind: Kind, text: str) -> MailError:
+    return MailError(Fault(Phase.SETTINGS, kind, text, host=route.host, port=route.effective_port))
+
+
+def _nothing(route: SmtpRoute) -> None:
+    """Nothing is needed without a sign-in."""
+
+
+def _user(route: SmtpRoute) -> None:
+    if not route.user:
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, "The user name is missing.")
+    if _CONTROL.search(route.user) or _CONTROL.search(route.domain):
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, "The user name holds a control character, such as a tab.")
+
+
+def _password(route: SmtpRoute) -> None:
+    _user(route)
+    if route.password is None or not route.password.reveal():
+        raise _wrong(route, Kind.SECRET_MISSING, "The password is missing.")
+    if _CONTROL.search(route.password.reveal()):
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, "The password holds a control character, such as a line break.")
+    if route.mechanism.startswith("SCRAM-"):
+        scram.scramp()
+    if route.mechanism == "NTLM":
+        ntlm.spnego()
+
+
+def _token(route: SmtpRoute) -> None:
+    _user(route)
+    if route.app is None:
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, "The integrated service is missing.")
+
+
+def _ticket(route: SmtpRoute) -> None:
+    kerberos.require_library()
+
+
+def _certificate(route: SmtpRoute) -> None:
+    if route.client is None or not route.client.pem:
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, "The client certificate is missing.")
+    if route.client.key is None:
+        raise _wrong(route, Kind.SECRET_MISSING, "The private key of the client certificate is missing.")
+    if route.security is Security.NONE:
+        text = "A client certificate signs in only over TLS, and this connection is set to no encryption."
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, text)
+
+
+_CHECKS = {
+    SmtpAuth.NONE: _nothing,
+    SmtpAuth.PASSWORD: _password,
+    SmtpAuth.XOAUTH2: _token,
+    SmtpAuth.GSSAPI: _ticket,
+    SmtpAuth.CERTIFICATE: _certificate,
+}
