@@ -63,6 +63,7 @@ def test_s17_a_message_leaves_without_any_sign_in() -> None:
     with SmtpServer() as server:
         accepted = send(server, mail(A, B))
         assert server.messages == [CONTENT]
+        assert server.sessions[0].ended.wait(5)
     assert accepted == Accepted("250 2.0.0 Ok: queued as FAKE1", {})
     assert server.lines[1:] == [
         f"MAIL FROM:<anna@example.org> SIZE={len(CONTENT)}",
@@ -173,6 +174,7 @@ def test_row_15_a_message_over_the_servers_size_is_refused_before_it_is_offered(
 def test_row_16_all_recipients_refused_for_now() -> None:
     with SmtpServer({"RCPT": ["450 4.7.1 greylisted", "450 4.2.1 busy"]}) as server:
         error = failure(server, mail(A, B))
+        assert server.sessions[0].ended.wait(5)
         assert "DATA" not in server.sessions[0].verbs()
         assert server.sessions[0].verbs()[-2:] == ["RSET", "QUIT"]
     assert isinstance(error, RecipientsRefused)

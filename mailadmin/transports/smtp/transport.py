@@ -8,27 +8,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from mailadmin.core.errors import MailError, RecipientsRefused, mail_error
-from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.errors import DeliveryUnsure, MailError, RecipientsRefused, mail_error
+from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.settings import SmtpRoute
 from mailadmin.net.dialler import NetworkPolicy
-from mailadmin.transports.base import Accepted, Handed, Mail, one_by_one
+from mailadmin.transports.base import Accepted, Handed, Mail
 
-from .payload import path
-from .session import SmtpSession
+from .envelope import check
+from .many import spread
+from .pool import KeptSession, Supply
 from .transaction import Round, hand_over
 from .wire import SERVICE_CLOSING
 
-_LOST = (Kind.CLOSED, Kind.TIMEOUT, Kind.OUT_OF_STEP)
-
 
 class SmtpTransport:
-    """Sends by the connection `route`. The session is opened by the first message and kept for the next."""
+    """Sends by the connection `route`; `version` is that of the settings it was read from.
 
-    def __init__(self, route: SmtpRoute, policy: NetworkPolicy) -> None:
-        self._route = route
-        self._policy = policy
-        self._session: SmtpSession | None = None
+    A session comes from the process's pool, or is opened, and goes back after each message. With `hold` it stays with
+    this transport from the first message to `close()`, which ends it: what Django means by `open()` and `close()`.
+    Without a version (values that were never saved) there is no pool, so that the transport always holds.
+    """
+
+    def __init__(self, route: SmtpRoute, policy: NetworkPolicy, version: str = "", *, hold: bool = False) -> None:
+        self._supply = Supply(route, policy, version, hold=hold)
+        self._session: KeptSession | None = None  # in use, or None between two messages
 
     def send(self, mail: Mail) -> Accepted:
         """Hand over one message; see `Transport.send`.
@@ -36,61 +39,74 @@ class SmtpTransport:
         When the server takes only so many recipients at a time, the rest follow in transactions of their
         own; should those fail, the message is sent all the same, and the rest are among the refused.
         """
-        self._check(mail)
+        check(mail, self._supply.route)
+        self._session = self._supply.kept()
         if self._session:
             self._session.start_clock()
-        refused: dict[str, MailError] = {}
-        answer, waiting = "", mail.recipients
-        while waiting:
-            try:
-                round_ = self._transact(mail, waiting)
-            except MailError as error:
-                if not answer:
-                    raise
-                refused |= _shared(error, waiting)
-                break
-            answer, waiting = round_.answer, round_.waiting
-            refused |= round_.refused
-        return Accepted(answer, refused)
+        try:
+            return self._send(mail)
+        finally:
+            session, self._session = self._session, None
+            if session:
+                self._supply.back(session)
 
     def send_many(self, mails: Iterable[tuple[int, Mail]]) -> Iterator[Handed]:
-        """Hand over many messages; see `Transport.send_many`."""
-        return one_by_one(self, mails)
+        """Hand over many messages, over several sessions when there are enough; see `Transport.send_many`, `spread`."""
+        return spread(self._supply, mails)
 
     def close(self) -> None:
-        """End the session, if there is one."""
-        session, self._session = self._session, None
-        if session:
-            session.quit()
+        """End the session that is held, if there is one."""
+        self._supply.close()
 
-    def _check(self, mail: Mail) -> None:
-        """Refuse what no server could take, before any connection."""
-        if not mail.recipients:
-            raise MailError(Fault(Phase.MESSAGE, Kind.NO_RECIPIENTS, host=self._route.host))
-        for address in (*filter(None, [mail.sender]), *mail.recipients):
-            path(address, mail.needs_utf8)
+    def _send(self, mail: Mail) -> Accepted:
+        """Send in as many transactions as the server wants."""
+        done = self._transact(mail, mail.recipients)
+        refused, answer = dict(done.refused), done.answer
+        while done.waiting:
+            try:
+                done = self._transact(mail, done.waiting)
+            except MailError as error:
+                refused |= shared(error, done.waiting)
+                break
+            refused |= done.refused
+            answer = done.answer
+        return Accepted(answer, refused)
 
     def _transact(self, mail: Mail, recipients: tuple[str, ...]) -> Round:
-        """Send the message to as many of `recipients` as the server takes at once: by the kept session, or by a new
-        one when it was found dead (servers end idle sessions; nothing of the message has left then)."""
+        """Send to as many of `recipients` as the server takes at once: by the session that was kept, or once more
+        by a new one when the kept one was lost and the message was surely not taken."""
         kept = self._session
         if kept and kept.open:
             try:
-                return hand_over(kept, mail, recipients)
+                return self._hand_over(kept, mail, recipients)
             except MailError as error:
-                if not _found_dead(error.fault):
+                if not lost(error):
                     raise
                 kept.close()
-        session = self._session = SmtpSession(self._route, self._policy)
-        session.start()
-        return hand_over(session, mail, recipients)
+        self._session = None
+        self._session = self._supply.new()
+        return self._hand_over(self._session, mail, recipients)
+
+    def _hand_over(self, session: KeptSession, mail: Mail, recipients: tuple[str, ...]) -> Round:
+        try:
+            return hand_over(session, mail, recipients)
+        finally:
+            session.used()
 
 
-def _found_dead(fault: Fault) -> bool:
-    return fault.phase is Phase.SENDER and (fault.kind in _LOST or fault.smtp_code == SERVICE_CLOSING)
+def lost(error: MailError) -> bool:
+    """Tell whether `error` says that the session is over and the message surely was not taken: servers end idle
+    sessions, and those that had messages enough. Silence counts only where nothing was answered: a server that
+    falls silent later was alive, and is not waited for twice."""
+    fault = error.fault
+    if isinstance(error, DeliveryUnsure) or fault.maybe_sent or fault.recipient:
+        return False
+    if fault.kind is Kind.TIMEOUT:
+        return fault.phase is Phase.SENDER
+    return fault.kind in (Kind.CLOSED, Kind.OUT_OF_STEP) or fault.smtp_code == SERVICE_CLOSING
 
 
-def _shared(error: MailError, recipients: Sequence[str]) -> dict[str, MailError]:
+def shared(error: MailError, recipients: Sequence[str]) -> dict[str, MailError]:
     """Return `error` as the fate of each of `recipients`."""
     if isinstance(error, RecipientsRefused):
         return error.recipients

@@ -1,0 +1,138 @@
+"""Many messages over several sessions at once, as the thread of their caller sees it.
+
+It reads the messages and takes the results; each session has a worker with a thread of its own. See `worker`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from queue import SimpleQueue
+
+from mailadmin.core import limits
+from mailadmin.transports.base import Handed, Mail
+
+from .pool import Supply
+from .worker import Crew, Done, Gone, Job, Worker
+
+
+def spread(supply: Supply, mails: Iterable[tuple[int, Mail]]) -> Iterator[Handed]:
+    """Yield what became of each of `mails`, in the order in which they were finished; tickets are unique.
+
+    `mails` is read ahead within limits; should it raise, what was read is brought to its end first. When the iterator
+    is closed early, what is in flight is finished and its fate lost, and what nobody has begun is dropped. In a child
+    that was forked in the middle the iterator just ends: the messages are the parent's.
+    """
+    caller = _Caller(supply)
+    source = iter(mails)
+    failure: Exception | None = None
+    more = True
+    try:
+        while caller.at_home:
+            while more and caller.has_room:
+                try:
+                    caller.add(Job(*next(source)))
+                except StopIteration:
+                    more = False
+                except Exception as error:
+                    more, failure = False, error
+            if not caller.owed:
+                break
+            yield caller.next_handed()
+    finally:
+        caller.dismiss()
+    if failure is not None:
+        raise failure
+
+
+class _Caller:
+    """The side of the call that hands jobs in and takes their ends. Workers come one by one: the first when there
+    are two jobs, further ones when a session has been opened and enough jobs wait, so that a wrong password is not
+    tried by all of them at once."""
+
+    def __init__(self, supply: Supply) -> None:
+        self.owed = 0  # jobs without an end
+        self._bytes = 0  # in them
+        self._supply = supply
+        self._crew = Crew(supply, jobs=SimpleQueue(), said=SimpleQueue())
+        self._threads: list[threading.Thread] = []
+        self._working = 0
+        self._most = 1  # workers at once; more when it is known that a session can be had
+        self._process = os.getpid()
+
+    @property
+    def at_home(self) -> bool:
+        """Tell whether this is the process of the workers: a forked child has their queues, and not them."""
+        return self._process == os.getpid()
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether another message may be read: enough that each session always has its next one at hand."""
+        ahead = 2 * limits.LIST_SESSION_MESSAGES * self._supply.route.sessions.parallel
+        return self.owed < ahead and self._bytes < limits.LIST_AHEAD_BYTES
+
+    def add(self, job: Job) -> None:
+        """Hand in a job."""
+        self.owed += 1
+        self._bytes += job.mail.content.size
+        self._crew.jobs.put(job)
+        self._grow()
+
+    def next_handed(self) -> Handed:
+        """Wait for the next end of a job. One that is alone is done in this very thread, without another."""
+        if not self._working and self.owed == self._crew.jobs.qsize():
+            self._work_here()
+        while not isinstance(said := self._crew.said.get(), Done):
+            if isinstance(said, Gone):
+                self._lose_worker(said)
+            elif self._most == 1:
+                self._most = self._supply.route.sessions.parallel
+            self._grow()
+        self.owed -= 1
+        self._bytes -= said.size
+        return said.handed
+
+    def dismiss(self) -> None:
+        """End the workers and wait for them: what is in flight is finished, what nobody has begun is dropped."""
+        if not self.at_home or sys.is_finalizing():
+            return  # they do not live here, or never run again
+        self._crew.stopped = True
+        for _ in self._threads:
+            self._crew.jobs.put(None)
+        for thread in self._threads:
+            if thread is not threading.current_thread():  # where the garbage collector may close an iterator
+                thread.join()
+
+    def _grow(self) -> None:
+        """Let one more worker come for each few jobs that wait, but the first already for two."""
+        while self._working < self._most:
+            enough = limits.LIST_SESSION_MESSAGES * self._working if self._working else 1
+            if self._crew.jobs.qsize() <= enough:
+                return
+            thread = threading.Thread(target=Worker(self._crew).run, name="mailadmin-smtp-list", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # no more threads to be had
+                if not self._working:
+                    raise
+                self._most = self._working
+                return
+            self._threads.append(thread)
+            self._working += 1
+
+    def _work_here(self) -> None:
+        self._working += 1
+        self._crew.jobs.put(None)
+        Worker(self._crew).run()
+
+    def _lose_worker(self, gone: Gone) -> None:
+        """Go on with the others, if any are left; else the waiting jobs share the reason."""
+        self._working -= 1
+        if gone.crash is not None:
+            raise gone.crash
+        if self._working:
+            self._most = self._working  # the server allows no more, or not now
+        elif gone.error is not None:
+            self._crew.fail_waiting(gone.error)

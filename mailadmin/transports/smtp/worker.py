@@ -1,0 +1,173 @@
+"""The worker of a list: one session after the other, in a thread of its own that does nothing but SMTP."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from mailadmin.core.errors import MailError
+from mailadmin.transports.base import Handed, Mail
+
+from .conveyor import Conveyor, Fate
+from .envelope import check
+from .pool import KeptSession, Supply
+
+
+@dataclass
+class Job:
+    """One message; `again` once a session ended under it before it could have been taken."""
+
+    ticket: int
+    mail: Mail
+    again: bool = False
+    started_at: datetime | None = None
+    started: float = 0.0  # monotonic
+
+    def begin(self) -> datetime:
+        """Return when somebody first turned to it: now, if nobody did."""
+        if self.started_at is None:
+            self.started_at, self.started = datetime.now(UTC), time.monotonic()
+        return self.started_at
+
+    def done(self, fate: Fate) -> Done:
+        """Return its end."""
+        started_at = self.begin()
+        seconds = time.monotonic() - self.started
+        return Done(Handed(self.ticket, started_at, seconds, fate.accepted, fate.error), self.mail.content.size)
+
+
+class Done(NamedTuple):
+    """The end of one job, with the size of its message in bytes."""
+
+    handed: Handed
+    size: int
+
+
+class Ready(NamedTuple):
+    """A worker has a session."""
+
+
+class Gone(NamedTuple):
+    """A worker has ended: with `error` when it could open no session, with `crash` when something broke that
+    should not."""
+
+    error: MailError | None = None
+    crash: BaseException | None = None
+
+
+@dataclass
+class Crew:
+    """What the workers of one call share: where they take jobs from (None sends one of them home), where they say
+    what happened, and whether they are to stop."""
+
+    supply: Supply
+    jobs: SimpleQueue[Job | None]
+    said: SimpleQueue[Done | Ready | Gone]
+    stopped: bool = False
+
+    def fail_waiting(self, error: MailError) -> None:
+        """Let every job that waits end with `error`; no worker is left to take one."""
+        while not self.jobs.empty():
+            if job := self.jobs.get():
+                self.said.put(job.done(Fate(job.ticket, error=error)))
+
+
+class Worker:
+    """Sends jobs until it is sent home, or no session can be had."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._line: tuple[KeptSession, Conveyor] | None = None
+        self._proven = False  # whether the session of the line has answered since it was taken
+        self._trusts_kept = True  # until a session was lost: the other kept ones may be as dead
+        self._begun: dict[int, Job] = {}  # on the conveyor
+        self._again: deque[Job] = deque()  # to be sent once more, by a new session
+
+    def run(self) -> None:
+        """Work, and say in the end why it ended. Raises nothing."""
+        gone = Gone()
+        try:
+            while (job := self._next()) is not None:
+                self._send(job)
+        except MailError as error:
+            gone = Gone(error)
+        except BaseException as crash:
+            gone = Gone(crash=crash)
+            if self._line:
+                self._line[0].close()
+        finally:
+            self._leave_line()
+            self._crew.said.put(gone)
+
+    def _next(self) -> Job | None:
+        """Return the next job, or None to go home. Before it waits, what is underway is brought to its end."""
+        while not self._crew.stopped:
+            if self._again:
+                return self._again.popleft()
+            try:
+                job = self._crew.jobs.get(block=not self._begun)
+            except Empty:
+                self._finish()
+                continue
+            if job is None:
+                break
+            return job
+        self._finish()
+        return None
+
+    def _send(self, job: Job) -> None:
+        """Send `job` behind those underway. Raises MailError when no session can be had; the job is for others then."""
+        job.begin()
+        try:
+            check(job.mail, self._crew.supply.route)
+        except MailError as error:
+            self._crew.said.put(job.done(Fate(job.ticket, error=error)))
+            return
+        session, conveyor = self._line or self._find_line(job)
+        self._begun[job.ticket] = job
+        session.used()
+        self._settle(conveyor.push(job.ticket, job.mail))
+        if not (self._proven and session.fit):
+            self._finish()
+            self._proven = True
+        if not session.fit:
+            self._leave_line()
+
+    def _find_line(self, job: Job) -> tuple[KeptSession, Conveyor]:
+        """Return a session, and the conveyor on it: one that was kept, while there is no reason against it."""
+        supply = self._crew.supply
+        kept = supply.kept() if self._trusts_kept and not job.again else None
+        try:
+            session = kept or supply.new()
+        except MailError:
+            for left in (job, *self._again):
+                self._crew.jobs.put(left)
+            raise
+        self._crew.said.put(Ready())
+        self._proven = kept is None
+        self._line = session, Conveyor(session)
+        return self._line
+
+    def _leave_line(self) -> None:
+        line, self._line = self._line, None
+        if line:
+            self._crew.supply.back(line[0])
+
+    def _finish(self) -> None:
+        if self._line:
+            self._settle(self._line[1].finish())
+
+    def _settle(self, fates: Iterable[Fate]) -> None:
+        """Pass on what became of jobs. One that was surely not taken when its session ended gets another."""
+        for fate in fates:
+            job = self._begun.pop(fate.ticket)
+            if fate.elsewhere and not job.again:
+                job.again, self._trusts_kept = True, False
+                self._again.append(job)
+            else:
+                self._crew.said.put(job.done(fate))
