@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -10,10 +11,11 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
 from .conf import ConfigurationError
-from .core.errors import BadMessage, MailError
+from .core.errors import MailError
 from .core.settings import RouteKey
 from .delivery import routes
-from .delivery.send import SendOptions, Sessions, send_message
+from .delivery.many import send_list
+from .delivery.send import SendOptions, Sessions
 
 
 class EmailBackend(BaseEmailBackend):
@@ -43,14 +45,15 @@ class EmailBackend(BaseEmailBackend):
         self._sessions: Sessions | None = None
 
     def open(self) -> bool | None:
-        """Keep connections open until `close()`. Returns True when that is new, else False, as Django's do."""
+        """Hold connections for this backend until `close()`. Returns True when that is new, else False, as Django's
+        do. Without it the process's pool of sessions is used, which needs no care."""
         if self._sessions is not None:
             return False
-        self._sessions = Sessions()
+        self._sessions = Sessions(hold=True)
         return True
 
     def close(self) -> None:
-        """Close what `open()` kept."""
+        """End what `open()` held."""
         sessions, self._sessions = self._sessions, None
         if sessions:
             sessions.close()
@@ -60,30 +63,19 @@ class EmailBackend(BaseEmailBackend):
 
         Raises the first MailError unless `fail_silently`; BadMessage and ConfigurationError always.
         """
-        sent = 0
+        if not email_messages:
+            return 0
         with self._lock:
-            opened = None
             try:
-                for message in email_messages:
-                    opened = self.open() or opened
-                    sent += self._send(message)
-            finally:
-                if opened:
-                    self.close()
-        return sent
-
-    def _send(self, message: EmailMessage) -> bool:
-        if not message.recipients():
-            return False
-        try:
-            result = send_message(message, self._options(), self._sessions)
-        except BadMessage:
-            raise
-        except MailError:
-            if not self.fail_silently:
+                options = self._options()
+            except MailError:  # the settings cannot be read
+                if self.fail_silently:
+                    return 0
                 raise
-            return False
-        return result.sent
+            if self._sessions:
+                return send_list(email_messages, options, self._sessions, self.fail_silently)
+            with contextlib.closing(Sessions()) as sessions:
+                return send_list(email_messages, options, sessions, self.fail_silently)
 
     def _options(self) -> SendOptions:
         return SendOptions(mailer=self.alias or "", label=self.label, route=self._chosen_route())

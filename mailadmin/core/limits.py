@@ -23,6 +23,7 @@ SESSIONS = 4  # for a list, at once on one connection; providers allow 5 to 20, 
 MAX_SESSIONS = 50  # nobody means more
 MAX_SESSION_MESSAGES = 10_000  # nobody means more, and a session that never ends hides trouble
 LIST_SESSION_MESSAGES = 4  # a further session pays for its set-up when it gets at least this many messages of a list
+LIST_LOG_ROWS = 8  # of a list: rows begun together in the log; those of messages that are not begun are taken back
 LIST_AHEAD_BYTES = 16 * 1024 * 1024  # messages of a list that are read ahead; above it one after the other
 ONE_WRITE_BYTES = 64 * 1024  # a message up to this leaves together with its envelope (BDAT); a bigger one waits for it
 PIPELINE_COMMANDS = 100  # unanswered at a time: their replies fit into the buffers, so that both sides never block

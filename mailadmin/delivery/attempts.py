@@ -70,9 +70,11 @@ class Run:
 
 
 class Sessions:
-    """The open transports of one caller, by route; they are kept until `close()`."""
+    """The transports of one caller, by route, until `close()`. Their sessions come from the pool of the process and
+    go back to it after each message; with `hold` they stay with this caller and are ended by `close()`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, hold: bool = False) -> None:
+        self._hold = hold
         self._open: dict[RouteKey, tuple[str, Transport]] = {}
         self._process = os.getpid()
 
@@ -86,7 +88,7 @@ class Sessions:
             return known[1]
         if known:
             known[1].close()
-        transport = open_transport(route, network_policy())
+        transport = open_transport(route, network_policy(), version, hold=self._hold)
         self._open[route.key] = (version, transport)
         return transport
 

@@ -22,8 +22,8 @@ __all__ = ["Job", "SendOptions", "Sessions", "complete", "prepare", "send_messag
 
 @dataclass
 class Job:
-    """One message on its way: what it was built to, the routes to try, its row in the log, and in the end what
-    happened."""
+    """One message on its way: what it was built to, the routes to try, its row in the log, the From that its first
+    route gave it where somebody has handed it over already, and in the end what happened."""
 
     message: EmailMessage
     options: SendOptions
@@ -31,6 +31,7 @@ class Job:
     draft: Draft
     plan: Plan
     entry: Entry
+    sent_as: str = ""
     run: Run | None = None
 
 
@@ -44,7 +45,7 @@ def send_message(
     got it, and ConfigurationError when nothing is set up to send. `sessions` holds connections open for
     the caller's next message.
     """
-    job = prepare(message, options or SendOptions())
+    job = prepare(message, options or SendOptions(), routes.current())
     log.begin([job.entry])
     if sessions:
         return complete(job, sessions)
@@ -52,10 +53,9 @@ def send_message(
         return complete(job, own)
 
 
-def prepare(message: EmailMessage, options: SendOptions) -> Job:
-    """Return `message` built and planned, its row not written yet. Raises BadMessage and ConfigurationError (the row
-    then says so), and MailError when there are no settings to be had."""
-    snapshot = routes.current()
+def prepare(message: EmailMessage, options: SendOptions, snapshot: Snapshot) -> Job:
+    """Return `message` built and planned, its row not written yet. Raises BadMessage and ConfigurationError, which
+    have a row then."""
     try:
         draft = convert(message)
         plan = routes.plan(snapshot, draft, options.route)
