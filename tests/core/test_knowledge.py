@@ -48,7 +48,7 @@ def test_s16_every_connection_error_has_its_own_entry() -> None:
         line(Kind.CERT_UNKNOWN_ISSUER, Phase.TLS),
         line(Kind.CERT_UNKNOWN_ISSUER, Phase.TLS, "self-signed certificate in certificate chain"),
         line(Kind.CERT_WRONG_NAME, Phase.TLS),
-        line(Kind.CERT_INVALID, Phase.TLS, "unable to get certificate CRL"),
+        line(Kind.CRL_UNAVAILABLE, Phase.TLS, "The list is not to be had."),
         smtp(Phase.AUTH, "535 5.7.8 Bad credentials"),
         ours(Kind.BAD_MESSAGE, "No such file or directory: 'a.pdf'"),
         ours(Kind.BAD_MESSAGE, "Permission denied: 'a.pdf'"),
@@ -209,7 +209,7 @@ every_entry = pytest.mark.parametrize("entry", entries(), ids=lambda entry: entr
 SETTINGS = {
     *("host", "port", "security", "tls_minimum", "check_identity", "trusted_hosts", "ca_pem", "auth", "user_name"),
     *("password", "integrated_service", "tenant", "client_id", "secret", "service_identity", "scopes"),
-    *("from_address", "send_as", ""),
+    *("from_address", "send_as", "mechanism", "client_certificate", ""),
 }
 
 

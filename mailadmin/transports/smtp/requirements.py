@@ -63,9 +63,9 @@ def _ticket(route: SmtpRoute) -> None:
 
 def _certificate(route: SmtpRoute) -> None:
     if route.client is None or not route.client.pem:
-        raise _wrong(route, Kind.ROUTE_INCOMPLETE, "The client certificate is missing.")
+        raise _wrong(route, Kind.CLIENT_CERTIFICATE_BAD, "The client certificate is missing.")
     if route.client.key is None:
-        raise _wrong(route, Kind.SECRET_MISSING, "The private key of the client certificate is missing.")
+        raise _wrong(route, Kind.CLIENT_CERTIFICATE_BAD, "The private key of the client certificate is missing.")
     if route.security is Security.NONE:
         text = "A client certificate signs in only over TLS, and this connection is set to no encryption."
         raise _wrong(route, Kind.ROUTE_INCOMPLETE, text)

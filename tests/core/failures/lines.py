@@ -12,6 +12,9 @@ RECIPIENT = Phase.RECIPIENT
 DATA = Phase.DATA
 GREETING = Phase.GREETING
 TLS = Phase.TLS
+PROXY = Phase.PROXY
+SQUID = "proxy.example.org:3128"
+ISSUED = "unable to get local issuer certificate; the certificate was issued to mail.example.org for mail.example.org"
 CHAIN = "self-signed certificate in certificate chain"
 
 FAILURES: dict[str, Fault | list[Fault]] = {
@@ -36,12 +39,37 @@ FAILURES: dict[str, Fault | list[Fault]] = {
         "The own CA certificate cannot be read; it must be one or more certificates in PEM.",
     ),
     "environment-unusable": [
-        ours(Kind.ROUTE_INCOMPLETE, "HTTPS_PROXY must name an HTTP proxy, such as http://proxy.example.org:3128."),
+        ours(
+            Kind.ROUTE_INCOMPLETE,
+            "HTTPS_PROXY must name an HTTP or SOCKS5 proxy, such as http://proxy.example.org:3128.",
+        ),
         ours(
             Kind.ROUTE_INCOMPLETE,
             "The CA bundle that the environment names in SSL_CERT_FILE cannot be read.",
         ),
     ],
+    "credentials-control-character": [
+        ours(Kind.ROUTE_INCOMPLETE, "The user name holds a control character, such as a tab."),
+        ours(Kind.ROUTE_INCOMPLETE, "The password holds a control character, such as a line break."),
+    ],
+    "client-certificate-needs-tls": ours(
+        Kind.ROUTE_INCOMPLETE,
+        "A client certificate signs in only over TLS, and this connection is set to no encryption.",
+    ),
+    "client-certificate-bad": [
+        ours(Kind.CLIENT_CERTIFICATE_BAD, "The client certificate is missing."),
+        ours(Kind.CLIENT_CERTIFICATE_BAD, "Our own certificate cannot be loaded (key values mismatch)."),
+    ],
+    "library-missing": [
+        ours(Kind.LIBRARY_MISSING, 'SCRAM needs a library that is not installed: pip install "mailadmin[scram]".'),
+        ours(Kind.LIBRARY_MISSING, 'NTLM needs a library that is not installed: pip install "mailadmin[ntlm]".', AUTH),
+    ],
+    "ticket-missing": line(
+        Kind.TICKET_MISSING,
+        AUTH,
+        "SpnegoError (7): Major (458752): No credentials were supplied, or the credentials were unavailable or "
+        "inaccessible, Minor (2529639053): No Kerberos credentials available (default cache: FILE:/tmp/krb5cc_0)",
+    ),
     "credentials-incomplete": ours(Kind.ROUTE_INCOMPLETE, "The user name is missing."),
     "integrated-service-missing": [
         ours(Kind.ROUTE_INCOMPLETE, "The integrated service is missing."),
@@ -80,13 +108,30 @@ FAILURES: dict[str, Fault | list[Fault]] = {
     "dns-failed": line(Kind.DNS_FAILED, Phase.DNS, "Temporary failure in name resolution"),
     "tcp-refused": line(Kind.TCP_REFUSED, text="Connection refused"),
     "tcp-unreachable": line(Kind.TCP_UNREACHABLE, text="Network is unreachable"),
-    "proxy-refused": line(
-        Kind.TCP_UNREACHABLE, text="The proxy proxy.example.org:3128 said: HTTP/1.1 407 Proxy Authentication Required"
-    ),
     "tcp-timeout": line(Kind.TCP_TIMEOUT),
     "tcp-local": line(Kind.TCP_LOCAL, text="Cannot assign requested address"),
     "closed": [line(Kind.CLOSED, SENDER), line(Kind.CLOSED, DATA), line(Kind.CLOSED, Phase.GRAPH, host=GRAPH)],
     "timeout": [line(Kind.TIMEOUT, RECIPIENT), line(Kind.TIMEOUT, Phase.TOKEN, host=LOGIN)],
+    "dns-no-family": line(Kind.DNS_NOT_FOUND, Phase.DNS, "The name has no IPv6 address, and no other is to be used."),
+    # a proxy in between
+    "proxy-unreachable": [
+        line(Kind.PROXY_UNREACHABLE, PROXY, f"The proxy {SQUID} cannot be reached: 192.0.2.7: Connection refused"),
+        line(Kind.PROXY_UNREACHABLE, PROXY, f"The proxy {SQUID} did not answer in time.", GRAPH, 443),
+    ],
+    "proxy-sign-in": [
+        line(Kind.PROXY_SIGN_IN, PROXY, f"The proxy {SQUID} answered: HTTP/1.1 407 Proxy Authentication Required"),
+        line(Kind.PROXY_SIGN_IN, PROXY, f"The proxy {SQUID} refused the user name or the password."),
+    ],
+    "proxy-refused": line(Kind.PROXY_REFUSED, PROXY, f"The proxy {SQUID} answered: HTTP/1.0 403 Access violation"),
+    "proxy-target": [
+        line(
+            Kind.PROXY_TARGET,
+            PROXY,
+            f"The proxy {SQUID} answered: HTTP/1.1 503 Service Unavailable (ERR_DNS_FAIL 0)",
+        ),
+        line(Kind.PROXY_TARGET, PROXY, f"The proxy {SQUID} finds the server's network unreachable."),
+    ],
+    "proxy-answer": line(Kind.PROXY_ANSWER, PROXY, f"The proxy {SQUID} did not answer as a SOCKS5 proxy does."),
     # TLS
     "tls-expected": line(Kind.TLS_EXPECTED, GREETING, port=465),
     "plain-expected": line(Kind.PLAIN_EXPECTED, TLS, "wrong version number"),
@@ -111,10 +156,33 @@ FAILURES: dict[str, Fault | list[Fault]] = {
     "cert-wrong-name": line(Kind.CERT_WRONG_NAME, TLS, "Hostname mismatch"),
     "cert-self-signed": line(Kind.CERT_SELF_SIGNED, TLS, "self-signed certificate"),
     "cert-unknown-issuer": line(Kind.CERT_UNKNOWN_ISSUER, TLS, "unable to get local issuer certificate"),
-    "cert-intercepted": line(Kind.CERT_UNKNOWN_ISSUER, TLS, CHAIN),
+    "cert-intercepted": [
+        line(Kind.CERT_UNKNOWN_ISSUER, TLS, CHAIN),
+        *(
+            line(Kind.CERT_UNKNOWN_ISSUER, TLS, f"{ISSUED} by {issuer}, ends on 3 Nov 2027.")
+            for issuer in (
+                "Avast Web/Mail Shield Root",
+                "AVG Web/Mail Shield Root (AVG Technologies)",
+                "Kaspersky Anti-Virus Personal Root Certificate (AO Kaspersky Lab)",
+                "ESET SSL Filter CA (ESET, spol. s r. o.)",
+                "Bitdefender Personal CA.Net-Defender (Bitdefender)",
+                "Norton Web/Mail Shield Root",
+                "Zscaler Intermediate Root CA (zscaler.net) (Zscaler Inc.)",
+                "FG100D3G12345678 (Fortinet)",
+                "Sophos SSL CA_C01001ABCDEF123 (Sophos)",
+                "ca.example.goskope.com",
+                "Cisco Umbrella Primary SubCA (Cisco)",
+            )
+        ),
+    ],
     "cert-invalid": line(Kind.CERT_INVALID, TLS, "unsuitable certificate purpose"),
-    "cert-revoked": line(Kind.CERT_INVALID, TLS, "certificate revoked"),
-    "cert-revocation-unknown": line(Kind.CERT_INVALID, TLS, "unable to get certificate CRL"),
+    "cert-revoked": line(Kind.CERT_REVOKED, TLS, "The certificate was revoked on 3 Nov 2026 (reason: key compromise)."),
+    "crl-unavailable": line(
+        Kind.CRL_UNAVAILABLE, TLS, "The list at http://crl.example.org/1.crl is not to be had: the answer was HTTP 404."
+    ),
+    "crl-missing": line(
+        Kind.CRL_UNAVAILABLE, TLS, "The certificate names no revocation list that can be fetched by http or https."
+    ),
     "cert-weak": [
         line(Kind.CERT_INVALID, TLS, "EE certificate key too weak"),
         line(Kind.TLS_BROKEN, TLS, "dh key too small"),

@@ -53,6 +53,11 @@ FAILURES: dict[str, Fault | list[Fault]] = {
     "auth-5xx": smtp(AUTH, "550 5.7.1 Not accepted"),
     "auth-lost": [line(Kind.CLOSED, AUTH), line(Kind.TIMEOUT, AUTH)],
     "mechanism-missing": line(Kind.MECHANISM_MISSING, AUTH),
+    "server-proof": line(Kind.SERVER_PROOF, AUTH, "The server's proof that it knows the password is wrong."),
+    "client-certificate-refused": [
+        line(Kind.CLIENT_CERTIFICATE_REFUSED, TLS, "The server answered: tlsv13 alert certificate required."),
+        line(Kind.CLIENT_CERTIFICATE_REFUSED, GREETING),
+    ],
     "credentials-refused": [
         smtp(AUTH, "535 5.7.8 Error: authentication failed: (reason unavailable)"),
         smtp(AUTH, "535 Incorrect authentication data"),
