@@ -69,7 +69,7 @@ def read_certificate(der: bytes, tls_version: str, cipher: str) -> Certificate:
         tls_version=tls_version,
         cipher=cipher,
         subject=_title(parsed.subject),
-        issuer=_title(parsed.issuer),
+        issuer=_issuer(parsed.issuer),
         names=_names(parsed),
         not_before=parsed.not_valid_before_utc,
         not_after=parsed.not_valid_after_utc,
@@ -82,6 +82,14 @@ def _title(name: x509.Name) -> str:
         if found := name.get_attributes_for_oid(kind):
             return _printable(str(found[0].value))
     return _printable(name.rfc4514_string()) or "nobody"
+
+
+def _issuer(name: x509.Name) -> str:
+    """Return the title of an issuer and its organisation, which tells a firewall that calls itself by its number."""
+    title = _title(name)
+    found = name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    firm = _printable(str(found[0].value)) if found else ""
+    return f"{title} ({firm})" if firm and firm not in title else title
 
 
 def _names(parsed: x509.Certificate) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from mailadmin.core import limits
 from mailadmin.core.errors import MailError
@@ -59,6 +59,7 @@ class GuardedConnection(HTTPSConnection):
     tls: ClassVar[TlsSettings] = TlsSettings()
     timeouts: ClassVar[HttpTimeouts] = HttpTimeouts()
     through: ClassVar[Proxy | None] = None
+    encrypted: ClassVar[bool] = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -79,12 +80,15 @@ class GuardedConnection(HTTPSConnection):
 
         Raises NotConnected.
         """
-        seconds = self.timeouts.connect
+        seconds, port = self.timeouts.connect, self.port or self.default_port
         try:
-            self.sock = open_connection(self.host, self.port or 443, self.policy, self.tls, seconds, self.through)
+            if self.encrypted:
+                self.sock = open_connection(self.host, port, self.policy, self.tls, seconds, self.through)
+            else:
+                self.sock = open_line(self.host, port, self.policy, seconds, self.through)
         except MailError as error:
             raise NotConnected(error) from None
-        self.is_verified = True
+        self.is_verified = self.encrypted
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send a request. Raises Broken; a pipe that broke is left to urllib3, which then reads the answer
@@ -149,13 +153,17 @@ def open_line(host: str, port: int, policy: NetworkPolicy, seconds: float, proxy
     return dial(host, port, policy, seconds)
 
 
-def guarded_pool(
+def guarded_pools(
     policy: NetworkPolicy, tls: TlsSettings, timeouts: HttpTimeouts, proxy: Proxy | None
-) -> type[HTTPSConnectionPool]:
-    """Return the class of connection pool whose connections have these settings."""
+) -> dict[str, type[HTTPConnectionPool]]:
+    """Return, for each scheme, the class of connection pool whose connections have these settings."""
     settings = {"policy": policy, "tls": tls, "timeouts": timeouts, "through": proxy}
-    connection = type("Connection", (GuardedConnection,), settings)
-    return type("Pool", (HTTPSConnectionPool,), {"ConnectionCls": connection})
+    safe = type("Connection", (GuardedConnection,), settings)
+    plain = type("PlainConnection", (safe,), {"encrypted": False, "default_port": 80})
+    return {
+        "https": type("Pool", (HTTPSConnectionPool,), {"ConnectionCls": safe}),
+        "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+    }
 
 
 class _TimedReader(io.RawIOBase):

@@ -1,5 +1,6 @@
-"""The HTTP client for Entra and Graph: https only, no redirect followed, nothing ever sent twice, nothing
-taken from `.netrc`, and every failure one MailError that says whether the request may have been acted on."""
+"""The HTTP client for Entra and Graph: https only (but for public files), no redirect followed, nothing ever sent
+twice, nothing taken from `.netrc`, and every failure one MailError that says whether the request may have been acted
+on."""
 
 from __future__ import annotations
 
@@ -25,16 +26,16 @@ from mailadmin.core.settings import Proxy, TlsSettings
 
 from .certificate import Certificate
 from .environment import environment_ca, proxy_for
-from .guarded import Broken, HttpTimeouts, NotConnected, guarded_pool, open_connection
+from .guarded import Broken, HttpTimeouts, NotConnected, guarded_pools, open_connection
 from .policy import NetworkPolicy
 from .tls import certificate
 
-__all__ = ["Answer", "HttpTimeouts", "Peer", "exchange", "guarded_session", "look_at", "split_host"]
+__all__ = ["Answer", "HttpTimeouts", "Peer", "exchange", "fetch", "guarded_session", "look_at", "split_host"]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: status, headers (any case), and the body cut at limits.HTTP_ANSWER_BYTES. The body
+    """What came back: status, headers (any case), and the body cut at the session's limit. The body
     is not printed, because a token answer is one too."""
 
     status: int
@@ -84,12 +85,13 @@ class GuardedSession(requests.Session):
         super().__init__()
         self.trust_env = False
         self.timeouts = timeouts
+        self.answer_bytes = limits.HTTP_ANSWER_BYTES
         self.headers["User-Agent"] = "mailadmin"
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.adapters.clear()
-        adapter = HTTPAdapter(max_retries=Retry(total=False))
-        adapter.poolmanager.pool_classes_by_scheme = {"https": guarded_pool(policy, tls, timeouts, proxy)}
-        self.mount("https://", adapter)
+        self.adapter = HTTPAdapter(max_retries=Retry(total=False))
+        self.adapter.poolmanager.pool_classes_by_scheme = guarded_pools(policy, tls, timeouts, proxy)
+        self.mount("https://", self.adapter)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Return nothing: a redirect is an answer like any other, and never gets the token."""
@@ -129,6 +131,18 @@ def exchange(
         # Raised here, where no frame holds the headers.
         raise mail_error(outcome)
     return outcome
+
+
+def fetch(url: str, policy: NetworkPolicy, seconds: float, size: int, proxy: Proxy | None = None) -> Answer:
+    """Return the answer for a public file, by http or https, its body cut at `size` bytes, within `seconds`.
+
+    Raises MailError.
+    """
+    timeouts = HttpTimeouts(connect=seconds / 2, read=seconds / 2, total=seconds / 2)  # two parts of the whole
+    with guarded_session(policy, timeouts=timeouts, proxy=proxy) as session:
+        session.mount("http://", session.adapter)
+        session.answer_bytes = size
+        return exchange(session, "GET", url, phase=Phase.TLS)
 
 
 def look_at(
@@ -206,9 +220,9 @@ def _attempt(
 
 def _read(session: GuardedSession, response: requests.Response) -> Answer:
     """Return the answer; a body that breaks off is kept as far as it came, the status being known."""
-    body = b""
+    body = bytearray()
     try:
-        while len(body) < limits.HTTP_ANSWER_BYTES:
+        while len(body) < session.answer_bytes:
             piece = response.raw.read1(limits.HTTP_CHUNK_BYTES, decode_content=True)
             if not piece:
                 break
@@ -220,4 +234,4 @@ def _read(session: GuardedSession, response: requests.Response) -> Answer:
     if response.status_code >= 500:
         session.close()  # Graph's advice after a 503: come back on a new connection
     headers: Mapping[str, str] = CaseInsensitiveDict(response.headers)
-    return Answer(response.status_code, headers, body[: limits.HTTP_ANSWER_BYTES])
+    return Answer(response.status_code, headers, bytes(body[: session.answer_bytes]))

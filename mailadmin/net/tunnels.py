@@ -107,6 +107,8 @@ def http_connect(line: Line, proxy: Proxy, host: str, port: int) -> Refusal | No
         line.send(_connect_request(proxy, host, port))
         while not head.endswith((b"\r\n\r\n", b"\n\n")) and len(head) < limits.PROXY_ANSWER_BYTES:
             head += line.read(1)
+            if head.endswith(b"\n") and not _STATUS.match(head):
+                break  # whatever this is, its end may never come
     except Lost as lost:
         return _http_refusal(head) if head else lost.refusal
     status = _STATUS.match(head)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from mailadmin.core.secret import Secret
+from mailadmin.core.settings import ClientCertificate
 
 _DAY = datetime.timedelta(days=1)
 
@@ -24,6 +29,15 @@ class Identity:
     certificate: str
     key: str
     issuer: str
+
+    @property
+    def parsed(self) -> x509.Certificate:
+        return x509.load_pem_x509_certificate(self.certificate.encode())
+
+    @property
+    def client(self) -> ClientCertificate:
+        """Return it as what we show to a server."""
+        return ClientCertificate(self.certificate, Secret(self.key))
 
     def write(self, folder: Path) -> tuple[Path, Path]:
         """Write certificate and key into `folder` and return their paths."""
@@ -45,18 +59,45 @@ class Authority:
     def __init__(self, name: str = "Example Test CA") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(name)
-        self._certificate = _build(
-            self._name, self._key, self._name, self._key, (), (-_DAY, 3650 * _DAY), authority=True
-        )
-        self.pem = _pem(self._certificate)
+        made = _build(self._name, self._key, self._name, self._key, (), (-_DAY, 3650 * _DAY), authority=True)
+        self.pem = _pem(made)
 
-    def issue(self, *names: str, starts: datetime.timedelta = -_DAY, ends: datetime.timedelta = 90 * _DAY) -> Identity:
+    def issue(
+        self,
+        *names: str,
+        starts: datetime.timedelta = -_DAY,
+        ends: datetime.timedelta = 90 * _DAY,
+        points: Iterable[x509.DistributionPoint] = (),
+    ) -> Identity:
         """Return a certificate for `names` (DNS names or IP addresses), valid from and until these
-        distances from now."""
+        distances from now, with these distribution points of revocation lists."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _name(names[0])
-        made = _build(subject, key, self._name, self._key, names, (starts, ends))
+        made = _build(subject, key, self._name, self._key, names, (starts, ends), points=tuple(points))
         return Identity(_pem(made), _key_pem(key), self.pem)
+
+    def revocation_list(
+        self,
+        *revoked: Identity,
+        ends: datetime.timedelta = 7 * _DAY,
+        reason: x509.ReasonFlags | None = None,
+        extensions: Iterable[tuple[x509.ExtensionType, bool]] = (),
+        signed_by: Authority | None = None,
+    ) -> bytes:
+        """Return the list (CRL, DER) in this authority's name that revokes `revoked` since yesterday; the next one is
+        due at this distance from now. `extensions` come with whether they are critical."""
+        now = datetime.datetime.now(datetime.UTC)
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self._name)
+        builder = builder.last_update(now - 30 * _DAY).next_update(now + ends)
+        for identity in revoked:
+            entry = x509.RevokedCertificateBuilder().serial_number(identity.parsed.serial_number)
+            entry = entry.revocation_date(now - _DAY)
+            if reason:
+                entry = entry.add_extension(x509.CRLReason(reason), critical=False)
+            builder = builder.add_revoked_certificate(entry.build())
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical)
+        return builder.sign((signed_by or self)._key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
 @cache
@@ -93,6 +134,14 @@ def wrong_name() -> Identity:
     return authority().issue("mail.example.org", "*.relay.example.org")
 
 
+def point(*urls: str, **more: Any) -> x509.DistributionPoint:
+    """Return the distribution point of a revocation list that is at any of `urls`."""
+    names = [x509.UniformResourceIdentifier(url) for url in urls]
+    return x509.DistributionPoint(
+        full_name=names, **{"relative_name": None, "reasons": None, "crl_issuer": None, **more}
+    )
+
+
 def _build(
     subject: x509.Name,
     key: ec.EllipticCurvePrivateKey,
@@ -102,6 +151,7 @@ def _build(
     valid: tuple[datetime.timedelta, datetime.timedelta],
     *,
     authority: bool = False,
+    points: tuple[x509.DistributionPoint, ...] = (),
 ) -> x509.Certificate:
     now = datetime.datetime.now(datetime.UTC)
     builder = (
@@ -120,6 +170,8 @@ def _build(
         builder = builder.add_extension(
             x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
         )
+    if points:
+        builder = builder.add_extension(x509.CRLDistributionPoints(points), critical=False)
     return builder.sign(issuer_key, hashes.SHA256())
 
 
