@@ -7,11 +7,13 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailadmin.core import validation
-from tests.fakes.certificates import authority
+from mailadmin.core.secret import Secret
+from tests.fakes.certificates import authority, expired
 
 few = settings(max_examples=60, deadline=None)
 GUID = "72f988bf-86f1-41af-91ab-2d7cd011db47"
@@ -198,3 +200,55 @@ def test_no_header_can_be_smuggled_in_by_a_line(text: str) -> None:
     except ValueError:
         return
     assert not re.search(r"[\r\n\x00]", taken)
+
+
+class TestClientCertificates:
+    """P12: what is typed for a client certificate is told apart from what is not."""
+
+    OURS = authority().issue("relay-client")
+
+    def test_p12_a_certificate_and_its_own_key_are_taken(self) -> None:
+        chain = f"\n{self.OURS.certificate}{authority().pem}\n"
+        assert validation.client_certificate(chain) == chain.strip()
+        validation.client_key(chain, Secret(self.OURS.key))
+
+    @pytest.mark.parametrize(
+        ("pem", "sentence"),
+        [
+            ("", "not a readable PEM certificate"),
+            (expired().certificate, "paste the new one"),
+            (expired().certificate + authority().pem, "The first certificate, which must be your own, ended on"),
+            (OURS.certificate + OURS.key, "paste it into its own field"),
+        ],
+    )
+    def test_p12_another_text_is_refused_with_its_own_sentence(self, pem: str, sentence: str) -> None:
+        with pytest.raises(ValueError, match=sentence):
+            validation.client_certificate(pem)
+
+    def test_p12_a_key_of_another_certificate_or_with_a_passphrase_is_refused(self) -> None:
+        locked = serialization.load_pem_private_key(self.OURS.key.encode(), None).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"passphrase"),
+        )
+        refused = {
+            authority().issue("other").key: "does not belong to the client certificate",
+            locked.decode(): "has a passphrase",
+            "nonsense": "not a readable PEM private key",
+        }
+        for key, sentence in refused.items():
+            with pytest.raises(ValueError, match=sentence) as error:
+                validation.client_key(self.OURS.certificate, Secret(key))
+            assert key not in str(error.value)
+
+
+def test_s11_a_proxy_user_is_one_that_http_and_socks5_can_carry() -> None:
+    assert validation.proxy_user(" squid ") == "squid"
+    for text, sentence in {"a:b": "colon", "a\nb": "line breaks", "ü" * 128: "at most 255 bytes"}.items():
+        with pytest.raises(ValueError, match=sentence):
+            validation.proxy_user(text)
+
+
+@pytest.mark.parametrize(("text", "address"), [("192.0.2.1", True), ("[::1]", True), ("a.example", False), ("", False)])
+def test_an_address_is_told_from_a_name(text: str, address: bool) -> None:
+    assert validation.is_ip(text) is address

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from django.forms.boundfield import BoundField
 from django.utils import timezone
 
 Sections = tuple[tuple[str, tuple[str, ...]], ...]
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,20 @@ class Lines(forms.Textarea):
         return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
 
-def textarea(rows: int = 2, **attrs: Any) -> Lines:
-    """Return a text area of `rows` lines without spell checking: addresses and certificates are no prose."""
-    return Lines(attrs={"rows": rows, "spellcheck": "false", **attrs})
+class Certificates(Lines):
+    """A text area for PEM certificates. A private key that was pasted with them is not sent back to the browser."""
+
+    def format_value(self, value: Any) -> str | None:
+        """Return the text without private keys."""
+        text = super().format_value(value)
+        return _PRIVATE_KEY.sub("", text) if text else text
+
+
+def certificates() -> Certificates:
+    """Return a text area for PEM certificates."""
+    return Certificates(attrs={"rows": 4, "spellcheck": "false", "class": "pem"})
+
+
+def textarea(rows: int = 2) -> Lines:
+    """Return a text area of `rows` lines without spell checking: addresses are no prose."""
+    return Lines(attrs={"rows": rows, "spellcheck": "false"})

@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from mailadmin.core import validation
 from mailadmin.models import IntegratedService
 
-from .base import Sections, textarea
+from .base import Sections, certificates, textarea
 from .proxy import PROXY_COLUMNS, PROXY_PARTS, PROXY_SECTION, ProxyForm
 from .secret import SecretField, forget_field
 
@@ -83,7 +83,7 @@ class IntegratedServiceForm(ProxyForm):
             "client_id": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
             "secret_expires_on": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
             "mail_hosts": textarea(),
-            "ca_pem": textarea(4, **{"class": "pem"}),
+            "ca_pem": certificates(),
             "account_kind": forms.RadioSelect,
         }
         labels = {

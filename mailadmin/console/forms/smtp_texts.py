@@ -8,7 +8,7 @@ from django import forms
 
 from mailadmin.core import limits
 
-from .base import SecondsInput, textarea
+from .base import SecondsInput, certificates, textarea
 
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 _SECONDS = ("connect_timeout", "command_timeout", "message_timeout", "final_timeout", "final_background_timeout")
@@ -20,8 +20,8 @@ WIDGETS: dict[str, Any] = {
     "security": forms.RadioSelect,
     "auth": forms.RadioSelect,
     "trusted_hosts": textarea(),
-    "ca_pem": textarea(4, **{"class": "pem"}),
-    "client_certificate": textarea(4, **{"class": "pem"}),
+    "ca_pem": certificates(),
+    "client_certificate": certificates(),
     "only_for_senders": textarea(),
     "default_recipients": textarea(),
     **{name: SecondsInput({"inputmode": "decimal", "autocomplete": "off"}) for name in (*_SECONDS, "idle_seconds")},
