@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import scramp
 import spnego
+import spnego.channel_bindings
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
@@ -26,6 +27,10 @@ def b64(data: str | bytes) -> str:
 
 def unb64(line: str) -> str:
     return base64.b64decode(line).decode()
+
+
+def fingerprint(identity: Identity) -> bytes:
+    return x509.load_pem_x509_certificate(identity.certificate.encode()).fingerprint(hashes.SHA256())
 
 
 def end(connection: Connection, *, fine: bool) -> bool:
@@ -60,8 +65,7 @@ def scram(method: str, *, tell: bool = False, end_point_of: Identity | None = No
 
 def _bound(connection: Connection, method: str, end_point_of: Identity | None) -> tuple[str, bytes] | None:
     if end_point_of:
-        certificate = x509.load_pem_x509_certificate(end_point_of.certificate.encode())
-        return "tls-server-end-point", certificate.fingerprint(hashes.SHA256())
+        return "tls-server-end-point", fingerprint(end_point_of)
     data = connection.sock.get_channel_binding("tls-unique") if method.endswith("-PLUS") else None  # type: ignore[attr-defined] # a TLS socket then
     return ("tls-unique", data) if data else None
 
@@ -78,11 +82,17 @@ def says(*challenges: bytes, finally_: str = REFUSED) -> Handler:
     return act
 
 
-def ntlm(invitation: str = "ntlm supported") -> Handler:
-    """NTLM for the users in the file that the environment variable NTLM_USER_FILE names (pyspnego's own rule)."""
+def ntlm(invitation: str = "ntlm supported", *, end_point_of: Identity | None = None) -> Handler:
+    """NTLM for the users in the file that the environment variable NTLM_USER_FILE names (pyspnego's own rule), with
+    "Extended Protection" for the certificate of `end_point_of` if given."""
+    bound = end_point_of and spnego.channel_bindings.GssChannelBindings(
+        application_data=b"tls-server-end-point:" + fingerprint(end_point_of)
+    )
 
     def act(connection: Connection, initial: str) -> bool:
-        context = spnego.server(protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm)
+        context = spnego.server(
+            protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm, channel_bindings=bound or None
+        )
         try:
             challenge = context.step(base64.b64decode(initial or connection.ask(invitation)))
             context.step(base64.b64decode(connection.ask(b64(challenge or b""))))

@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailadmin.core import clouds
 from mailadmin.core.errors import MailError
@@ -20,6 +22,7 @@ from tests.fakes import certificates
 from tests.fakes.graph_server import Exchange, ScriptedServer
 from tests.fakes.smtp_routes import smtp_route
 from tests.fakes.smtp_server import SmtpServer, far_away
+from tests.fakes.smtp_sign_in import oauthbearer
 
 GOOD, STALE = "token-2", "token-1"
 OFFERED = ("AUTH LOGIN XOAUTH2",)
@@ -110,6 +113,52 @@ def test_a_server_that_tells_its_reason_first_gets_an_empty_line() -> None:
         assert smtp.lines[-1] == ""
     assert caught.value.fault.smtp_code == 535
     assert any('"schemes":"Bearer"' in line for line in session.dialogue.lines)
+
+
+@contextlib.contextmanager
+def oauthbearer_server() -> Iterator[SmtpServer]:
+    with smtp_server(features=("AUTH XOAUTH2 OAUTHBEARER",)) as smtp:
+        smtp.sign_in = {"OAUTHBEARER": oauthbearer}
+        yield smtp
+
+
+def test_the_standard_method_is_used_where_it_is_offered() -> None:
+    """RFC 7628; its message names the server that the token is meant for."""
+    with sign_in_host(GOOD) as entra, oauthbearer_server() as smtp:
+        session = signed_in(route(smtp, entra))
+    assert session.mechanism == "OAUTHBEARER"
+    assert "C: AUTH OAUTHBEARER ••••••" in session.dialogue.lines
+    assert GOOD not in "\n".join(session.dialogue.lines)
+
+
+def test_a_refusal_by_the_standard_method_is_acknowledged_and_the_token_replaced_once() -> None:
+    with sign_in_host(STALE, GOOD) as entra, oauthbearer_server() as smtp:
+        smtp.tokens["anna@example.org"] = STALE
+        wanted = route(smtp, entra)
+        signed_in(wanted)
+        smtp.tokens["anna@example.org"] = GOOD
+        session = signed_in(wanted)
+        assert smtp.sessions[1].verbs().count("AUTH") == 2
+    assert any('"status": "invalid_token"' in line for line in session.dialogue.lines)
+
+
+def test_the_older_method_is_used_where_it_is_named() -> None:
+    with sign_in_host(GOOD) as entra, oauthbearer_server() as smtp:
+        assert signed_in(route(smtp, entra, mechanism="XOAUTH2")).mechanism == "XOAUTH2"
+
+
+def test_a_method_for_passwords_that_is_still_named_does_not_matter() -> None:
+    with sign_in_host(GOOD) as entra, smtp_server() as smtp:
+        assert signed_in(route(smtp, entra, mechanism="PLAIN")).mechanism == "XOAUTH2"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30) | st.just("a=2C,b=,"))
+def test_any_user_name_arrives_as_it_is(user: str) -> None:
+    with sign_in_host(GOOD, GOOD) as entra, oauthbearer_server() as smtp:
+        smtp.tokens = {user: GOOD}
+        assert signed_in(route(smtp, entra, user=user)).mechanism == "OAUTHBEARER"
+        assert signed_in(route(smtp, entra, user=user, mechanism="XOAUTH2")).mechanism == "XOAUTH2"
 
 
 @pytest.mark.parametrize("hosts", [("smtp.office365.com",), ("localhost.example.org",), ("localhost:1",)])
