@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from struct import Struct
 
 from . import limits
 
 _LINE_DATA, _LINE = 57, 76  # bytes in, letters out, for one line of base64 (RFC 2045 section 6.8)
-_BLOCK_DATA = limits.CONTENT_BLOCK_BYTES // (_LINE + 2) * _LINE_DATA
+_BLOCK_LINES = limits.CONTENT_BLOCK_BYTES // (_LINE + 2)
+_BLOCK_DATA = _BLOCK_LINES * _LINE_DATA
+_BLOCK = Struct(f"{_LINE}s" * _BLOCK_LINES)  # a whole block of letters, line by line
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,11 @@ class Encoded:
         view = memoryview(self.data)
         for start in range(0, len(view), _BLOCK_DATA):
             letters = binascii.b2a_base64(view[start : start + _BLOCK_DATA], newline=False)
-            lines = [letters[place : place + _LINE] for place in range(0, len(letters), _LINE)]
-            yield b"\r\n".join([*lines, b""])
+            if len(letters) == _BLOCK.size:  # cut in one call: twice as fast as slices
+                lines: Iterable[bytes] = _BLOCK.unpack(letters)
+            else:
+                lines = [letters[place : place + _LINE] for place in range(0, len(letters), _LINE)]
+            yield b"\r\n".join((*lines, b""))
 
 
 @dataclass(frozen=True)

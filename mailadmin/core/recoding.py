@@ -19,7 +19,7 @@ from . import headers
 from .content import Content, Encoded
 
 _AS_IT_IS = {"", "7bit", "8bit", "binary"}
-_DECODERS = {"base64": binascii.a2b_base64, "quoted-printable": binascii.a2b_qp}
+_DECODERS: dict[str, Callable[[bytes], bytes]] = {"base64": binascii.a2b_base64, "quoted-printable": binascii.a2b_qp}
 _ENCODING = "content-transfer-encoding"
 
 
