@@ -206,10 +206,10 @@ def keeps_silent(server_released: threading.Event) -> Script:
 
 
 @contextlib.contextmanager
-def silent_server() -> Iterator[ScriptedServer]:
+def silent_server(tls: bool = True) -> Iterator[ScriptedServer]:
     """A server that takes the request and never answers."""
     released = threading.Event()
-    with ScriptedServer(keeps_silent(released)) as server:
+    with ScriptedServer(keeps_silent(released), tls=tls) as server:
         try:
             yield server
         finally:

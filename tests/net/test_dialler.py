@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.settings import AddressFamily
+from mailadmin.net import race
 from mailadmin.net.dialler import NetworkPolicy, connect, dial, own_name, resolve
 
 OPEN = NetworkPolicy()
@@ -87,9 +91,61 @@ def test_dialling_gives_a_connection_that_sends_at_once(listener: socket.socket)
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_a_dead_address_leaves_time_for_the_next_one(listener: socket.socket) -> None:
-    with connect(["127.9.9.9", "127.0.0.1"], listener.getsockname()[1], 3) as sock:
+@pytest.mark.parametrize("family", AddressFamily)
+def test_a_dead_address_leaves_time_for_the_next_one(listener: socket.socket, family: AddressFamily) -> None:
+    with connect(["127.9.9.9", "127.0.0.1"], listener.getsockname()[1], 3, "", family) as sock:
         assert sock.getpeername()[0] == "127.0.0.1"
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize("family", [AddressFamily.RACE, AddressFamily.IN_TURN])
+def test_a_silent_address_does_not_hold_up_the_next_one(deaf_port: int, family: AddressFamily) -> None:
+    with socket.create_server(("127.0.0.2", deaf_port)):
+        started = time.monotonic()
+        with connect(["127.0.0.1", "127.0.0.2"], deaf_port, 1, "", family) as sock:
+            assert sock.getpeername()[0] == "127.0.0.2"
+        # In turn the first has half of the time; racing, the second begins after a quarter of a second.
+        assert time.monotonic() - started >= (0.45 if family is AddressFamily.IN_TURN else 0.2)
+
+
+def test_a_race_is_won_by_the_first_to_answer_and_leaves_nothing_behind(deaf_port: int) -> None:
+    """The first address is silent, the second refuses (and so ends its turn early), the third wins."""
+    threads = set(threading.enumerate())
+    addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"]
+    with socket.create_server(("127.0.0.3", deaf_port)), connect(addresses, deaf_port, 4) as winner:
+        assert winner.getpeername()[0] == "127.0.0.3"
+    with pytest.raises(MailError) as caught:
+        connect(addresses[:2], deaf_port, 0.5)
+    assert caught.value.fault.kind is Kind.TCP_REFUSED
+    assert "127.0.0.1: no answer within 0.5 s" in caught.value.fault.text
+    assert set(threading.enumerate()) <= threads
+    gc.collect()  # a socket that nobody closed would be a warning, and so fail this test
+
+
+def test_addresses_race_with_the_families_taking_turns() -> None:
+    """RFC 8305 section 4."""
+    assert race.interleaved(["::1", "::2", "192.0.2.1", "::3"]) == ["::1", "192.0.2.1", "::2", "::3"]
+    assert race.interleaved(["192.0.2.1", "192.0.2.2", "::1"]) == ["192.0.2.1", "::1", "192.0.2.2"]
+    assert race.interleaved(["192.0.2.1", "192.0.2.2"]) == ["192.0.2.1", "192.0.2.2"]
+
+
+@pytest.mark.parametrize(
+    ("family", "host"),
+    [(AddressFamily.IPV6, "127.0.0.1"), (AddressFamily.IPV4, "[::1]"), (AddressFamily.IPV6, "127.1")],
+)
+def test_only_addresses_of_the_wanted_family_are_dialled(family: AddressFamily, host: str) -> None:
+    with pytest.raises(MailError) as caught:
+        resolve(host, 25, OPEN, family=family)
+    fault = caught.value.fault
+    assert fault.kind is Kind.DNS_NOT_FOUND
+    wanted = "IPv6" if family is AddressFamily.IPV6 else "IPv4"
+    assert f"no {wanted} address" in fault.text
+    other = AddressFamily.IPV4 if family is AddressFamily.IPV6 else AddressFamily.IPV6
+    assert resolve(host, 25, OPEN, family=other)
+
+
+def test_the_name_localhost_has_an_address_of_the_wanted_family() -> None:
+    assert resolve("localhost", 25, OPEN, family=AddressFamily.IPV4) == ("127.0.0.1",)
 
 
 def test_a_port_where_nothing_listens_is_refused() -> None:
@@ -97,9 +153,10 @@ def test_a_port_where_nothing_listens_is_refused() -> None:
     assert (fault.phase, fault.kind) == (Phase.TCP, Kind.TCP_REFUSED)
 
 
-def test_a_port_that_does_not_answer_times_out(deaf_port: int) -> None:
+@pytest.mark.parametrize("addresses", [["127.0.0.1"], ["127.0.0.1", "127.0.0.1"]])
+def test_a_port_that_does_not_answer_times_out(deaf_port: int, addresses: list[str]) -> None:
     with pytest.raises(MailError) as caught:
-        connect(["127.0.0.1"], deaf_port, 0.2)
+        connect(addresses, deaf_port, 0.2)
     assert caught.value.fault.kind is Kind.TCP_TIMEOUT
 
 
@@ -120,11 +177,12 @@ def test_s16_no_free_socket_on_our_side_is_its_own_error() -> None:
         "from mailadmin.net.dialler import connect\n"
         "from mailadmin.core.knowledge import entries; entries()\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\n"
-        "try: connect(['127.0.0.1'], 1, 1)\n"
-        "except MailError as error: print(error.fault.kind)\n"
+        "for addresses in (['127.0.0.1'], ['127.0.0.1', '::1']):\n"
+        "    try: connect(addresses, 1, 1)\n"
+        "    except MailError as error: print(error.fault.kind)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == Kind.TCP_LOCAL, done.stderr
+    assert done.stdout.split() == [Kind.TCP_LOCAL] * 2, done.stderr
 
 
 def test_the_most_telling_failure_is_reported(deaf_port: int) -> None:

@@ -33,6 +33,8 @@ OPENERS = {
     ("requests", "request"),
     ("requests", "Session"),
     ("asyncio", "open_connection"),
+    ("sync", "Proxy"),
+    ("Proxy", "from_url"),
 }
 
 
@@ -67,8 +69,15 @@ def test_no_file_outside_net_opens_a_connection() -> None:
     assert [line for path in files for line in openers(path)] == []
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "net").glob("*.py")), ids=lambda path: path.stem)
+def test_in_net_only_the_dialler_its_race_and_the_check_of_a_port_open_a_socket(path: Path) -> None:
+    """Proxies, TLS, revocation lists and the HTTP client all get their sockets from the dialler."""
+    assert bool(openers(path)) == (path.stem in ("dialler", "race", "listening"))
+
+
 def test_the_scan_sees_what_it_looks_for() -> None:
-    assert openers(ROOT / "net" / "dialler.py")
+    assert [line.partition(" ")[2] for line in openers(ROOT / "net" / "dialler.py")] == ["socket.getaddrinfo"]
+    assert [line.partition(" ")[2] for line in openers(ROOT / "net" / "race.py")] == ["socket.socket"]
 
 
 PROGRAM = """

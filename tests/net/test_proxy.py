@@ -216,6 +216,7 @@ def socks(reply: int) -> bytes:
 @pytest.mark.parametrize(
     ("kind", "answer", "expected", "words"),
     [
+        (ProxyKind.HTTP, b"HTTP/1.0 401 Unauthorized\r\n\r\n", Kind.PROXY_SIGN_IN, "401 Unauthorized"),
         (ProxyKind.HTTP, b"HTTP/1.1 403 Forbidden\r\n\r\n", Kind.PROXY_REFUSED, "403 Forbidden"),
         (ProxyKind.HTTP, b"HTTP/1.0 500 Unable to connect\r\n\r\n", Kind.PROXY_TARGET, "500 Unable to connect"),
         (ProxyKind.HTTP, b"HTTP/1.1 502 Bad Gateway\r\n\r\n", Kind.PROXY_TARGET, "502"),
