@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 from pathlib import Path
@@ -123,6 +124,15 @@ def test_s20_ntlm_signs_in_with_domain_user_and_password(invitation: str) -> Non
         session = signed_in(with_password(server.port, domain="CORP"))
     assert session.mechanism == "NTLM"
     assert PASSWORD not in "\n".join([*session.dialogue.lines, *server.lines])
+
+
+@pytest.mark.usefixtures("windows_users")
+def test_s20_the_messages_of_ntlm_are_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with ntlm_server() as server:
+        signed_in(with_password(server.port, domain="CORP"))
+        proof = next(line for line in server.lines[::-1] if line.startswith("TlRMTVNTUAAD"))
+    assert proof not in caplog.text
 
 
 @pytest.mark.usefixtures("windows_users")
@@ -324,6 +334,7 @@ def everything_printed(error: BaseException) -> str:
             for frame, _ in traceback.walk_tb(one.__traceback__):
                 if "/tests/" not in frame.f_code.co_filename:
                     found += [f"{name}={value!r}" for name, value in frame.f_locals.items()]
+    assert found
     return "\n".join(found)
 
 

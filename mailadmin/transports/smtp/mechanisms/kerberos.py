@@ -14,6 +14,7 @@ from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.redact import clean
 
 from .exchange import LibraryMissing, broken_off, challenge_of, encoded, finish, invited, missing_method, send_encoded
+from .ntlm import spnego
 
 if TYPE_CHECKING:
     from mailadmin.transports.smtp.session import SmtpSession
@@ -55,9 +56,7 @@ def ticket_context(host: str) -> Context:
     """Return the context for the service smtp@`host` with the ticket of this process. Raises LibraryMissing, and
     whatever the library raises."""
     require_library()
-    import spnego
-
-    context: Context = spnego.client(hostname=host, service="smtp", protocol="kerberos")
+    context: Context = spnego().client(hostname=host, service="smtp", protocol="kerberos")
     return context
 
 

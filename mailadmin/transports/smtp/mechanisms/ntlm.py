@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from mailadmin.core.fault import Kind, Phase
@@ -27,12 +28,19 @@ def sign_in(session: SmtpSession, offered: tuple[str, ...], password: Secret) ->
 
 
 def spnego() -> Any:
-    """Return the library. Raises LibraryMissing."""
+    """Return the library. Raises LibraryMissing.
+
+    At the level DEBUG it logs every message of an exchange, from which a password can be guessed offline: so
+    this level is left out, unless somebody chose it for this very library.
+    """
     try:
         import spnego  # only where it is used: it is an extra
         import spnego.channel_bindings
     except ImportError:
         raise LibraryMissing("NTLM", "ntlm") from None
+    logger = logging.getLogger("spnego")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
     return spnego
 
 
