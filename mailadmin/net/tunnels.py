@@ -18,6 +18,7 @@ from mailadmin.core.settings import Proxy
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})\b[^\r\n]*")
 # What a proxy adds in a machine's words: Squid, and RFC 9209.
 _DETAIL = re.compile(rb"^(?:X-Squid-Error|Proxy-Status):[ \t]*([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
+_SIGN_IN = frozenset({401, 407})  # the first is a web server's, but what tinyproxy says to a wrong password
 # A web server that is no proxy, a page that wants a sign-in first, a proxy without CONNECT.
 _NO_PROXY = frozenset({400, 404, 405, 501, 505})
 
@@ -136,7 +137,7 @@ def _http_refusal(head: bytes) -> Refusal:
         return Refusal(Kind.PROXY_UNREACHABLE, "did not finish its answer.")
     detail = _DETAIL.search(head)
     text = f"answered: {clean(status[0])}" + (f" ({clean(detail[1])})" if detail else "")
-    if code == 407:
+    if code in _SIGN_IN:
         return Refusal(Kind.PROXY_SIGN_IN, text)
     if code in _NO_PROXY or code < 400:
         return Refusal(Kind.PROXY_ANSWER, text)
