@@ -57,9 +57,9 @@ FAILURES: dict[str, Fault | list[Fault]] = {
     "client-certificate-refused": [
         line(Kind.CLIENT_CERTIFICATE_REFUSED, TLS, "The server answered: tlsv13 alert certificate required."),
         line(Kind.CLIENT_CERTIFICATE_REFUSED, GREETING),
-        smtp(
-            GREETING, "421 4.7.1 mail.example.org Error: No client certificate presented"
-        ),  # Postfix, after the handshake
+        # Postfix finishes the handshake and tells after it.
+        smtp(GREETING, "421 4.7.1 mail.example.org Error: No client certificate presented"),
+        smtp(GREETING, "421 4.7.1 mail.example.org Error: Client certificate not trusted"),
     ],
     "credentials-refused": [
         smtp(AUTH, "535 5.7.8 Error: authentication failed: (reason unavailable)"),
