@@ -1,4 +1,5 @@
-"""Server sides of the sign-in methods that the scripted SMTP server does not have itself (its `sign_in`)."""
+"""Server sides of the sign-in methods that the scripted SMTP server does not have itself (its `sign_in`), and a
+client that signs in and leaves."""
 
 from __future__ import annotations
 
@@ -7,12 +8,18 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import pytest
 import scramp
 import spnego
 import spnego.channel_bindings
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from mailadmin.core.errors import MailError
+from mailadmin.core.fault import Fault
+from mailadmin.core.settings import SmtpRoute
+from mailadmin.net.dialler import NetworkPolicy
+from mailadmin.transports.smtp.session import SmtpSession
 from tests.fakes.certificates import Identity
 from tests.fakes.smtp_server import Connection
 
@@ -171,3 +178,18 @@ def gssapi(offer: bytes = b"[\x07\x00\x10\x00]") -> Handler:
         return end(connection, fine=fine & (connection.ask(b64(offer)) == b64(b"[\x01\x00\x00\x00]")))
 
     return act
+
+
+def signed_in(route: SmtpRoute) -> SmtpSession:
+    """Walk a session of `route` to its sign-in, say goodbye, and return it."""
+    session = SmtpSession(route, NetworkPolicy())
+    session.start()
+    session.quit()
+    return session
+
+
+def fault_of(route: SmtpRoute) -> Fault:
+    """Return the failure of a sign-in that must fail."""
+    with pytest.raises(MailError) as caught:
+        signed_in(route)
+    return caught.value.fault

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mailadmin.core import clouds
 from mailadmin.core.errors import MailError
-from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import EntraApp, Security, SmtpAuth, SmtpRoute
 from mailadmin.net.dialler import NetworkPolicy
@@ -22,7 +22,7 @@ from tests.fakes import certificates
 from tests.fakes.graph_server import Exchange, ScriptedServer
 from tests.fakes.smtp_routes import smtp_route
 from tests.fakes.smtp_server import SmtpServer, far_away
-from tests.fakes.smtp_sign_in import oauthbearer
+from tests.fakes.smtp_sign_in import fault_of, oauthbearer, signed_in
 
 GOOD, STALE = "token-2", "token-1"
 OFFERED = ("AUTH LOGIN XOAUTH2",)
@@ -61,19 +61,6 @@ def route(smtp: SmtpServer, entra: ScriptedServer, *mail_hosts: str, **changes: 
 
 def smtp_server(script: dict[str, list[str]] | None = None, features: tuple[str, ...] = OFFERED) -> SmtpServer:
     return SmtpServer(script, features=features, identity=certificates.good(), implicit=True)
-
-
-def signed_in(route: SmtpRoute) -> SmtpSession:
-    session = SmtpSession(route, NetworkPolicy())
-    session.start()
-    session.quit()
-    return session
-
-
-def fault_of(route: SmtpRoute) -> Fault:
-    with pytest.raises(MailError) as caught:
-        signed_in(route)
-    return caught.value.fault
 
 
 def test_s8_the_session_signs_in_with_a_token_of_the_integrated_service() -> None:

@@ -15,10 +15,10 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.knowledge import Health
 from mailadmin.core.secret import Secret
-from mailadmin.core.settings import Security
+from mailadmin.core.settings import Security, SmtpRoute
 from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.transports.smtp.session import SmtpSession
-from tests.fakes import certificates
+from tests.fakes import certificates, smtp_sign_in
 from tests.fakes.smtp_routes import PASSWORD, with_password
 from tests.fakes.smtp_server import Connection, SmtpServer
 from tests.fakes.smtp_sign_in import Handler, b64, says, scram
@@ -37,18 +37,17 @@ def old_tls(method: str, handler: Handler | None = None, **more: object) -> Smtp
     return server(method, handler, **(tls | more))
 
 
-def signed_in(smtp: SmtpServer, **changes: object) -> SmtpSession:
+def route(smtp: SmtpServer, **changes: object) -> SmtpRoute:
     security = Security.TLS if smtp.implicit else Security.NONE
-    session = SmtpSession(with_password(smtp.port, **({"security": security} | changes)), NetworkPolicy())
-    session.start()
-    session.quit()
-    return session
+    return with_password(smtp.port, **({"security": security} | changes))
+
+
+def signed_in(smtp: SmtpServer, **changes: object) -> SmtpSession:
+    return smtp_sign_in.signed_in(route(smtp, **changes))
 
 
 def fault_of(smtp: SmtpServer, **changes: object) -> Fault:
-    with pytest.raises(MailError) as caught:
-        signed_in(smtp, **changes)
-    return caught.value.fault
+    return smtp_sign_in.fault_of(route(smtp, **changes))
 
 
 def first_message(smtp: SmtpServer) -> str:
