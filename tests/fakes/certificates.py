@@ -56,11 +56,16 @@ class Identity:
 class Authority:
     """A certificate authority of our own."""
 
-    def __init__(self, name: str = "Example Test CA") -> None:
+    def __init__(self, name: str = "Example Test CA", parent: Authority | None = None) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(name)
-        made = _build(self._name, self._key, self._name, self._key, (), (-_DAY, 3650 * _DAY), authority=True)
+        signer = parent or self
+        made = _build(self._name, self._key, signer._name, signer._key, (), (-_DAY, 3650 * _DAY), authority=True)
         self.pem = _pem(made)
+
+    def subordinate(self, name: str) -> Authority:
+        """Return an authority of that name that this one vouches for."""
+        return Authority(name, self)
 
     def issue(
         self,

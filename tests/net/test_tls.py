@@ -7,12 +7,13 @@ import ssl
 from dataclasses import replace
 
 import pytest
+from cryptography import x509
 
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import TlsSettings, TlsVersion
 from mailadmin.net import tls
-from mailadmin.net.certificate import Certificate
+from mailadmin.net.certificate import Certificate, _issuer
 from mailadmin.net.dialler import NetworkPolicy, dial
 from tests.fakes import certificates
 from tests.fakes.certificates import Identity
@@ -106,6 +107,68 @@ def test_s9_the_minimum_version_is_kept() -> None:
         fault = fault_of(server, replace(OWN_CA, minimum=TlsVersion.TLS_1_3))
     assert fault.kind is Kind.TLS_TOO_OLD
     assert "1.3" in fault.text
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def test_s9_a_server_with_an_old_version_only_is_refused_with_its_own_error(version: ssl.TLSVersion) -> None:
+    with SmtpServer(identity=certificates.good(), implicit=True, maximum=version) as server:
+        assert server.context
+        server.context.set_ciphers("ALL:@SECLEVEL=0")  # or OpenSSL would not speak it at all
+        server.context.minimum_version = version
+        fault = fault_of(server, OWN_CA)
+    assert fault.kind is Kind.TLS_TOO_OLD
+    assert "TLS 1.2" in fault.text
+
+
+@pytest.mark.parametrize(
+    ("host", "sent"),
+    [
+        ("localhost", "localhost"),
+        ("localhost.", "localhost"),
+        ("mail.bücher.example", "mail.xn--bcher-kva.example"),
+        ("127.0.0.1", None),
+        ("[::1]", None),
+    ],
+)
+def test_s9_the_server_is_asked_for_by_name_but_not_by_address(host: str, sent: str | None) -> None:
+    """SNI holds host names only; RFC 6066 section 3."""
+    names = ("localhost", "mail.xn--bcher-kva.example", "127.0.0.1", "::1")
+    with SmtpServer(identity=certificates.authority().issue(*names), implicit=True) as server:
+        asked: list[str | None] = []
+        assert server.context
+        server.context.sni_callback = lambda sock, name, context: asked.append(name)
+        assert handshake(server, OWN_CA, host).subject == "localhost"
+    assert asked == [sent]
+
+
+def test_s10_the_name_of_a_host_with_letters_beyond_ascii_is_checked() -> None:
+    with SmtpServer(identity=certificates.good(), implicit=True) as server:
+        assert fault_of(server, OWN_CA, "mail.bücher.example").kind is Kind.CERT_WRONG_NAME
+
+
+@pytest.mark.parametrize("trusted", ["mail.bücher.example", "mail.xn--bcher-kva.example"])
+def test_s10_a_trusted_host_may_have_letters_beyond_ascii(trusted: str) -> None:
+    identity = certificates.authority().issue("mail.xn--bcher-kva.example")
+    with SmtpServer(identity=identity, implicit=True) as server:
+        assert handshake(server, replace(OWN_CA, trusted_hosts=(trusted,))).subject
+
+
+def test_s9_s10_a_missing_intermediate_certificate_is_an_unknown_issuer() -> None:
+    identity = certificates.authority().subordinate("Example Departments").issue("localhost")
+    with SmtpServer(identity=identity, implicit=True) as server:
+        assert fault_of(server, OWN_CA).kind is Kind.CERT_UNKNOWN_ISSUER
+
+
+def test_the_organisation_of_an_issuer_is_told() -> None:
+    """A firewall calls itself by its number, and its maker by name."""
+    name = x509.Name(
+        [
+            x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Fortinet"),
+            x509.NameAttribute(x509.NameOID.COMMON_NAME, "FG100D3G12345678"),
+        ]
+    )
+    assert _issuer(name) == "FG100D3G12345678 (Fortinet)"
 
 
 def test_s16_tls_spoken_to_a_plain_port_is_told() -> None:
