@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from cryptography.fernet import Fernet, InvalidToken
+if TYPE_CHECKING:  # loaded with the first key: a process that only sends, without a password, does without
+    from cryptography.fernet import Fernet
 
 _VERSION = "v1"
 
@@ -27,6 +29,8 @@ class KeyRing:
     """
 
     def __init__(self, keys: Iterable[str]) -> None:
+        from cryptography.fernet import Fernet
+
         self._keys: dict[str, Fernet] = {}
         for key in keys:
             try:
@@ -60,6 +64,8 @@ class KeyRing:
                 f"The stored secret was encrypted with key {used}, which this server does not have. "
                 "Put that key back into the key file, or type the secret again."
             )
+        from cryptography.fernet import InvalidToken
+
         try:
             bound, value = json.loads(self._keys[used].decrypt(token.encode()))
         except (InvalidToken, ValueError, TypeError):
@@ -76,4 +82,6 @@ def key_id(key: str) -> str:
 
 def new_key() -> str:
     """Return a fresh key."""
+    from cryptography.fernet import Fernet
+
     return Fernet.generate_key().decode()

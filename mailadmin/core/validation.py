@@ -10,10 +10,6 @@ import re
 import uuid
 from datetime import UTC, datetime
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-
 from . import limits
 from .addresses import AddressError, ascii_domain, parse, parse_list, show
 from .secret import Secret
@@ -119,6 +115,8 @@ def sender_list(text: str) -> tuple[str, ...]:
 
 def certificates(pem: str) -> str:
     """Return one or more PEM certificates, trimmed. Raises ValueError when they cannot be read or all have ended."""
+    from cryptography import x509  # here and below: a process that only sends does without
+
     pem = pem.strip()
     if "PRIVATE KEY" in pem:
         raise ValueError("This holds a private key; paste only the certificate of the authority (BEGIN CERTIFICATE).")
@@ -137,6 +135,8 @@ def certificates(pem: str) -> str:
 def client_certificate(pem: str) -> str:
     """Return our own PEM certificate, with those of its issuers behind it, trimmed. Raises ValueError when it cannot
     be read or has ended."""
+    from cryptography import x509
+
     pem = pem.strip()
     if "PRIVATE KEY" in pem:
         raise ValueError("This holds the private key too; paste it into its own field, where it is kept encrypted.")
@@ -150,6 +150,10 @@ def client_certificate(pem: str) -> str:
 def client_key(pem: str, key: Secret) -> None:
     """Check that the PEM private `key` can be read and belongs to the first certificate of `pem`. Raises ValueError,
     and whatever opening the secret raises."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
     try:
         public = serialization.load_pem_private_key(key.reveal().strip().encode(), None).public_key()
     except TypeError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
+if TYPE_CHECKING:  # loaded where a certificate is read: a process that only sends does without
+    from cryptography import x509
 
 _SHOWN_NAMES = 5  # a content network's certificate may carry a hundred
 _SHOWN_CHARS = 100  # a name is under the peer's control
@@ -64,6 +65,8 @@ def day(moment: datetime) -> str:
 
 def read_certificate(der: bytes, tls_version: str, cipher: str) -> Certificate:
     """Return the facts of a DER certificate. Raises ValueError when it cannot be parsed."""
+    from cryptography import x509
+
     parsed = x509.load_der_x509_certificate(der)
     return Certificate(
         tls_version=tls_version,
@@ -78,6 +81,8 @@ def read_certificate(der: bytes, tls_version: str, cipher: str) -> Certificate:
 
 def _title(name: x509.Name) -> str:
     """Return the common name, or the organisation, or the whole name."""
+    from cryptography.x509.oid import NameOID
+
     for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
         if found := name.get_attributes_for_oid(kind):
             return _printable(str(found[0].value))
@@ -86,6 +91,8 @@ def _title(name: x509.Name) -> str:
 
 def _issuer(name: x509.Name) -> str:
     """Return the title of an issuer and its organisation, which tells a firewall that calls itself by its number."""
+    from cryptography.x509.oid import NameOID
+
     title = _title(name)
     found = name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
     firm = _printable(str(found[0].value)) if found else ""
@@ -93,6 +100,8 @@ def _issuer(name: x509.Name) -> str:
 
 
 def _names(parsed: x509.Certificate) -> tuple[str, ...]:
+    from cryptography import x509
+
     try:
         extension = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except (x509.ExtensionNotFound, ValueError):

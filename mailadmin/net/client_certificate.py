@@ -8,15 +8,14 @@ import secrets
 import ssl
 import tempfile
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from typing import TYPE_CHECKING
 
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import ClientCertificate
+
+if TYPE_CHECKING:  # loaded where our certificate is: most connections have none
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 # Alerts about a certificate of ours, RFC 8446 section 6.2. After a TLS 1.3 handshake they come with the first read.
 _REFUSALS = (
@@ -64,6 +63,9 @@ def refused(error: BaseException) -> bool:
 
 def _packed(client: ClientCertificate, passphrase: str) -> bytes | str:
     """Return the certificates and the encrypted key in PEM, or a sentence that says what is wrong with them."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+
     try:
         chain = x509.load_pem_x509_certificates(client.pem.encode())
     except ValueError:
@@ -84,6 +86,9 @@ def _packed(client: ClientCertificate, passphrase: str) -> bytes | str:
 
 
 def _key(pem: bytes) -> PrivateKeyTypes | str:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
     try:
         return serialization.load_pem_private_key(pem, None)
     except TypeError:

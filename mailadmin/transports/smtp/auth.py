@@ -16,7 +16,7 @@ from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute
 
-from .mechanisms import bearer, external, kerberos, ntlm, password, scram
+from .mechanisms import external, kerberos, ntlm, password, scram
 from .mechanisms.exchange import Declined, LibraryMissing, Unusable, missing_method
 from .requirements import check_settings
 
@@ -49,6 +49,8 @@ def sign_in(session: SmtpSession) -> str:
     _refuse_clear_text(session)
     offered = tuple(dict.fromkeys(session.features.get("auth", "").upper().split()))
     if route.auth is SmtpAuth.XOAUTH2:
+        from .mechanisms import bearer  # loads msal and requests, which a password does without
+
         return bearer.sign_in(session, offered)
     if route.auth is SmtpAuth.GSSAPI:
         return kerberos.sign_in(session, offered)
