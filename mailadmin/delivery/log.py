@@ -163,7 +163,7 @@ def _values(options: SendOptions, label: str) -> dict[str, Any]:
 
 def _close(entry: Entry, state: DeliveryState, error: MailError | None, reason: str) -> None:
     entry.values |= {
-        "state": state,
+        "state": state.value,
         "finished_at": timezone.now(),
         "duration_ms": round((time.monotonic() - entry.started) * 1000),
         "code": error.code if error else "",
@@ -180,7 +180,7 @@ def _store(entry: Entry) -> None:
 
 
 def _route_values(key: RouteKey, name: str) -> dict[str, Any]:
-    return {"route_kind": key.kind, "route_id": key.id or None, "route_name": name}
+    return {"route_kind": key.kind.value, "route_id": key.id or None, "route_name": name}
 
 
 def _recipient_values(delivery_id: uuid.UUID, draft: Draft, run: Run) -> list[dict[str, Any]]:
@@ -189,7 +189,7 @@ def _recipient_values(delivery_id: uuid.UUID, draft: Draft, run: Run) -> list[di
             "delivery_id": delivery_id,
             "address": address.spec[:320],
             "field": kind,
-            "state": run.outcomes[address.spec].state,
+            "state": run.outcomes[address.spec].state.value,
             "code": run.outcomes[address.spec].code[:80],
             "reason": run.outcomes[address.spec].reason,
         }

@@ -20,6 +20,13 @@ _Model: TypeAlias = type[models.Model]
 _Field: TypeAlias = "models.Field[Any, Any]"
 
 
+def _prepare(field: _Field, value: Any, connection: BaseDatabaseWrapper) -> Any:
+    """Return `value` as the database wants it. Text is what most values are, and it goes as it is."""
+    if type(value) is str and type(field) in (models.CharField, models.TextField):
+        return value
+    return field.get_db_prep_save(value, connection)
+
+
 class Insert:
     """Adds rows of `model`; what a row does not name gets the default of its field."""
 
@@ -36,7 +43,7 @@ class Insert:
 
     def _prepared(self, row: Values, defaults: list[Any], connection: BaseDatabaseWrapper) -> list[Any]:
         return [
-            field.get_db_prep_save(row[field.attname], connection) if field.attname in row else default
+            _prepare(field, row[field.attname], connection) if field.attname in row else default
             for field, default in zip(self._fields, defaults, strict=True)
         ]
 
@@ -63,7 +70,7 @@ class Update:
     def __call__(self, row: Values) -> None:
         """Change the row whose primary key `row` names to its other values."""
         connection = connections[router.db_for_write(self._model)]
-        values = [field.get_db_prep_save(row[field.attname], connection) for field in self._fields]
+        values = [_prepare(field, row[field.attname], connection) for field in self._fields]
         _execute(connection, self._build(connection), [values])
 
     def _build(self, connection: BaseDatabaseWrapper) -> str:
