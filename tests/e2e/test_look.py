@@ -109,7 +109,10 @@ def test_a_page_is_clean_in_light_and_dark_wide_and_narrow(
 def test_a_form_with_errors_and_everything_open_is_clean(page: Page, picture: Callable[[Page, str], None]) -> None:
     page.goto("/smtp/new/")
     page.locator("[name=host]").fill("smtp://a b")
-    page.locator("details.folded summary").click()
+    page.locator("details.card.folded > summary").click()
+    for subject in page.locator(".folded .folded > summary").all():
+        subject.click()
+    page.locator("label", has_text="SOCKS5").click()
     page.locator("[name=ca_pem]").fill("no certificate")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_be_visible()

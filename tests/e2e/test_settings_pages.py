@@ -20,11 +20,11 @@ def _choose(page: Page, label: str) -> None:
     page.locator(".field-choice label", has_text=label).click()
 
 
-def _open_advanced(page: Page) -> Locator:
-    folded = page.locator("details.folded", has_text="Advanced").first
-    if folded.get_attribute("open") is None:
-        folded.locator("summary").click()
-    return folded
+def _open_advanced(page: Page, *subjects: str) -> None:
+    """Open Advanced, and the folds in it."""
+    page.locator("details.card.folded:not([open]) > summary").click()
+    for subject in subjects:
+        page.locator(".folded .folded:not([open]) > summary", has_text=subject).click()
 
 
 def _fill_smtp(page: Page, name: str, sandbox: dict[str, Any]) -> None:
@@ -37,7 +37,7 @@ def _fill_smtp(page: Page, name: str, sandbox: dict[str, Any]) -> None:
     page.locator("[name=user_name]").fill(sandbox["credentials"]["user"])
     page.locator("[name=secret]").fill(sandbox["credentials"]["password"])
     page.locator("[name=from_address]").fill("shop@example.org")
-    _open_advanced(page)
+    _open_advanced(page, "Encryption")
     page.locator("[name=ca_pem]").fill(sandbox["ca_pem"])
 
 
@@ -95,7 +95,7 @@ def test_an_smtp_connection_is_tested_unsaved_and_what_was_tested_is_saved(page:
     page.get_by_role("link", name="Relay", exact=True).click()
     expect(page.locator("[name=from_address]")).to_have_value("shop@example.org")
     expect(page.get_by_text("Stored, changed")).to_be_visible()
-    expect(page.locator("details.folded summary")).to_contain_text("1 changed")  # the CA
+    expect(page.locator("details.card.folded > summary")).to_contain_text("1 changed")  # the CA
 
 
 def test_order_switch_and_delete(page: Page, sandbox: dict[str, Any]) -> None:
@@ -143,7 +143,7 @@ def test_bad_input_keeps_everything_and_says_what_is_wrong_beside_each_field(pag
     _choose(page, "User name and password")
     for name, value in typed.items():
         page.locator(f"[name={name}]").fill(value)
-    _open_advanced(page)
+    _open_advanced(page, "Encryption", "Message")
     page.locator("[name=ca_pem]").fill("no certificate")
     page.locator("[name=subject_prefix]").fill("[Test]")
     page.get_by_role("button", name="Save").click()
@@ -160,7 +160,7 @@ def test_bad_input_keeps_everything_and_says_what_is_wrong_beside_each_field(pag
         expect(page.locator(f"[name={name}]")).to_have_value(value)
     expect(page.locator("[name=ca_pem]")).to_be_visible()  # the fold opens when something in it is wrong
     expect(page.locator("[name=ca_pem]")).to_have_value("no certificate")
-    expect(page.locator("details.folded summary")).to_contain_text("2 changed")
+    expect(page.locator("details.card.folded > summary")).to_contain_text("2 changed")
     expect(page.locator("[name=secret]")).to_have_value("")
     summary.get_by_role("link", name="Port").click()
     expect(page.locator("[name=port]")).to_be_focused()
