@@ -5,17 +5,11 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-
 if TYPE_CHECKING:
     from mailadmin.transports.smtp.session import SmtpSession
 
 Binding = tuple[str, bytes]
 UNIQUE, END_POINT = "tls-unique", "tls-server-end-point"
-_WEAK = (hashes.MD5, hashes.SHA1)
-
 
 def unique(session: SmtpSession) -> Binding | None:
     """Return the binding to this connection (RFC 5929 section 3), the one that every server with channel binding
@@ -33,6 +27,10 @@ def unique(session: SmtpSession) -> Binding | None:
 def end_point(session: SmtpSession) -> Binding | None:
     """Return the binding to the server's certificate (RFC 5929 section 4), or None without TLS, and for a
     certificate whose signature names no hash."""
+    from cryptography import x509  # here: a process that binds nothing does without
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes
+
     sock = session.wire.sock
     shown = sock.getpeercert(binary_form=True) if isinstance(sock, ssl.SSLSocket) else None
     if not shown:
@@ -44,4 +42,5 @@ def end_point(session: SmtpSession) -> Binding | None:
         return None
     if signed_with is None:
         return None
-    return END_POINT, certificate.fingerprint(hashes.SHA256() if isinstance(signed_with, _WEAK) else signed_with)
+    weak = isinstance(signed_with, hashes.MD5 | hashes.SHA1)
+    return END_POINT, certificate.fingerprint(hashes.SHA256() if weak else signed_with)
