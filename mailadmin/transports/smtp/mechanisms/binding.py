@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 Binding = tuple[str, bytes]
 UNIQUE, END_POINT = "tls-unique", "tls-server-end-point"
 
+
 def unique(session: SmtpSession) -> Binding | None:
     """Return the binding to this connection (RFC 5929 section 3), the one that every server with channel binding
     knows; None without TLS, and from TLS 1.3 on, for which it is not defined.
