@@ -202,6 +202,30 @@ def test_s11_a_sign_in_that_the_proxy_wants_or_refuses_is_told(kind: ProxyKind, 
     assert (fault.phase, fault.kind) == (Phase.PROXY, Kind.PROXY_SIGN_IN)
 
 
+@BOTH
+def test_no_frame_of_an_error_holds_the_password_of_the_proxy(kind: ProxyKind) -> None:
+    """Also not those of errors that came before it, as tools for error reports collect them."""
+    with FakeProxy(kind, sign_in=True, act=proxies.says(b"HTTP/1.1 403 Forbidden\r\n\r\n")) as proxy:
+        with pytest.raises(MailError) as caught:
+            connect_through(replace(proxy.settings, password=Secret(PASSWORD)), NAME, 587, OPEN, 5)
+        error: BaseException | None = caught.value
+        while error:
+            trace = error.__traceback__
+            while trace:
+                ours = "/mailadmin/" in trace.tb_frame.f_code.co_filename
+                assert not (ours and PASSWORD in repr(trace.tb_frame.f_locals))
+                trace = trace.tb_next
+            error = error.__context__
+
+
+def test_a_password_that_cannot_be_read_is_told_as_such_and_leaves_no_connection() -> None:
+    def unreadable() -> str:
+        raise MailError(Fault(Phase.SETTINGS, Kind.SECRET_UNREADABLE, "The stored secret is damaged."))
+
+    with FakeProxy(ProxyKind.HTTP, sign_in=True) as proxy:
+        assert fault_of(replace(proxy.settings, password=Secret(unreadable))).kind is Kind.SECRET_UNREADABLE
+
+
 def test_a_password_that_socks_cannot_carry_is_told() -> None:
     with FakeProxy(ProxyKind.SOCKS5, sign_in=True) as proxy:
         fault = fault_of(replace(proxy.settings, password=Secret("x" * 256)))
@@ -218,6 +242,7 @@ def socks(reply: int) -> bytes:
     [
         (ProxyKind.HTTP, b"HTTP/1.0 401 Unauthorized\r\n\r\n", Kind.PROXY_SIGN_IN, "401 Unauthorized"),
         (ProxyKind.HTTP, b"HTTP/1.1 403 Forbidden\r\n\r\n", Kind.PROXY_REFUSED, "403 Forbidden"),
+        (ProxyKind.HTTP, b"HTTP/1.0 401 Unauthorized\r\n\r\n", Kind.PROXY_SIGN_IN, "401 Unauthorized"),
         (ProxyKind.HTTP, b"HTTP/1.0 500 Unable to connect\r\n\r\n", Kind.PROXY_TARGET, "500 Unable to connect"),
         (ProxyKind.HTTP, b"HTTP/1.1 502 Bad Gateway\r\n\r\n", Kind.PROXY_TARGET, "502"),
         (
