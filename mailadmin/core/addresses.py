@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from email.errors import NonASCIILocalPartDefect
 from email.header import Header
 from email.headerregistry import AddressHeader
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import idna
 
-from .limits import ADDRESS_ENTRY_CHARS
+from .limits import ADDRESS_ENTRY_CHARS, ADDRESSES_KEPT
 
 # A local part without quotes (RFC 5322 dot-atom, with the letters of RFC 6532). Said by what may not stand in it: a
 # range up to the end of Unicode takes milliseconds to compile, in every process.
@@ -79,6 +79,11 @@ def parse(text: str, *, local_names: bool = False) -> Address:
 
     Raises AddressError with a sentence when there is none, more than one, or a bad one.
     """
+    return _parse_one(str(text), local_names)
+
+
+@lru_cache(maxsize=ADDRESSES_KEPT)
+def _parse_one(text: str, local_names: bool) -> Address:
     found = parse_list([text], local_names=local_names)
     if len(found) > 1:
         raise AddressError(f"“{show(text)}” holds {len(found)} addresses; one is wanted.")
@@ -205,6 +210,8 @@ def _quote(text: str) -> str:
 
 def _invisible(text: str) -> bool:
     """Tell whether `text` holds a control, format, unassigned or space character (Unicode C and Z)."""
+    if text.isascii():
+        return " " in text or not text.isprintable()
     return any(unicodedata.category(character)[0] in "CZ" for character in text)
 
 

@@ -28,6 +28,7 @@ LIST_AHEAD_BYTES = 16 * 1024 * 1024  # messages of a list that are read ahead; a
 ONE_WRITE_BYTES = 64 * 1024  # a message up to this leaves together with its envelope (BDAT); a bigger one waits for it
 PIPELINE_COMMANDS = 100  # unanswered at a time: their replies fit into the buffers, so that both sides never block
 UNANSWERED_MESSAGES = 4  # of a list, whole messages under way on one session; all of them are unsure if it breaks
+STREAMED_BYTES = 4 * 1024  # an attachment above this is encoded as it is sent; below, that saves nothing
 CONTENT_BLOCK_BYTES = 64 * 1024  # a message is encoded and sent in pieces of this size
 QUIT_SECONDS = 1  # the message is accepted already; nobody waits for a goodbye
 SCRAM_ITERATIONS = 1_000_000  # rounds of hashing a server may ask for: about half a second; servers want 4096 and up
@@ -70,6 +71,7 @@ DNS_SECONDS = 5  # part of the connect budget; a resolver that needs longer is b
 SERVER_TEXT_CHARS = 500  # enough for every known refusal; more is noise or an attack on the log
 DIALOGUE_LINES = 200  # a test shows the dialogue; more lines help nobody
 ADDRESS_ENTRY_CHARS = 5000  # with quotes or groups: the standard library's parser takes quadratic time
+ADDRESSES_KEPT = 2048  # read addresses; senders and regular recipients come again
 SUBJECT_CHARS = 255  # what the log keeps of a subject
 
 # -- The console ------------------------------------------------------------------------------------
