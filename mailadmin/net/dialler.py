@@ -96,8 +96,6 @@ def connect(
     alone = family is AddressFamily.IN_TURN or len(addresses) == 1
     outcome = race.in_turn(addresses, port, seconds) if alone else race.first(addresses, port, seconds)
     if isinstance(outcome, socket.socket):
-        # Commands are small and each waits for its answer: Nagle's delay would only cost time.
-        outcome.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return outcome
     kind = min((_kind_of(error) for _, error in outcome), key=_TELLING.index)
     text = "; ".join(f"{address}: {error.strerror or 'the connection failed'}" for address, error in outcome)

@@ -30,7 +30,7 @@ def in_turn(addresses: Sequence[str], port: int, seconds: float) -> socket.socke
             with _closed_on_error(_socket_for(address)) as sock:
                 sock.settimeout(share)
                 sock.connect((address, port))
-                return _checked(sock, address, port)
+                return _ready(sock, address, port)
         except TimeoutError:
             failures.append((address, _late(share)))
         except OSError as error:
@@ -112,7 +112,7 @@ class _Race:
                 if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                     raise _error(code)
                 sock.settimeout(self._seconds)
-                return _checked(sock, key.data, self._port)
+                return _ready(sock, key.data, self._port)
         except OSError as error:
             self._failures.append((key.data, error))
             return None
@@ -136,10 +136,12 @@ def _closed_on_error(sock: socket.socket) -> Iterator[socket.socket]:
         raise
 
 
-def _checked(sock: socket.socket, address: str, port: int) -> socket.socket:
-    """Return `sock` unless it is connected to itself, as TCP can do on loopback where nobody listens."""
+def _ready(sock: socket.socket, address: str, port: int) -> socket.socket:
+    """Return `sock`, set up, unless it is connected to itself, as TCP can do on loopback where nobody listens."""
     if sock.getsockname()[:2] == (address, port):
         raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+    # Commands are small and each waits for its answer: Nagle's delay would only cost time.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
 
