@@ -6,7 +6,7 @@ VENV := .venv/$(PYTHON_VERSION)
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-fast lint types contracts services django-tests errors-page pins wheel clean
+.PHONY: run test test-fast lint types contracts services django-tests bench errors-page pins wheel clean
 
 run: $(VENV)/.run  ## set up everything and start the console on http://127.0.0.1:8000
 	@$(BIN)/python manage.py mailadmin_up $(ARGS)
@@ -43,6 +43,9 @@ pins:  ## compile requirements/ from pyproject.toml (needs uv; keeps what is sti
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  pyproject.toml --group bench -c requirements/run.txt -o requirements/bench.txt
 
+bench: $(VENV)-bench/.bench  ## speed and memory beside the peers; writes docs/performance.md (ARGS=--short: a check)
+	$(VENV)-bench/bin/python -m bench $(ARGS)
+
 errors-page: $(VENV)/.dev  ## write docs/errors.md from the knowledge base
 	$(BIN)/python -m mailadmin.core.errors_page > docs/errors.md
 
@@ -63,4 +66,10 @@ $(VENV)/.run: requirements/run.txt | $(BIN)/python
 
 $(VENV)/.dev: requirements/dev.txt | $(BIN)/python
 	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)-bench/.bench: requirements/dev.txt requirements/bench.txt | $(BIN)/python
+	@$(PYTHON) -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/pip --disable-pip-version-check --quiet install --require-hashes -r requirements/dev.txt
+	@$(VENV)-bench/bin/pip --disable-pip-version-check --quiet install --require-hashes -r requirements/bench.txt
 	@touch $@

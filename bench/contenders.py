@@ -1,0 +1,193 @@
+"""The contenders: each sends the same work, as its documentation says that applications do.
+
+Run as `python -m bench.contenders ORDER`, in a process of its own; prints its figures as JSON. What is set up
+once in the life of a process is done before the clock starts, with one message sent; a contender called "first"
+is the other way round.
+"""
+
+from __future__ import annotations
+
+import time
+
+STARTED = time.perf_counter(), time.process_time()  # before anything is imported, for the first message
+
+import asyncio  # noqa: E402 -- after the clock
+import json  # noqa: E402
+import re  # noqa: E402
+import resource  # noqa: E402
+import smtplib  # noqa: E402
+import subprocess  # noqa: E402
+import sys  # noqa: E402
+import warnings  # noqa: E402
+from collections.abc import Callable  # noqa: E402
+from dataclasses import asdict, replace  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+from bench.work import SENDER, Figures, Order, Work, attachment, recipients, text  # noqa: E402
+
+_PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
+
+
+def main(line: str) -> Figures:
+    """Carry out one order and return what it took."""
+    order = Order.from_json(line)
+    return _CONTENDERS[order.contender](order)
+
+
+def django_backend(order: Order) -> Figures:
+    """Send by the backend of the settings: stock or ours. Ours gets its connection by `prepare`."""
+    import django
+
+    django.setup()
+    send = _sender(order.work)
+    if order.options.get("first"):
+        send(1)
+        return _since(STARTED)
+    send(2 if order.work.way == "each" else 1)
+    if order.options.get("memory"):
+        return _memory(order.work, send)
+    return _timed(lambda: send(order.work.messages))
+
+
+def post_office(order: Order) -> Figures:
+    """Queue with django-post-office, then send the queue with its five threads."""
+    import django
+
+    django.setup()
+    from post_office.mail import send_queued  # type: ignore[import-untyped]  # no types
+
+    send = _sender(order.work)
+
+    def whole(count: int) -> None:
+        send(count)
+        send_queued(processes=1)
+
+    whole(1)
+    return _timed(lambda: whole(order.work.messages))
+
+
+def finished_bytes(order: Order) -> Figures:
+    """Send finished bytes with smtplib over one connection: what remains when nothing is built."""
+    content = _finished(order.work)
+    with smtplib.SMTP("127.0.0.1", order.target.port) as smtp:
+        smtp.ehlo()
+
+        def send(count: int) -> None:
+            for _ in range(count):
+                smtp.sendmail(SENDER, recipients(order.work), content)
+
+        send(1)
+        return _timed(lambda: send(order.work.messages))
+
+
+def aiosmtplib_eight(order: Order) -> Figures:
+    """Send finished bytes with aiosmtplib over eight connections at once."""
+    import aiosmtplib
+
+    content = _finished(order.work)
+
+    async def lane(smtp: aiosmtplib.SMTP, count: int) -> None:
+        for _ in range(count):
+            await smtp.sendmail(SENDER, recipients(order.work), content)
+
+    async def whole() -> Figures:
+        lanes = [aiosmtplib.SMTP(hostname="127.0.0.1", port=order.target.port, start_tls=False) for _ in range(8)]
+        for smtp in lanes:
+            await smtp.connect()
+        share, more = divmod(order.work.messages, len(lanes))
+        started = time.perf_counter(), time.process_time()
+        await asyncio.gather(*(lane(smtp, share + (place < more)) for place, smtp in enumerate(lanes)))
+        figures = _since(started)
+        for smtp in lanes:
+            await smtp.quit()
+        return figures
+
+    return asyncio.run(whole())
+
+
+def smtp_source(order: Order) -> Figures:
+    """Let Postfix's generator send: C, and nothing built; the physical reference."""
+    from tests.services.processes import program
+
+    sessions, work = order.options.get("sessions", 1), order.work
+    command = [program("smtp-source"), "-s", str(sessions), "-m", str(work.messages), "-d", "-l", str(work.text_bytes)]
+    command += ["-r", str(work.recipients), "-f", SENDER, "-t", "user@example.net", f"127.0.0.1:{order.target.port}"]
+    return _timed(lambda: subprocess.run(command, check=True, capture_output=True))
+
+
+_CONTENDERS: dict[str, Callable[[Order], Figures]] = {
+    "django": django_backend,
+    "post-office": post_office,
+    "smtplib": finished_bytes,
+    "aiosmtplib": aiosmtplib_eight,
+    "smtp-source": smtp_source,
+}
+
+
+def _sender(work: Work) -> Callable[[int], None]:
+    """Return a function that sends a number of messages by Django, each built anew, as the work says."""
+    from django.core.mail import EmailMessage, get_connection, send_mail
+
+    body, attached = text(work), attachment(work) if work.attachment_bytes else b""
+
+    def message(number: int) -> EmailMessage:
+        made = EmailMessage(f"Message {number}", body, SENDER, recipients(work))
+        if attached:
+            made.attach("report.bin", attached, "application/octet-stream")
+        return made
+
+    def each(count: int) -> None:
+        for number in range(count):
+            if attached:
+                message(number).send()
+            else:
+                send_mail(f"Message {number}", body, SENDER, recipients(work))
+
+    def as_list(count: int) -> None:
+        _default_connection(get_connection).send_messages([message(number) for number in range(count)])
+
+    return each if work.way == "each" else as_list
+
+
+def _default_connection(get_connection: Callable[[], Any]) -> Any:
+    """Return Django's default connection: a mailer where there are any (6.1)."""
+    try:
+        from django.core.mail import mailers
+    except ImportError:
+        return get_connection()
+    return mailers.default
+
+
+def _finished(work: Work) -> bytes:
+    head = f"From: {SENDER}\r\nTo: {', '.join(recipients(work))}\r\nSubject: Message\r\nMessage-ID: <1@example.org>\r\n"
+    return f"{head}\r\n{text(work)}".replace("\r\n", "\n").replace("\n", "\r\n").encode()
+
+
+def _timed(work: Callable[[], object]) -> Figures:
+    started = time.perf_counter(), time.process_time()
+    work()
+    return _since(started)
+
+
+def _since(started: tuple[float, float]) -> Figures:
+    return Figures(time.perf_counter() - started[0], time.process_time() - started[1])
+
+
+def _memory(work: Work, send: Callable[[int], None]) -> Figures:
+    """Return how much the peak grows while one message is sent, its attachment being there already."""
+    sending = _sender(replace(work, messages=1))
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: proc(5)
+    before = _peak()
+    figures = _timed(lambda: sending(1))
+    return replace(figures, memory_bytes=_peak() - before)
+
+
+def _peak() -> int:
+    found = _PEAK.search(Path("/proc/self/status").read_text())
+    return int(found[1]) * 1024 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")  # of Django's own future: the stock backend's settings are to go
+    print(json.dumps(asdict(main(sys.argv[1]))))

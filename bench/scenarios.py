@@ -1,0 +1,168 @@
+"""What is measured: the scenarios and the goals, as data. The numbers G1 to G10 are the project's goals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bench.work import Work
+
+STOCK, OURS = "stock", "mailadmin"
+PLAIN, SECURED = "pipelining", "pipelining starttls auth"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Who sends: a contender of bench.contenders and its options; `backend` is for Django's settings, `log` tells
+    whether our delivery log is on, `sessions` is the connection's limit for lists."""
+
+    title: str
+    name: str = "django"
+    backend: str = ""
+    log: bool = True
+    sessions: int = 4
+    options: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A ratio to reach: `contender` against the first one, in messages a second or in CPU seconds or bytes."""
+
+    id: str
+    contender: str
+    at_least: float
+    what: str = "speed"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One table of the report: a server, a distance (milliseconds there and back), the work, and who does it. The
+    first contender is what the others are compared with."""
+
+    id: str
+    title: str
+    server: str
+    round_trip_ms: float
+    work: Work
+    contenders: tuple[Contender, ...]
+    goals: tuple[Goal, ...] = ()
+
+
+def stock(**options: int) -> Contender:
+    """Django's own SMTP backend."""
+    return Contender(STOCK, backend="django.core.mail.backends.smtp.EmailBackend", options=options)
+
+
+def ours(title: str = OURS, *, log: bool = True, sessions: int = 4, **options: int) -> Contender:
+    """Our backend."""
+    return Contender(title, backend="mailadmin.backends.EmailBackend", log=log, sessions=sessions, options=options)
+
+
+POST_OFFICE = Contender("django-post-office (queued, then 5 threads)", "post-office", "post_office.EmailBackend")
+PEERS = (
+    POST_OFFICE,
+    Contender("aiosmtplib, 8 connections, finished bytes", "aiosmtplib"),
+    Contender("smtplib, 1 connection, finished bytes", "smtplib"),
+    Contender("smtp-source (C), 1 session", "smtp-source"),
+    Contender("smtp-source (C), 4 sessions", "smtp-source", options={"sessions": 4}),
+)
+UNLOGGED = "mailadmin, without the log"
+LIST = Work("list", 200)
+EACH_FAR, EACH_NEAR = Work("each", 40), Work("each", 400)
+CROWD = 20
+
+SCENARIOS = (
+    Scenario("G1", "Each, STARTTLS and AUTH", SECURED, 10, EACH_FAR, (stock(), ours()), (Goal("G1", OURS, 6),)),
+    Scenario(
+        "G1-chunking",
+        "Each, STARTTLS and AUTH, CHUNKING offered",
+        f"{SECURED} chunking",
+        10,
+        EACH_FAR,
+        (stock(), ours()),
+        (Goal("G1", OURS, 10),),
+    ),
+    Scenario("G2-10", "Each, plain", "smtp-sink", 10, EACH_FAR, (stock(), ours(), *PEERS), (Goal("G2", OURS, 3.5),)),
+    Scenario("G2-40", "Each, plain", "smtp-sink", 40, Work("each", 15), (stock(), ours()), (Goal("G2", OURS, 3.5),)),
+    Scenario(
+        "G3",
+        "Each, 20 recipients",
+        "smtp-sink",
+        10,
+        Work("each", 20, CROWD),
+        (stock(), ours()),
+        (Goal("G3", OURS, 12),),
+    ),
+    Scenario(
+        "G4-plain",
+        "List, plain",
+        "smtp-sink",
+        10,
+        LIST,
+        (stock(), ours(), ours("mailadmin, 1 session", sessions=1), POST_OFFICE),
+        (Goal("G4", OURS, 9), Goal("G4", "mailadmin, 1 session", 3)),
+    ),
+    Scenario(
+        "G4-crowd",
+        "List, 20 recipients",
+        "smtp-sink",
+        10,
+        Work("list", 60, CROWD),
+        (stock(), ours()),
+        (Goal("G4", OURS, 28),),
+    ),
+    Scenario("G4-secured", "List, STARTTLS and AUTH", SECURED, 10, LIST, (stock(), ours()), (Goal("G4", OURS, 6.5),)),
+    Scenario(
+        "G5-each",
+        "Each, 2 KB, no distance",
+        "smtp-sink",
+        0,
+        EACH_NEAR,
+        (stock(), ours(), ours(UNLOGGED, log=False), *PEERS),
+        (Goal("G5", OURS, 1.3), Goal("G5", UNLOGGED, 1.8)),
+    ),
+    Scenario(
+        "G5-list",
+        "List, 2 KB, no distance",
+        "smtp-sink",
+        0,
+        Work("list", 400),
+        (stock(), ours(), ours(UNLOGGED, log=False)),
+        (Goal("G5", UNLOGGED, 1.8, "CPU"),),
+    ),
+    Scenario(
+        "G6-near",
+        "Each, 1 MB attached, no distance",
+        "smtp-sink",
+        0,
+        Work("each", 20, attachment_bytes=1_000_000),
+        (stock(), ours()),
+        (Goal("G6", OURS, 4.5),),
+    ),
+    Scenario(
+        "G6-far",
+        "Each, 1 MB attached",
+        "smtp-sink",
+        10,
+        Work("each", 10, attachment_bytes=1_000_000),
+        (stock(), ours()),
+        (Goal("G6", OURS, 4),),
+    ),
+    Scenario(
+        "G7",
+        "Memory that one message with 25 MB attached adds",
+        "smtp-sink",
+        0,
+        Work("each", 1, attachment_bytes=25_000_000),
+        (stock(memory=1), ours(memory=1)),
+        (Goal("G7", OURS, 10 * 1024 * 1024, "memory"),),
+    ),
+    Scenario(
+        "G10",
+        "First message of a process: imports, settings, connection",
+        "smtp-sink",
+        0,
+        Work("each", 1),
+        (stock(first=1), ours(first=1)),
+        (Goal("G10", OURS, 1.0),),
+    ),
+)
