@@ -150,11 +150,14 @@ def _misfit(route: Route, draft: Draft) -> str:
 
 
 def _over(size: int, limit: int) -> str:
-    return f"The message has {_megabytes(size)} MB; this server takes at most {_megabytes(limit)} MB."
+    return f"The message has {_amount(size)}; this server takes at most {_amount(limit)}."
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / 1_000_000:.1f}".removesuffix(".0") if size < 10_000_000 else f"{size / 1_000_000:.0f}"
+def _amount(size: int) -> str:
+    """Return a number of bytes as a person reads it: "310 kB", "4.2 MB", "35 MB"."""
+    if size < 1_000_000:
+        return f"{-(-size // 1000)} kB"
+    return f"{size / 1_000_000:.1f}".removesuffix(".0") + " MB"
 
 
 def _query() -> QuerySet[Settings, Row]:

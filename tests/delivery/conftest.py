@@ -14,6 +14,8 @@ from django.core.mail import EmailMessage
 from mailadmin.delivery import routes
 from mailadmin.models import IntegratedService, OAuthService, SmtpConnection
 from mailadmin.sandbox.server import Sandbox
+from mailadmin.transports.smtp.pool import POOL
+from tests.fakes.smtp_server import SmtpServer
 
 
 @dataclass
@@ -74,6 +76,7 @@ def fresh_settings() -> Iterator[None]:
     routes.forget()
     yield
     routes.forget()
+    POOL.clear()
 
 
 def add_smtp(peers: Peers, name: str = "Relay A", **values: Any) -> SmtpConnection:
@@ -87,6 +90,17 @@ def add_smtp(peers: Peers, name: str = "Relay A", **values: Any) -> SmtpConnecti
         "user_name": peers.sandbox.user,
         "sender_policy": "keep",
     }
+    row = SmtpConnection(name=name, **(defaults | values))
+    row.set_secret(password)
+    row.full_clean()
+    row.save()
+    return row
+
+
+def plain(server: SmtpServer, name: str = "Relay A", **values: Any) -> SmtpConnection:
+    """Add a connection to the scripted server, without encryption and sign-in."""
+    defaults = {"host": "127.0.0.1", "port": server.port, "security": "none", "auth": "none", "sender_policy": "keep"}
+    password = values.pop("password", "")
     row = SmtpConnection(name=name, **(defaults | values))
     row.set_secret(password)
     row.full_clean()
