@@ -52,6 +52,11 @@ def replace(head: bytes, changes: Mapping[str, bytes | None]) -> bytes:
     return b"".join(lines) + b"\r\n"
 
 
+def holds(head: bytes, name: str) -> bool:
+    """Tell whether `head` has a field called `name` (lower case), also an empty one."""
+    return _field(name).search(head) is not None
+
+
 def values(head: bytes, name: str) -> list[str]:
     """Return the unfolded value of every field called `name` (lower case)."""
     return [found.replace(b"\r\n", b"").strip().decode("utf-8", "replace") for found in _field(name).findall(head)]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import email.errors
-import email.policy
 import re
 from dataclasses import dataclass
 from typing import Any
 
-import django
 from django.conf import settings
 from django.core.mail import EmailMessage
 
@@ -19,8 +16,9 @@ from mailadmin.core.errors import BadMessage, MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import Route
-from mailadmin.core.seven_bit import wire_safe
 from mailadmin.transports.base import Mail
+
+from .building import build
 
 _BLIND = {"bcc": None, "resent-bcc": None}  # named by the application as headers, they would show who is blind
 _NOBODY = re.compile(r"[^:;@<>]*:\s*;")  # an empty group, such as "undisclosed-recipients:;" (RFC 5322 3.4)
@@ -75,9 +73,9 @@ def convert(message: EmailMessage) -> Draft:
     given = _sender(extra.get("From", message.from_email))
     envelope = _sender(message.from_email) or given
     to, cc, bcc = _addresses(message.to, "To"), _addresses(message.cc, "Cc"), _addresses(message.bcc, "Bcc")
-    content = Content.of(headers.canonical(_build(message)))
+    content = build(message)
     head = content.head
-    if any(name in _BLIND for name, _ in headers.fields(head)):
+    if any(headers.holds(head, name) for name in _BLIND):
         head = headers.replace(head, _BLIND)
     head = _with_utf8_addresses(head, {"to": to, "cc": cc, "from": [given] if given else []}, extra)
     fields = {address.key: kind for kind, some in (("bcc", bcc), ("cc", cc), ("to", to)) for address in some}
@@ -85,7 +83,7 @@ def convert(message: EmailMessage) -> Draft:
     for address in _addresses(message.recipients(), "recipients"):
         recipients.setdefault(address.key, (address, fields.get(address.key, "bcc")))
     return Draft(
-        content=wire_safe(Content(head, content.body)),
+        content=content if head is content.head else content.with_head(head),
         message_id=headers.value(head, "message-id"),
         subject=_UNFIT.sub(" ", str(extra.get("Subject", message.subject))),
         sender=given,
@@ -143,22 +141,6 @@ def test_mail(route: Route, recipient: str, subject: str, text: str) -> Mail:
     message.extra_headers["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it
     draft = convert(message)
     return dress(draft, route, draft.addresses).mail
-
-
-def _build(message: EmailMessage) -> bytes:
-    """Serialise by Django's own means, whose errors for a message that cannot be built are of many types."""
-    try:
-        either: Any = message  # the two Djangos give different classes
-        if django.VERSION >= (6, 0):
-            return bytes(either.message(policy=email.policy.SMTP).as_bytes())
-        return bytes(either.message().as_bytes(linesep="\r\n"))
-    except MailError:
-        raise
-    except (ValueError, email.errors.MessageError) as error:
-        raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_HEADER, text=clean(str(error)))) from error
-    except Exception as error:
-        text = clean(f"{type(error).__name__}: {error}")
-        raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_MESSAGE, text=text)) from error
 
 
 def _addresses(texts: Any, field: str) -> list[Address]:
