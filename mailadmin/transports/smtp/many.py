@@ -82,17 +82,19 @@ class _Caller:
 
     def next_handed(self) -> Handed:
         """Wait for the next end of a job. One that is alone is done in this very thread, without another."""
-        if not self._working and self.owed == self._crew.jobs.qsize():
-            self._work_here()
-        while not isinstance(said := self._crew.said.get(), Done):
+        while True:
+            if not self._working and self.owed == self._crew.jobs.qsize():
+                self._work_here()
+            said = self._crew.said.get()
+            if isinstance(said, Done):
+                self.owed -= 1
+                self._bytes -= said.size
+                return said.handed
             if isinstance(said, Gone):
                 self._lose_worker(said)
             elif self._most == 1:
                 self._most = self._supply.route.sessions.parallel
             self._grow()
-        self.owed -= 1
-        self._bytes -= said.size
-        return said.handed
 
     def dismiss(self) -> None:
         """End the workers and wait for them: what is in flight is finished, what nobody has begun is dropped."""
