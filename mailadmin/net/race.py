@@ -77,6 +77,7 @@ class _Race:
         self._selector.close()
 
     def run(self) -> socket.socket | Failures:
+        """Return the winner, or why each attempt failed."""
         next_start = time.monotonic()
         while self._waiting or self._selector.get_map():
             now = time.monotonic()
