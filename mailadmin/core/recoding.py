@@ -20,6 +20,7 @@ from .content import Content, Encoded
 
 _AS_IT_IS = {"", "7bit", "8bit", "binary"}
 _DECODERS: dict[str, Callable[[bytes], bytes]] = {"base64": binascii.a2b_base64, "quoted-printable": binascii.a2b_qp}
+_SIGNED = "It is signed, so no byte of it may change."
 _ENCODING = "content-transfer-encoding"
 
 
@@ -58,6 +59,8 @@ class Recoder:
             return part
         head = Content.of(part).head
         body = part[len(head) :]
+        if headers.holds(head, "dkim-signature"):  # covers the headers, too
+            raise CannotRecodeError(_SIGNED)
         if self.broken(head):
             head = self._head(head)
         if self.broken(body):
@@ -74,8 +77,8 @@ class Recoder:
         """Return head and body of a part whose body is broken."""
         about = email.message_from_bytes(head)
         kind = about.get_content_type()
-        if kind == "multipart/signed" or "dkim-signature" in about:
-            raise CannotRecodeError("It is signed, so no byte of it may change.")
+        if kind == "multipart/signed":
+            raise CannotRecodeError(_SIGNED)
         if kind.startswith("multipart/"):
             return self._composite(head, self._sections(body, about.get_boundary("")))
         if kind in ("message/rfc822", "message/global"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import tracemalloc
+from dataclasses import replace
 from email import message_from_bytes
 from email.policy import SMTP
 
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailadmin.core import limits
+from mailadmin.core.content import Content, Encoded
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind
 from mailadmin.transports.graph.mime import encoded, graph_mime
@@ -48,3 +51,15 @@ def test_message_over_the_limit_is_refused_with_size_and_limit() -> None:
     assert "4.0 MB" in caught.value.fault.text
     assert not caught.value.fault.maybe_sent
     assert encoded(b"x" * (limits.GRAPH_REQUEST_BYTES * 3 // 4))
+
+
+def test_a_large_file_is_refused_before_it_is_encoded() -> None:
+    mail = replace(a_mail(), content=Content(b"Subject: x\r\n\r\n", (Encoded(bytes(25_000_000)),)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(MailError) as caught:
+            graph_mime(mail)
+        assert tracemalloc.get_traced_memory()[1] < 1024 * 1024
+    finally:
+        tracemalloc.stop()
+    assert caught.value.fault.kind is Kind.TOO_LARGE

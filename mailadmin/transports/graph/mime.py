@@ -20,11 +20,13 @@ def graph_mime(mail: Mail) -> bytes:
 
     Graph has no envelope: who is in no header gets nothing. Exchange takes the header away before it
     delivers. The header goes to the top, so that every other byte stays as it is; one address a line
-    keeps lines short (RFC 5322 section 2.1.1).
+    keeps lines short (RFC 5322 section 2.1.1). Raises MailError (TOO_LARGE) before anything is put together.
     """
+    _check(mail.content.size, limits.GRAPH_REQUEST_BYTES)
     if not mail.blind:
         return bytes(mail.content)
-    return b"Bcc: " + b",\r\n ".join(spec.encode("ascii") for spec in mail.blind) + b"\r\n" + bytes(mail.content)
+    named = b"Bcc: " + b",\r\n ".join(spec.encode("ascii") for spec in mail.blind) + b"\r\n"
+    return bytes(mail.content.with_head(named + mail.content.head))
 
 
 def encoded(mime: bytes, limit: int = limits.GRAPH_REQUEST_BYTES) -> bytes:
@@ -32,11 +34,15 @@ def encoded(mime: bytes, limit: int = limits.GRAPH_REQUEST_BYTES) -> bytes:
 
     Raises MailError (TOO_LARGE) with the size and the limit when it is more than one request takes.
     """
-    size = 4 * ((len(mime) + 2) // 3)
+    _check(len(mime), limit)
+    return base64.b64encode(mime)
+
+
+def _check(content_size: int, limit: int) -> None:
+    size = 4 * ((content_size + 2) // 3)
     if size > limit:
         text = (
             f"Encoded for Microsoft Graph the message has {size / _MEGABYTE:.1f} MB; one request takes at "
             f"most {limit / _MEGABYTE:.1f} MB."
         )
         raise MailError(Fault(Phase.MESSAGE, Kind.TOO_LARGE, text))
-    return base64.b64encode(mime)

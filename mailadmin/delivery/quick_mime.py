@@ -1,17 +1,21 @@
-"""Two policies of Python's e-mail package that write the same header lines as the stock ones in less time.
+"""Python's e-mail package, writing the same bytes in less time.
 
-The stock ones take every header apart, also where a short line of plain ASCII comes out as it went in; the modern
-one makes a class for each header of each message, too. Whatever is not plain takes the stock way.
+The stock policies take every header apart, also where a short line of plain ASCII comes out as it went in, and the
+modern one makes a class for each header of each message; the stock generator writes texts line by line. Whatever is
+not plain takes the stock way.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
+from email.generator import BytesGenerator
 from email.headerregistry import BaseHeader, HeaderRegistry
+from email.message import Message
 from email.policy import SMTP, Compat32, Policy
 from email.utils import format_datetime
 from functools import lru_cache
+from io import BytesIO
 from typing import Any
 
 _LINE = 78  # RFC 5322 section 2.1.1: where the stock policies fold
@@ -23,6 +27,25 @@ _MAILBOXES = re.compile(rf"{_MAILBOX}(?:, {_MAILBOX})*")
 _MESSAGE_ID = re.compile(rf"<{_SPEC}>")
 _ENCODED_WORD = "=?"
 _CACHED = 128  # kept headers about content: a few kinds and the names of usual files
+
+
+def serialise(built: Message, policy: Policy) -> bytes:
+    """Return the bytes of `built`, as its own `as_bytes` gives them."""
+    whole = BytesIO()
+    _Generator(whole, mangle_from_=False, policy=policy).flatten(built)
+    return whole.getvalue()
+
+
+class _Generator(BytesGenerator):
+    """Writes a text at once."""
+
+    _NL: str
+
+    def _write_lines(self, lines: str) -> None:
+        if "\r" in lines:
+            super()._write_lines(lines)  # type: ignore[misc]  # a step of the package's own, which its types leave out
+        else:
+            self.write(lines.replace("\n", self._NL))
 
 
 class _Plain(str):

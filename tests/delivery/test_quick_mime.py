@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mailadmin.delivery.quick_headers import QUICK_COMPAT32, QUICK_SMTP
+from mailadmin.delivery.quick_mime import QUICK_COMPAT32, QUICK_SMTP
 
 many = settings(max_examples=400, deadline=None)
 atoms = st.text("abcXYZ019+-_", min_size=1, max_size=12)
