@@ -130,11 +130,29 @@ def refuse(message: EmailMessage, options: SendOptions, error: Exception) -> str
     return _end(entry, DeliveryState.FAILED, known, "" if known else str(error))
 
 
-def abandon(entry: Entry, state: DeliveryState, error: BaseException) -> str | None:
-    """Complete the row of a message for which no route could be tried, or whose sender was interrupted; return its
-    id, None when it was not stored."""
+def abandon(entry: Entry, error: Exception) -> str | None:
+    """Complete the row of a message for which no route could be tried; return its id, None when it was not stored."""
     known = error if isinstance(error, MailError) else None
-    return _end(entry, state, known, "" if known else clean(f"{type(error).__name__}: {error}".rstrip(": ")))
+    return _end(entry, DeliveryState.FAILED, known, "" if known else _words(error))
+
+
+def interrupt(entries: Sequence[Entry], error: BaseException) -> None:
+    """Complete the rows of messages whose sender was interrupted, in one transaction."""
+    for entry in entries:
+        _close(entry, DeliveryState.INTERRUPTED, None, _words(error))
+
+    def write() -> None:
+        for entry in entries:
+            _store(entry)
+
+    if entries:
+        _write(write)
+    for entry in entries:
+        _tell(entry)
+
+
+def _words(error: BaseException) -> str:
+    return clean(f"{type(error).__name__}: {error}".rstrip(": "))
 
 
 def _end(entry: Entry, state: DeliveryState, error: MailError | None, reason: str) -> str | None:

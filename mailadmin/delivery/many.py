@@ -15,7 +15,7 @@ from django.utils import timezone
 from mailadmin.conf import ConfigurationError
 from mailadmin.core import limits, policy
 from mailadmin.core.errors import BadMessage, MailError
-from mailadmin.core.outcome import DeliveryState, Skipped
+from mailadmin.core.outcome import Skipped
 from mailadmin.core.settings import Route, RouteKey
 from mailadmin.transports.base import Mail
 
@@ -64,8 +64,7 @@ class _List:
                 else:
                     self._hand_over(job.plan.routes[0], job.snapshot)
         except BaseException as error:  # the caller is being ended: nobody knows how far a server got
-            for job in self._out.values():
-                log.abandon(job.entry, DeliveryState.INTERRUPTED, error)
+            log.interrupt([job.entry for job in self._out.values()], error)
             raise
         finally:
             log.withdraw([job.entry for _, job in self._ready])

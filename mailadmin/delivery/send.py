@@ -81,10 +81,10 @@ def complete(job: Job, sessions: Sessions, first: Tried | None = None) -> SendRe
             job.options.in_background,
         )
     except (MailError, ConfigurationError) as error:
-        _fail(job.message, log.abandon(job.entry, DeliveryState.FAILED, error), str(error))
+        _fail(job.message, log.abandon(job.entry, error), str(error))
         raise
     except BaseException as error:  # the caller is being ended: nobody knows how far a server got
-        log.abandon(job.entry, DeliveryState.INTERRUPTED, error)
+        log.interrupt([job.entry], error)
         raise
     result = attempts.result_of(run, job.draft, job.plan.passed_over)
     log.finish(job.entry, job.draft, run, result)
