@@ -120,7 +120,7 @@ def _message(session: SmtpSession, recorder: Recorder, mail: Mail, *, really: bo
         recorder.skip(Phase.MESSAGE, "no message was to be sent")
         return
     with _step(session, recorder, Phase.MESSAGE) as step:
-        reply = session.data(bytes(mail.content))
+        reply = session.data(mail.content)
         step.fact = session.dialogue.clean(reply.text) or "The message was accepted"
 
 

@@ -36,6 +36,7 @@ def raw(data: bytes, *, then_close: bool = False) -> Action:
     """Say exactly these bytes."""
 
     def act(connection: Connection) -> bool:
+        connection.positive = data.startswith(b"2") and b"\r\n" in data
         connection.sock.sendall(data)
         return not then_close
 

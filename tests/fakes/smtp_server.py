@@ -19,6 +19,7 @@ import pytest
 
 from tests.fakes.certificates import Identity
 from tests.fakes.smtp_actions import Action, silent
+from tests.fakes.smtp_transactions import Delivery, Transactions
 
 
 @dataclass
@@ -26,9 +27,14 @@ class Session:
     """What one connection brought."""
 
     lines: list[str] = field(default_factory=list)
-    messages: list[bytes] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
     encrypted: bool = False
     ended: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def messages(self) -> list[bytes]:
+        """Return the contents that came whole, taken or not."""
+        return [delivery.content for delivery in self.deliveries]
 
     def verbs(self) -> list[str]:
         return [line.partition(" ")[0].upper() for line in self.lines]
@@ -39,7 +45,9 @@ class SmtpServer:
 
     `script` maps a moment to what happens there instead of the good answer, one entry for each time the
     moment comes, whatever the connection; None in it means the good answer. Moments are GREETING, TLS, the
-    verbs, RESPONSE (a line after a 334), BODY (the first bytes of the content) and DOT.
+    verbs, RESPONSE (a line after a 334), BODY (the first bytes of the content) and DOT (its end, also BDAT's).
+    It keeps transactions apart as a real server does, and answers commands that came together in one write, as far
+    as they need no thought of their own.
     """
 
     def __init__(
@@ -90,6 +98,10 @@ class SmtpServer:
         return [message for session in self.sessions for message in session.messages]
 
     @property
+    def deliveries(self) -> list[Delivery]:
+        return [delivery for session in self.sessions for delivery in session.deliveries]
+
+    @property
     def lines(self) -> list[str]:
         return [line for session in self.sessions for line in session.lines]
 
@@ -115,14 +127,16 @@ class SmtpServer:
             self._start(lambda sock=sock, session=session: Connection(self, sock, session).run())  # type: ignore[misc]
 
 
-class Connection:
+class Connection(Transactions):
     """One connection of the fake server."""
 
     def __init__(self, server: SmtpServer, sock: socket.socket, session: Session) -> None:
+        super().__init__()
         self.server = server
         self.sock = sock
         self.session = session
         self._buffer = b""
+        self._unsaid = b""
         self._in_auth: str = ""
         self._challenge = b""
 
@@ -137,11 +151,23 @@ class Connection:
         except (OSError, ValueError):
             pass  # the client went away, or could not shake hands: it will say why
         finally:
+            with contextlib.suppress(OSError):
+                self.flush()
             self.sock.close()
             self.session.ended.set()
 
     def say(self, text: str | bytes) -> None:
-        self.sock.sendall((text.encode() if isinstance(text, str) else text) + b"\r\n")
+        """Answer; while a further whole command waits the answer is kept, for one write."""
+        said = text.encode() if isinstance(text, str) else text
+        self.positive = said.startswith(b"2")
+        self._unsaid += said + b"\r\n"
+        if b"\r\n" not in self._buffer:
+            self.flush()
+
+    def flush(self) -> None:
+        unsaid, self._unsaid = self._unsaid, b""
+        if unsaid:
+            self.sock.sendall(unsaid)
 
     def ask(self, challenge: str) -> str:
         """Say 334 with `challenge`, and return the line that answers it ("" when the client has gone)."""
@@ -151,8 +177,11 @@ class Connection:
         return line
 
     def _at(self, moment: str, good: str) -> bool:
+        """Answer as the script says, else with `good`; tell whether the conversation goes on."""
         action = self.server.next(moment)
         if callable(action):
+            self.flush()
+            self.positive = False
             return action(self)
         self.say(action if action is not None else good)
         return True
@@ -165,6 +194,7 @@ class Connection:
         return line.decode()
 
     def read(self) -> bool:
+        self.flush()
         data = self.sock.recv(65536)
         self._buffer += data
         return bool(data)
@@ -193,6 +223,7 @@ class Connection:
     def _start_tls(self) -> None:
         action = self.server.next("TLS")
         if callable(action):
+            self.read()  # what is said before the handshake begins would be forgotten
             if action(self):
                 silent(self)  # closing with unread bytes would reset the line and swallow what was said
             raise ConnectionError
@@ -245,29 +276,6 @@ class Connection:
             self._in_auth = method
             return self._at("XOAUTH2-JSON", "334 ")
         return self._at(moment, "235 2.7.0 Welcome" if fine else "535 5.7.8 Error: authentication failed")
-
-    def _do_DATA(self, line: str) -> bool:
-        action = self.server.next("DATA")
-        if callable(action):
-            return action(self)
-        self.say(action if action is not None else "354 End data with <CR><LF>.<CR><LF>")
-        return action is not None or self._content()
-
-    def _content(self) -> bool:
-        body = self.server.next("BODY")
-        if body is not None:
-            self.read()
-            if not callable(body):
-                self.say(body)
-            elif not body(self):
-                return False
-        while not (self._buffer.endswith(b"\r\n.\r\n") or self._buffer == b".\r\n"):
-            if not self.read():
-                return False
-        raw, self._buffer = self._buffer[: -len(b".\r\n")], b""
-        lines = raw.split(b"\r\n")
-        self.session.messages.append(b"\r\n".join(line.removeprefix(b".") for line in lines))
-        return self._at("DOT", "250 2.0.0 Ok: queued as FAKE1")
 
     def _do_QUIT(self, line: str) -> bool:
         self._at("QUIT", "221 2.0.0 Bye")

@@ -53,6 +53,7 @@ def test_n1_every_step_is_walked_and_the_message_is_sent(security: Security) -> 
         steps = probe(with_password(server.port, security=security), recipient=RECIPIENT, mail=mail())
         assert server.sessions[0].ended.wait(5)
         assert server.messages == [CONTENT]
+        server.sessions[0].ended.wait(5)
         assert server.sessions[0].verbs()[-1] == "QUIT"
     assert states(steps) == [OK] * 9
     assert verdict(list(steps.values())) == "Everything works: the test message was accepted."
@@ -71,6 +72,7 @@ def test_n1_every_step_is_walked_and_the_message_is_sent(security: Security) -> 
 def test_p3_without_a_recipient_it_ends_at_the_sender_and_sends_nothing() -> None:
     with SmtpServer() as server:
         steps = probe(smtp_route(server.port))
+        server.sessions[0].ended.wait(5)
         assert server.sessions[0].verbs() == ["EHLO", "MAIL", "RSET", "QUIT"]
     assert states(steps) == [OK, OK, OK, OK, NOT_RUN, NOT_RUN, OK, NOT_RUN, NOT_RUN]
     assert steps["tls"].fact == "no encryption was chosen"
@@ -81,6 +83,7 @@ def test_p3_without_a_recipient_it_ends_at_the_sender_and_sends_nothing() -> Non
 def test_p3_without_a_message_it_ends_at_the_recipient() -> None:
     with SmtpServer() as server:
         steps = probe(smtp_route(server.port), recipient=RECIPIENT)
+        server.sessions[0].ended.wait(5)
         assert server.sessions[0].verbs() == ["EHLO", "MAIL", "RCPT", "RSET", "QUIT"]
     assert steps["recipient"].state is OK
     assert steps["message"].state is NOT_RUN
@@ -186,6 +189,7 @@ def test_stopping_ends_the_test_between_two_steps_and_closes_the_connection() ->
         with pytest.raises(Cancelled):
             probe_smtp(smtp_route(server.port), recorder, NetworkPolicy(), sender=SENDER)
         assert server.sessions[0].ended.wait(5)
+        server.sessions[0].ended.wait(5)
         assert server.sessions[0].verbs() == ["EHLO", "QUIT"]
 
 

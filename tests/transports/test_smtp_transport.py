@@ -176,7 +176,6 @@ def test_row_16_all_recipients_refused_for_now() -> None:
         error = failure(server, mail(A, B))
         assert server.sessions[0].ended.wait(5)
         assert "DATA" not in server.sessions[0].verbs()
-        assert server.sessions[0].verbs()[-2:] == ["RSET", "QUIT"]
     assert isinstance(error, RecipientsRefused)
     assert {address: one.fault.enhanced for address, one in error.recipients.items()} == {A: "4.7.1", B: "4.2.1"}
     assert all(one.temporary for one in error.recipients.values())

@@ -1,74 +1,94 @@
-"""The DATA phase, where "surely not sent" turns into "maybe sent": at the final dot, and nowhere else."""
+"""The content of a message on its way, where "surely not sent" turns into "maybe sent": when the last byte of its
+end leaves, and nowhere else."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mailadmin.core import limits
+from mailadmin.core.content import Content
 from mailadmin.core.errors import DeliveryUnsure
 from mailadmin.core.fault import Kind, Phase
 
-from .payload import END_OF_DATA, data_bytes
+from .payload import chunk_blocks, data_blocks
 from .reply import Reply
 from .wire import WireError
 
 if TYPE_CHECKING:
     from .session import SmtpSession
 
-_CONTENT_WANTED = 354
+CONTENT_WANTED = 354
 
 
-def send(session: SmtpSession, content: bytes) -> Reply:
-    """Send the content and return the server's acceptance (any 2xx, RFC 5321 section 4.2).
-
-    Raises MailError while the message surely was not taken. Once the final dot has left, only a whole
-    reply is an answer; without one the error is DeliveryUnsure.
-    """
-    body = data_bytes(content)
+def ask(session: SmtpSession) -> None:
+    """Say DATA. Raises MailError unless the server wants the content."""
     with session.phase(Phase.DATA):
         session.wire.allow(session.route.timeouts.command)
         reply = session.wire.command("DATA")
-        if reply.code != _CONTENT_WANTED:
-            raise session.refusal(Phase.DATA, reply)
-        session.wire.allow(session.wire.seconds_left)
-        _send_body(session, body)
-    return _finish(session)
+    if reply.code != CONTENT_WANTED:
+        raise session.refusal(Phase.DATA, reply)
 
 
-def _send_body(session: SmtpSession, body: bytes) -> None:
-    """Send all but the final dot. An answer that comes this early means that the dot is never sent: a
-    refusal is reported as one, anything else as out of step."""
-    sent = session.wire.send_content(body)
-    if sent == len(body) and not session.wire.said_more():
-        return
+def send(session: SmtpSession, content: Content, seconds: float, *, chunked: bool, tail: bytes = b"") -> Reply:
+    """Send fitted `content`, as one last chunk (BDAT) or as what follows DATA, and return the server's acceptance
+    (any 2xx, RFC 5321 section 4.2), which may take `seconds`. With the end of the content leaves `tail`: commands of
+    the next message (RFC 2920 section 3.1).
+
+    Raises MailError while the message surely was not taken. Once its last byte has left, only a whole reply is an
+    answer; without one the error is DeliveryUnsure.
+    """
+    session.dialogue.content(content.size)
+    blocks = chunk_blocks(content) if chunked else data_blocks(content)
+    last = _all_but_last(session, blocks, content.size) + tail
+    session.wire.allow(seconds, beyond_total=True)
+    left = True  # a time-out while sending may have let the end through
     try:
-        reply = session.wire.read_reply()
-    except WireError as error:
-        percent = 100 * sent // len(body)
-        raise WireError(error.kind, f"The connection was lost at {percent} % of the message.") from None
-    session.close()
-    raise session.refusal(Phase.DATA, reply)
-
-
-def _finish(session: SmtpSession) -> Reply:
-    """Send the final dot and read the one answer that counts."""
-    session.wire.allow(limits.FINAL_REPLY_SECONDS, beyond_total=True)
-    left = True  # a time-out while sending may have let the dot through
-    try:
-        left = session.wire.send_end(END_OF_DATA)
+        left = session.wire.write(last) == len(last) or bool(tail)  # the end may have left without its tail
         reply = session.wire.read_reply()
     except WireError as error:
         if not left:
-            raise session.fault(Phase.DATA, error.kind, "The connection broke before the final dot.") from None
-        raise _unsure(session, error.kind, error.text) from None
+            text = "The connection broke before the end of the message."
+            raise session.fault(Phase.DATA, error.kind, text) from None
+        raise unsure(session, error.kind, error.text) from None
+    return accepted(session, reply, left=left)
+
+
+def accepted(session: SmtpSession, reply: Reply, *, left: bool = True) -> Reply:
+    """Return `reply` to the end of a message if it is an acceptance. Raises MailError for a refusal, and
+    DeliveryUnsure for an answer that fits no message, or one to a message of which the end has not `left`."""
     if reply.negative:
         raise session.refusal(Phase.DATA, reply)
     if not reply.positive or not left:
         session.close()
-        raise _unsure(session, Kind.OUT_OF_STEP, f"The answer was {reply.code}, which fits no message.")
+        raise unsure(session, Kind.OUT_OF_STEP, f"The answer was {reply.code}, which fits no message.")
+    session.in_transaction = False
     return reply
 
 
-def _unsure(session: SmtpSession, kind: Kind, text: str) -> DeliveryUnsure:
+def unsure(session: SmtpSession, kind: Kind, text: str) -> DeliveryUnsure:
+    """Return the error for a message that may have been taken."""
     return DeliveryUnsure(replace(session.fault(Phase.DATA, kind, text).fault, maybe_sent=True))
+
+
+def _all_but_last(session: SmtpSession, blocks: Iterator[bytes], size: int) -> bytes:
+    """Send all blocks but the last, and return that one. An answer that comes this early means that it is never sent:
+    a refusal is reported as one, anything else as out of step."""
+    wire = session.wire
+    wire.allow(wire.seconds_left)
+    held, sent = b"", 0
+    with session.phase(Phase.DATA):
+        try:
+            for block in blocks:
+                if wire.write(held) < len(held) or wire.said_more():
+                    reply = wire.read_reply()
+                    session.close()
+                    raise session.refusal(Phase.DATA, reply)
+                sent += len(held)
+                held = block
+        except WireError as error:
+            if error.kind is Kind.TIMEOUT:
+                raise
+            text = f"The connection was lost at {min(100 * sent // size, 100)} % of the message."
+            raise WireError(error.kind, text) from None
+    return held

@@ -67,6 +67,10 @@ class ReplyParser:
         """Tell whether bytes wait that belong to no reply read so far."""
         return bool(self._buffer or self._lines)
 
+    def begins_with(self, code: int) -> bool:
+        """Tell whether the bytes that wait begin with this code."""
+        return not self._lines and self._buffer.startswith(b"%d" % code)
+
     def feed(self, data: bytes) -> None:
         """Take more bytes. Raises BadReply when they begin like TLS instead of SMTP."""
         first, self.started = not self.started, True

@@ -7,69 +7,37 @@ start); what to do with which failure is not decided here but in the knowledge b
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 from mailadmin.core import limits
+from mailadmin.core.content import Content
 from mailadmin.core.errors import MailError
-from mailadmin.core.fault import Fault, Kind, Phase
-from mailadmin.core.secret import Secret
+from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute
 from mailadmin.net import dialler, tls
 from mailadmin.net.dialler import NetworkPolicy
+from mailadmin.net.proxy import connect_through
 from mailadmin.transports.base import Mail
 
 from . import auth, data, payload, second_look
-from .dialogue import Dialogue
+from .conversation import Conversation
 from .reply import Reply
-from .wire import SERVICE_CLOSING, Wire, WireError
+from .wire import WireError
 
 _READY = 220
 
 
-class SmtpSession:
+class SmtpSession(Conversation):
     """A session with the server of `route`. Its phases in their order: `resolve`, `connect`, `greet`,
     `secure` (before `greet` when TLS is spoken from the start), `sign_in`; for each message `mail`, `rcpt`
     for each recipient, then `data`, or `reset` instead; `quit` at the end."""
 
-    def __init__(self, route: SmtpRoute, policy: NetworkPolicy) -> None:
-        self.route = route
-        self.policy = policy
-        self.host = route.host
-        self.port = route.effective_port
-        self.dialogue = Dialogue()
-        self.wire = Wire(self.dialogue)
+    def __init__(self, route: SmtpRoute, policy: NetworkPolicy, *, keep_dialogue: bool = True) -> None:
+        """Dial nothing yet. Only who shows the dialogue needs to keep it."""
+        super().__init__(route, policy, keep_dialogue=keep_dialogue)
         self.addresses: tuple[str, ...] = ()
         self.refused_certificate: tls.Certificate | None = None
         self.mechanism = ""  # how we signed in
-        self.start_clock()
-
-    # -- state --------------------------------------------------------------------------------------
-
-    @property
-    def open(self) -> bool:
-        """Tell whether the connection stands, as far as we know."""
-        return self.wire.sock is not None
-
-    @property
-    def features(self) -> dict[str, str]:
-        """Return what EHLO offered: names in lower case, with their parameters."""
-        return self.wire.esmtp_features
-
-    @property
-    def exposed(self) -> bool:
-        """Tell whether somebody on the way could read along: no encryption, and not to this very machine."""
-        return not (self.wire.encrypted or self.wire.to_loopback)
-
-    @property
-    def connect_seconds(self) -> float:
-        """Return the time for opening a connection, or what the message's total leaves of it."""
-        return min(self.route.timeouts.connect, self.wire.seconds_left)
-
-    def start_clock(self) -> None:
-        """Give the next message its whole time anew."""
-        self.wire.allow_total(self.route.timeouts.message)
 
     def certificate(self) -> tls.Certificate | None:
         """Return the certificate of the connection, or the one that was refused; None without TLS."""
@@ -95,14 +63,20 @@ class SmtpSession:
             raise
 
     def resolve(self) -> tuple[str, ...]:
-        """Find and check the addresses of the host."""
-        seconds = min(limits.DNS_SECONDS, self.connect_seconds)
-        self.addresses = dialler.resolve(self.host, self.port, self.policy, seconds)
+        """Find and check the addresses of the host; none with a proxy, which looks the name up itself."""
+        if self.route.proxy is None:
+            seconds = min(limits.DNS_SECONDS, self.connect_seconds)
+            self.addresses = dialler.resolve(self.host, self.port, self.policy, seconds, self.route.family)
         return self.addresses
 
     def connect(self) -> None:
-        """Dial the addresses that `resolve` found."""
-        self.wire.attach(dialler.connect(self.addresses, self.port, self.connect_seconds, self.host))
+        """Dial the addresses that `resolve` found, or ask the proxy for the host."""
+        route, seconds = self.route, self.connect_seconds
+        if route.proxy:
+            sock = connect_through(route.proxy, self.host, self.port, self.policy, seconds, route.family)
+        else:
+            sock = dialler.connect(self.addresses, self.port, seconds, self.host, route.family)
+        self.wire.attach(sock)
 
     def greet(self) -> None:
         """Read the greeting and say EHLO."""
@@ -144,74 +118,53 @@ class SmtpSession:
 
     def mail(self, mail: Mail) -> None:
         """Open a transaction: MAIL FROM with the parameters that the message needs."""
-        parameters = payload.mail_parameters(mail, self.features)
+        line = payload.mail_line(self.fitted(mail), self.features, self.route.notices)
+        if self.in_transaction:
+            self.reset()
         self.wire.command_encoding = "utf-8" if mail.needs_utf8 else "ascii"
-        sender = payload.path(mail.sender, mail.needs_utf8) if mail.sender else "<>"
-        self.ask(Phase.SENDER, f"MAIL FROM:{sender}{parameters}")
+        self.ask(Phase.SENDER, line)
+        self.in_transaction = True
 
     def rcpt(self, recipient: str) -> None:
         """Name one recipient. A refusal is a MailError that carries the address; when the whole session is
         over, the error carries none."""
-        path = payload.path(recipient, self.wire.command_encoding == "utf-8")
-        self.ask(Phase.RECIPIENT, f"RCPT TO:{path}", recipient=recipient)
+        utf8 = self.wire.command_encoding == "utf-8"
+        line = payload.rcpt_line(recipient, utf8, self.features, self.route.notices)
+        self.ask(Phase.RECIPIENT, line, recipient=recipient)
 
-    def data(self, content: bytes) -> Reply:
+    def data(self, content: Content) -> Reply:
         """Send the content and return the server's acceptance; see `data.send`."""
-        return data.send(self, content)
+        content = payload.fitted(content, self.features)
+        if not self.chunking:
+            data.ask(self)
+        return data.send(self, content, self.route.timeouts.final, chunked=self.chunking)
+
+    def fitted(self, mail: Mail) -> Mail:
+        """Return `mail` with its content as this server can take it; see `payload.fitted`."""
+        content = payload.fitted(mail.content, self.features)
+        return mail if content is mail.content else replace(mail, content=content)
 
     def reset(self) -> None:
-        """Give up the transaction."""
-        self.ask(Phase.SENDER, "RSET")
+        """Give up the transaction. A server that refuses even that is left."""
+        try:
+            self.ask(Phase.SENDER, "RSET")
+        except MailError:
+            self.close()
+            raise
+        self.in_transaction = False
 
     def quit(self) -> None:
-        """Say goodbye and close. Never raises, never waits long."""
-        self.wire.quit_within(limits.QUIT_SECONDS)
+        """Say goodbye and close without waiting for an answer. Never raises."""
+        self.say_goodbye()
+        self.close()
 
-    def close(self) -> None:
-        """Close at once. Never raises."""
-        self.wire.close()
+    def say_goodbye(self) -> None:
+        """Send QUIT, for somebody with time to `await_goodbye`. Never raises, never waits."""
+        self.wire.say_goodbye()
 
-    # -- commands and errors --------------------------------------------------------------------------
-
-    def ask(self, phase: Phase, line: str | Secret, *, shown: str = "", recipient: str = "") -> Reply:
-        """Send a command within the command time and return its reply, 2xx or 3xx; `shown` as in
-        `Wire.command`. Raises MailError for a refusal."""
-        with self.phase(phase):
-            self.wire.allow(self.route.timeouts.command)
-            reply = self.wire.command(line, shown)
-        if reply.negative:
-            raise self.refusal(phase, reply, recipient)
-        return reply
-
-    @contextmanager
-    def phase(self, phase: Phase) -> Iterator[None]:
-        """Turn what happens to the line into a MailError of this phase."""
-        try:
-            yield
-        except WireError as error:
-            error.__traceback__ = None  # its frames may have been sending a secret
-            if error.reply:
-                raise self.refusal(phase, error.reply) from None
-            raise self.fault(phase, error.kind, error.text) from None
-
-    def refusal(self, phase: Phase, reply: Reply, recipient: str = "") -> MailError:
-        """Return the error for a reply that is not what was hoped for. 421 ends the session, so that it
-        concerns no recipient; so does a reply that fits nothing."""
-        if reply.code == SERVICE_CLOSING or not reply.negative:
-            self.close()
-            recipient = ""
-        kind = Kind.REPLY if reply.negative else Kind.OUT_OF_STEP
-        return self.fault(phase, kind, reply=reply, recipient=recipient)
-
-    def fault(
-        self, phase: Phase, kind: Kind, text: str = "", *, reply: Reply | None = None, recipient: str = ""
-    ) -> MailError:
-        """Return the error for a failure of this session, with the server's cleaned words if it said any."""
-        fault = Fault(phase, kind, text, host=self.host, port=self.port, recipient=recipient)
-        if reply:
-            text = f"{reply.code} {self.dialogue.clean(reply.text)}".rstrip()
-            fault = replace(fault, smtp_code=reply.code, enhanced=reply.enhanced, text=text)
-        return MailError(fault)
+    def await_goodbye(self, seconds: float) -> None:
+        """Read the answer to QUIT if it comes within `seconds`, and close. Never raises."""
+        self.wire.await_goodbye(seconds)
 
     # -- the parts of the phases ------------------------------------------------------------------------
 
@@ -243,11 +196,18 @@ class SmtpSession:
     def _handshake(self) -> None:
         sock = self.wire.detach()
         try:
-            secured = tls.secure(sock, self.host, self.route.tls, self.connect_seconds, self.port)
+            secured = tls.secure(
+                sock, self.host, self.route.tls, self.connect_seconds, self.port, client=self.route.client
+            )
         except MailError as error:
             if error.fault.kind not in tls.CERTIFICATE_KINDS:
                 raise
             self.refused_certificate = second_look.refused_certificate(self)
             raise second_look.with_facts(error, self.refused_certificate) from None
+        if self.route.tls.check_revocation:
+            from mailadmin.net import revocation  # loads requests and cryptography, which few connections need
+
+            self.refused_certificate = tls.certificate(secured)  # to be told of, should it have been revoked
+            revocation.check(secured, self.host, self.policy, self.route.proxy, self.connect_seconds, self.port)
         self.wire.attach(secured)
         self.dialogue.remark(f"encrypted with {secured.version()}")

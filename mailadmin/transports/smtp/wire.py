@@ -13,10 +13,12 @@ import smtplib
 import socket
 import ssl
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn
 
 from mailadmin.core.fault import Kind
 from mailadmin.core.secret import Secret
+from mailadmin.net import tls
 from mailadmin.net.dialler import own_name
 
 from .dialogue import Dialogue
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _CHUNK = 64 * 1024  # the deadline is looked at between chunks
+_READ = 16 * 1024
+# Without it Linux may wait 40 ms before it confirms a reply, and a server that writes reply by reply waits for that.
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 SERVICE_CLOSING = 421  # may come at any time, RFC 5321 3.8
 
 
@@ -52,6 +57,7 @@ class Wire(smtplib.SMTP):
         self._deadline = self._total = math.inf
         self.peer = ""  # the address of the other end, once connected
         self.last = Reply(0, ())  # the reply read last
+        self.answered_at = -math.inf  # when that was, on the monotonic clock
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -69,7 +75,8 @@ class Wire(smtplib.SMTP):
         """Return what the total leaves, never negative."""
         return max(self._total - time.monotonic(), 0.0)
 
-    def _remaining(self) -> float:
+    def check_time(self) -> float:
+        """Return the seconds until the deadline. Raises WireError when it has passed."""
         remaining = self._deadline - time.monotonic()
         if remaining <= 0:
             self._fail(Kind.TIMEOUT, "The server did not answer in time.")
@@ -123,34 +130,37 @@ class Wire(smtplib.SMTP):
         self._shown = None
         super().putcmd(cmd, args)
 
+    def group(self, lines: Iterable[str]) -> bytes:
+        """Return command lines as the bytes of one write, for a server with PIPELINING (RFC 2920), and note them.
+        Raises ValueError for a line break inside one."""
+        lines = tuple(lines)
+        for line in lines:
+            if "\r" in line or "\n" in line:
+                raise ValueError("A command holds a line break.")
+            self.dialogue.client(line)
+        return "\r\n".join((*lines, "")).encode()
+
     def send(self, s: ReadableBuffer | str) -> None:
         """Send bytes within the deadline. A broken line is not an error here: the server may have said why
         before it closed, and reading the reply finds out."""
-        data = memoryview(s.encode(self.command_encoding) if isinstance(s, str) else s)
-        self._send_all(data)
+        self.write(s.encode(self.command_encoding) if isinstance(s, str) else bytes(s))
 
-    def send_content(self, content: bytes) -> int:
-        """Send the content and return how many bytes of it left; fewer than all means a broken line."""
-        self.dialogue.content(len(content))
-        return self._send_all(memoryview(content))
-
-    def send_end(self, end: bytes) -> bool:
-        """Send the end of the content; tell whether it left."""
-        return self._send_all(memoryview(end)) == len(end)
-
-    def _send_all(self, data: memoryview) -> int:
+    def write(self, data: bytes) -> int:
+        """Send `data` within the deadline and return how many bytes of it surely left; fewer than all means a broken
+        line, and that the last byte has not left. A reply may wait all the same."""
+        view = memoryview(data)
         sent = 0
-        while sent < len(data):
+        while sent < len(view):
             if self.sock is None:
                 self._fail(Kind.CLOSED, "The connection is closed.")
-            self.sock.settimeout(self._remaining())
+            self.sock.settimeout(self.check_time())
             try:
-                self.sock.sendall(data[sent : sent + _CHUNK])
+                self.sock.sendall(view[sent : sent + _CHUNK])
             except TimeoutError:
                 self._fail(Kind.TIMEOUT, "The server did not take what was sent in time.")
             except OSError:
                 return sent
-            sent += len(data[sent : sent + _CHUNK])
+            sent += len(view[sent : sent + _CHUNK])
         return sent
 
     def getreply(self) -> tuple[int, bytes]:
@@ -166,22 +176,31 @@ class Wire(smtplib.SMTP):
         except BadReply as error:
             self._fail(Kind.TLS_EXPECTED if error.tls else Kind.OUT_OF_STEP, str(error))
         self.dialogue.server(reply)
-        self.last = reply
+        self.last, self.answered_at = reply, time.monotonic()
         return reply
 
     def _receive(self) -> None:
         if self.sock is None:
             self._fail(Kind.CLOSED, "The connection is closed.")
-        self.sock.settimeout(self._remaining())
+        self.sock.settimeout(self.check_time())
         try:
-            data = self.sock.recv(4096)
+            if _QUICK_ACK is not None:
+                self.sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)  # holds for one reading only
+            data = self.sock.recv(_READ)
         except TimeoutError:
             self._fail(Kind.TIMEOUT, "The server did not answer in time.")
-        except OSError:
-            data = b""
+        except OSError as error:
+            data = self._broken(error)
         if not data:
             self._fail(Kind.CLOSED, "The server closed the connection.")
         self._parser.feed(data)
+
+    def _broken(self, error: OSError) -> bytes:
+        """Return nothing read. Raises WireError when the server closes because of our certificate, which TLS 1.3
+        tells only after the handshake."""
+        if tls.client_refused(error):
+            self._fail(Kind.CLIENT_CERTIFICATE_REFUSED, "The server does not accept our certificate, or wants one.")
+        return b""
 
     def check_in_step(self) -> None:
         """Make sure that the server has said nothing that nobody asked for.
@@ -204,11 +223,11 @@ class Wire(smtplib.SMTP):
             self._fail(Kind.CLOSED, "The connection is closed.")
         self.sock.settimeout(0)
         try:
-            data = self.sock.recv(4096)
+            data = self.sock.recv(_READ)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return False
-        except OSError:
-            data = b""
+        except OSError as error:
+            data = self._broken(error)
         if not data:
             self._fail(Kind.CLOSED, "The server closed the connection.")
         try:
@@ -217,17 +236,26 @@ class Wire(smtplib.SMTP):
             self._fail(Kind.TLS_EXPECTED, str(error))
         return True
 
-    def quit_within(self, seconds: float) -> None:
-        """Say goodbye and close, whatever the server makes of it; never raises, waits `seconds` at most."""
+    @property
+    def out_of_step(self) -> bool:
+        """Tell whether the server said more than it was asked, by what was read already; not its goodbye."""
+        return self._parser.leftover and not self._parser.begins_with(SERVICE_CLOSING)
+
+    def say_goodbye(self) -> None:
+        """Send QUIT if that needs no waiting. Never raises."""
         if self.sock is None:
             return
-        try:
-            self.allow(seconds, beyond_total=True)
-            self.command("QUIT")
-        except WireError:
-            pass  # nobody needs the answer
-        finally:
-            self.close()
+        self.dialogue.client("QUIT")
+        with contextlib.suppress(OSError):
+            self.sock.settimeout(0)
+            self.sock.send(b"QUIT\r\n")
+
+    def await_goodbye(self, seconds: float) -> None:
+        """Read whatever the server answers to QUIT, `seconds` at most, and close. Never raises."""
+        self.allow(seconds, beyond_total=True)
+        with contextlib.suppress(WireError):
+            self.read_reply()
+        self.close()
 
     def _fail(self, kind: Kind, text: str) -> NoReturn:
         silent = not self._parser.started
