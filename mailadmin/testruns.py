@@ -30,7 +30,7 @@ from mailadmin.core.report import Step, StepState, as_text, overall, verdict
 from mailadmin.core.settings import OAuthRoute, Route, SmtpRoute
 from mailadmin.delivery import health
 from mailadmin.delivery.convert import test_mail
-from mailadmin.models import ConnectionTest, ConnectionTestStep, SmtpConnection
+from mailadmin.models import ConnectionTest, ConnectionTestStep, RouteState, SmtpConnection
 from mailadmin.probes.graph import GRAPH_PLAN, probe_graph
 from mailadmin.probes.recorder import Cancelled, Recorder, fail
 from mailadmin.probes.smtp import probe_smtp, smtp_plan
@@ -85,8 +85,12 @@ def run_now(route: Route, *, recipient: str = "", saved_values: bool = True, use
 def target(route: Route) -> str:
     """Return in a few words what is tested: "mail.example.org:587 · STARTTLS required"."""
     if isinstance(route, SmtpRoute):
-        return f"{route.host}:{route.effective_port} · {SmtpConnection.SecurityChoice(route.security).label}"
-    return f"{route.identity} · {route.app.cloud.graph_host if route.app else 'no integrated service'}"
+        where = f"{route.host}:{route.effective_port} · {SmtpConnection.SecurityChoice(route.security).label}"
+        proxy = route.proxy
+    else:
+        where = f"{route.identity} · {route.app.cloud.graph_host if route.app else 'no integrated service'}"
+        proxy = route.app.proxy if route.app else None
+    return f"{where} · through {proxy}" if proxy else where
 
 
 def steps_of(test: ConnectionTest) -> list[Step]:
@@ -200,7 +204,7 @@ def _run(test: ConnectionTest, route: Route) -> None:
 
 
 def _plan(route: Route) -> Sequence[tuple[str, str]]:
-    return smtp_plan(route.security) if isinstance(route, SmtpRoute) else GRAPH_PLAN
+    return smtp_plan(route) if isinstance(route, SmtpRoute) else GRAPH_PLAN
 
 
 def _probe(route: Route, recorder: Recorder, test: ConnectionTest) -> None:
@@ -215,7 +219,16 @@ def _probe(route: Route, recorder: Recorder, test: ConnectionTest) -> None:
         probe_graph(route, recorder, policy, recipient=test.recipient, mail=mail)
     else:
         sender = mail.sender if mail else _sender(route)
-        probe_smtp(route, recorder, policy, sender=sender, recipient=test.recipient, mail=mail)
+        learn = partial(_learn_size, test, route)
+        probe_smtp(route, recorder, policy, sender=sender, recipient=test.recipient, mail=mail, learn_size=learn)
+
+
+def _learn_size(test: ConnectionTest, route: SmtpRoute, limit: int) -> None:
+    """Keep what the server of a saved route said it takes (bytes, 0 for no limit), with the time at which it did."""
+    if not (test.saved_values and test.route_id):
+        return
+    if limit or RouteState.objects.filter(kind=route.key.kind, route_id=test.route_id).exists():
+        health.learn({route.key: limit})
 
 
 def _message(route: Route, test: ConnectionTest) -> Any:

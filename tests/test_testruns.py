@@ -14,10 +14,11 @@ from mailadmin import testruns
 from mailadmin.core import limits
 from mailadmin.core.report import StepState
 from mailadmin.core.secret import Secret
-from mailadmin.core.settings import RouteKey, RouteKind, SmtpRoute
+from mailadmin.core.settings import ProxyKind, RouteKey, RouteKind, SmtpRoute
 from mailadmin.models import ConnectionTest, RouteState
 from tests.console.rows_to_watch import wait_for
 from tests.fakes import certificates
+from tests.fakes.proxies import FakeProxy
 from tests.fakes.smtp_routes import PASSWORD, smtp_route, with_password
 from tests.fakes.smtp_server import SmtpServer
 
@@ -138,7 +139,33 @@ def test_only_a_good_test_of_saved_values_lets_a_stopped_route_send_again(saved:
     with server() as peer:
         route = with_password(peer.port)
         testruns.run_now(SmtpRoute(**{**vars(route), "key": key}), saved_values=saved)
-    assert RouteState.objects.count() == left
+    assert RouteState.objects.filter(stopped=True).count() == left
+
+
+@pytest.mark.django_db(transaction=True)
+def test_p12_a_test_of_saved_values_keeps_what_the_server_takes() -> None:
+    key = RouteKey(RouteKind.SMTP, "5a5db0c5-0000-4000-8000-0000000000aa")
+    with server(features=("SIZE 35000000",)) as peer:
+        route = SmtpRoute(**{**vars(smtp_route(peer.port)), "key": key})
+        testruns.run_now(route, saved_values=False)
+        assert not RouteState.objects.exists()
+        testruns.run_now(route)
+    state = RouteState.objects.get()
+    assert (state.key, state.size_limit, state.stopped) == (key, 35_000_000, False)
+    assert state.size_limit_at is not None
+    with server(features=()) as peer:
+        testruns.run_now(SmtpRoute(**{**vars(route), "port": peer.port}))
+    assert not RouteState.objects.filter(size_limit__gt=0).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_s11_a_test_through_a_proxy_says_so_in_its_target_and_its_steps() -> None:
+    with server() as peer, FakeProxy(ProxyKind.SOCKS5, {"localhost": peer.port}, sign_in=True) as proxy:
+        test = testruns.run_now(smtp_route(peer.port, proxy=proxy.settings))
+    assert test.target == f"localhost:{peer.port} · No encryption · through {proxy.settings}"
+    assert states(test)["dns"] == StepState.NOT_RUN
+    assert states(test)["sender"] == StepState.OK
+    assert "Reach it through the proxy" in test.verdict
 
 
 @pytest.mark.django_db(transaction=True)

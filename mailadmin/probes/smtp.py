@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 
-from mailadmin.core import limits
 from mailadmin.core.content import Content
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
-from mailadmin.core.report import Step, StepState
+from mailadmin.core.report import Step
 from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute
 from mailadmin.net import tls
 from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.transports.base import Mail
-from mailadmin.transports.smtp import second_look
+from mailadmin.transports.smtp import auth, second_look
 from mailadmin.transports.smtp.session import SmtpSession
 
+from . import smtp_facts
 from .recorder import Recorder, StepFailed
 
 SMTP_PLAN: tuple[tuple[str, str], ...] = (
@@ -32,27 +31,18 @@ SMTP_PLAN: tuple[tuple[str, str], ...] = (
     (Phase.RECIPIENT, "Recipient"),
     (Phase.MESSAGE, "Message"),
 )
-_SECURITY_WORDS = {
-    Security.NONE: "no encryption",
-    Security.STARTTLS_IF_OFFERED: "STARTTLS if it is offered",
-    Security.STARTTLS: "STARTTLS required",
-    Security.TLS: "TLS from the start",
-}
-_AUTH_WORDS = {
-    SmtpAuth.NONE: "no sign-in",
-    SmtpAuth.PASSWORD: "sign-in by password",
-    SmtpAuth.XOAUTH2: "sign-in by token (XOAUTH2)",
-}
+_THROUGH = (Phase.PROXY, "Reach it through the proxy")
 _NO_RECIPIENT = "no recipient was given"
 
 
-def smtp_plan(security: Security) -> tuple[tuple[str, str], ...]:
-    """Return the plan in the order in which the steps run: with TLS from the start, the encryption comes
-    before the greeting."""
-    if security is not Security.TLS:
-        return SMTP_PLAN
-    order = [Phase.SETTINGS, Phase.DNS, Phase.TCP, Phase.TLS]
-    return tuple(sorted(SMTP_PLAN, key=lambda rung: order.index(Phase(rung[0])) if rung[0] in order else 9))
+def smtp_plan(route: SmtpRoute) -> tuple[tuple[str, str], ...]:
+    """Return the plan for `route` in the order in which the steps run: with TLS from the start, the encryption
+    comes before the greeting; a proxy takes the place of the connection."""
+    plan = [_THROUGH if route.proxy and key == Phase.TCP else (key, title) for key, title in SMTP_PLAN]
+    if route.security is Security.TLS:
+        keys = [key for key, _ in plan]
+        plan.insert(keys.index(Phase.GREETING), plan.pop(keys.index(Phase.TLS)))
+    return tuple(plan)
 
 
 def probe_smtp(
@@ -63,18 +53,20 @@ def probe_smtp(
     sender: str,
     recipient: str = "",
     mail: Mail | None = None,
+    learn_size: Callable[[int], None] = lambda limit: None,
 ) -> list[Step]:
     """Walk the ladder for `route` and return its steps.
 
     Without a `recipient` it ends at the sender, without a `mail` at the recipient (nothing is sent then, RSET
-    undoes it); with both, the mail is really sent. Raises Cancelled when the test was stopped. The connection
-    is closed in every case.
+    undoes it); with both, the mail is really sent. `learn_size` is told the largest message (bytes) that the
+    server takes, 0 for no limit. Raises Cancelled when the test was stopped. The connection is closed in every case.
     """
     session = SmtpSession(route, policy)
     envelope = mail or Mail(sender, (recipient,) if recipient else (), Content(b""), "")
     try:
         with suppress(StepFailed):
             _way_in(session, recorder)
+            learn_size(session.size_limit)
             _message(session, recorder, envelope, really=mail is not None)
     finally:
         session.quit()
@@ -84,13 +76,10 @@ def probe_smtp(
 def _way_in(session: SmtpSession, recorder: Recorder) -> None:
     with recorder.step(Phase.SETTINGS) as step:
         _check_settings(session.route, step)
-    with recorder.step(Phase.DNS) as step:
-        step.fact = ", ".join(session.resolve())
-    with recorder.step(Phase.TCP) as step:
-        session.connect()
-        step.fact = f"Connected to {session.wire.peer}, port {session.port}"
-        if session.exposed and session.route.security is Security.NONE:
-            _warn(step, "This connection is not encrypted: everybody on the way can read the messages.")
+    if session.route.proxy:
+        _through_the_proxy(session, recorder)
+    else:
+        _connection(session, recorder)
     if session.route.security is Security.TLS:
         _encryption(session, recorder)
         _greeting(session, recorder)
@@ -100,10 +89,33 @@ def _way_in(session: SmtpSession, recorder: Recorder) -> None:
     _sign_in(session, recorder)
 
 
+def _connection(session: SmtpSession, recorder: Recorder) -> None:
+    with recorder.step(Phase.DNS) as step:
+        step.fact = ", ".join(session.resolve())
+    with recorder.step(Phase.TCP) as step:
+        session.connect()
+        step.fact = f"Connected to {session.wire.peer}, port {session.port}"
+        _warn_of_clear_text(session, step)
+
+
+def _through_the_proxy(session: SmtpSession, recorder: Recorder) -> None:
+    recorder.skip(Phase.DNS, "the proxy resolves the name")
+    with recorder.step(Phase.PROXY) as step:
+        session.connect()
+        step.fact = f"The proxy {session.route.proxy} leads to {session.host}, port {session.port}"
+        _warn_of_clear_text(session, step)
+
+
+def _warn_of_clear_text(session: SmtpSession, step: Step) -> None:
+    if session.exposed and session.route.security is Security.NONE:
+        smtp_facts.warn(step, "This connection is not encrypted: everybody on the way can read the messages.")
+
+
 def _message(session: SmtpSession, recorder: Recorder, mail: Mail, *, really: bool) -> None:
     with _step(session, recorder, Phase.SENDER) as step:
         session.mail(mail)
         step.fact = f"{mail.sender or 'The empty sender'} was accepted"
+        smtp_facts.extensions(session, step)
         if not mail.recipients:
             session.reset()
     if not mail.recipients:
@@ -139,16 +151,13 @@ def _check_settings(route: SmtpRoute, step: Step) -> None:
     """Find out what is missing or unreadable before anything is dialled."""
     if not route.host:
         raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, "The host is missing."))
-    if route.auth is not SmtpAuth.NONE and not route.user:
-        raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, "The user name is missing."))
-    if route.auth is SmtpAuth.XOAUTH2 and route.app is None:
-        raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, "The integrated service is missing."))
-    if route.auth is SmtpAuth.PASSWORD and not (route.password and route.password.reveal()):
-        raise MailError(Fault(Phase.SETTINGS, Kind.SECRET_MISSING, "The password is missing."))
-    tls.client_context(route.tls)
-    step.fact = (
-        f"{route.host}, port {route.effective_port}, {_SECURITY_WORDS[route.security]}, {_AUTH_WORDS[route.auth]}"
-    )
+    auth.check_settings(route)
+    tls.client_context(route.tls, route.client)
+    if route.proxy and route.proxy.user and route.proxy.password is None:
+        raise MailError(Fault(Phase.SETTINGS, Kind.SECRET_MISSING, "The proxy password is missing."))
+    if route.proxy and route.proxy.password:
+        route.proxy.password.reveal()  # one that cannot be read is told here
+    smtp_facts.settings(route, step)
 
 
 def _greeting(session: SmtpSession, recorder: Recorder) -> None:
@@ -174,34 +183,16 @@ def _perhaps_tls(session: SmtpSession, error: MailError) -> MailError:
 
 
 def _encryption(session: SmtpSession, recorder: Recorder) -> None:
-    route = session.route
-    if route.security is Security.NONE:
+    if session.route.security is Security.NONE:
         recorder.skip(Phase.TLS, "no encryption was chosen")
         return
     with _step(session, recorder, Phase.TLS) as step:
         try:
             session.secure()
         except MailError:
-            _describe(step, session.certificate())
+            smtp_facts.certificate(step, session.certificate())
             raise
-        certificate = session.certificate()
-        if certificate is None:
-            step.state = StepState.WARNING
-            step.fact = "The server does not offer STARTTLS, so this connection is not encrypted"
-            return
-        left = certificate.days_left(datetime.now(UTC))
-        step.fact = f"{certificate.tls_version}, the certificate ends in {left} days"
-        _describe(step, certificate)
-        if left < limits.CERTIFICATE_WARNING_DAYS:
-            _warn(step, f"The certificate ends in {left} days. Whoever runs the server should renew it now.")
-        if not route.tls.check_identity:
-            _warn(step, "The server's identity is not checked: another server could take its place unnoticed.")
-
-
-def _describe(step: Step, certificate: tls.Certificate | None) -> None:
-    if certificate:
-        step.notes.append(f"The certificate is {certificate.words(datetime.now(UTC))}.")
-        step.notes.append(f"{certificate.tls_version} with {certificate.cipher}.")
+        smtp_facts.encryption(session, step)
 
 
 def _sign_in(session: SmtpSession, recorder: Recorder) -> None:
@@ -210,11 +201,4 @@ def _sign_in(session: SmtpSession, recorder: Recorder) -> None:
         return
     with _step(session, recorder, Phase.AUTH) as step:
         session.sign_in()
-        step.fact = f"Signed in as {session.route.user} by {session.mechanism}"
-        if session.exposed:
-            _warn(step, "The sign-in went over a connection without encryption.")
-
-
-def _warn(step: Step, text: str) -> None:
-    step.state = StepState.WARNING
-    step.notes.append(text)
+        smtp_facts.sign_in(session, step)

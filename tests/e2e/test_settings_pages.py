@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from mailadmin.core.settings import ProxyKind
 from tests.e2e import steps
 from tests.e2e.console import Console
+from tests.fakes.proxies import PASSWORD as PROXY_PASSWORD
+from tests.fakes.proxies import USER as PROXY_USER
+from tests.fakes.proxies import FakeProxy
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +27,10 @@ def _choose(page: Page, label: str) -> None:
 def _open_advanced(page: Page, *subjects: str) -> None:
     """Open Advanced, and the folds in it."""
     page.locator("details.card.folded:not([open]) > summary").click()
+    _open_subjects(page, *subjects)
+
+
+def _open_subjects(page: Page, *subjects: str) -> None:
     for subject in subjects:
         page.locator(".folded .folded:not([open]) > summary", has_text=subject).click()
 
@@ -96,6 +104,41 @@ def test_an_smtp_connection_is_tested_unsaved_and_what_was_tested_is_saved(page:
     expect(page.locator("[name=from_address]")).to_have_value("shop@example.org")
     expect(page.get_by_text("Stored, changed")).to_be_visible()
     expect(page.locator("details.card.folded > summary")).to_contain_text("1 changed")  # the CA
+
+
+def test_s11_s13_s14_the_options_under_advanced_are_tested_unsaved_and_saved(
+    page: Page, sandbox: dict[str, Any]
+) -> None:
+    """S11: through a proxy with a password of its own; S13: the method; S14: the session is closed each time."""
+    page.goto("/smtp/new/")
+    with FakeProxy(ProxyKind.HTTP, {"localhost": sandbox["smtp_port"]}, sign_in=True) as proxy:
+        _fill_smtp(page, "Behind a proxy", sandbox)
+        _open_subjects(page, "Sign-in", "Proxy", "Sessions and speed", "Time limits")
+        page.locator("[name=mechanism]").select_option("PLAIN")
+        expect(page.locator("[name=proxy_host]")).to_be_hidden()
+        _choose(page, "HTTP CONNECT")
+        page.locator("[name=proxy_host]").fill("127.0.0.1")
+        page.locator("[name=proxy_port]").fill(str(proxy.port))
+        page.locator("[name=proxy_user]").fill(PROXY_USER)
+        page.locator("[name=proxy_password]").fill(PROXY_PASSWORD)
+        expect(page.locator("[name=idle_seconds]")).to_be_visible()
+        page.get_by_label("Keep the session open").uncheck()
+        expect(page.locator("[name=idle_seconds]")).to_be_hidden()
+        page.locator("[name=final_timeout]").fill("45")
+        page.get_by_role("button", name="Test Connection").click()
+        found = steps.finished_test(page)
+        expect(found.filter(has_text="Reach it through the proxy")).to_have_class("step step-ok")
+        expect(found.filter(has_text="Find the server")).to_contain_text("the proxy resolves the name")
+        expect(found.filter(has_text="Signed in as")).to_contain_text("by PLAIN")
+        page.get_by_role("button", name="Save what was tested").click()
+        assert proxy.asked == [("localhost", sandbox["smtp_port"])]
+    page.get_by_role("link", name="Behind a proxy", exact=True).click()
+    expect(page.locator("details.card.folded > summary")).to_contain_text("8 changed")
+    page.locator("details.card.folded > summary").click()
+    for name, value in {"mechanism": "PLAIN", "proxy_user": PROXY_USER, "final_timeout": "45"}.items():
+        expect(page.locator(f"[name={name}]")).to_have_value(value)  # what is not as usual shows by itself
+    expect(page.locator("[name=proxy_password]")).to_have_value("")
+    expect(page.get_by_text("leave empty to keep it")).to_have_count(2)
 
 
 def test_order_switch_and_delete(page: Page, sandbox: dict[str, Any]) -> None:
