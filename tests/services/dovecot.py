@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tests.services.kerberos import Realm
 from tests.services.processes import program, running
 
 _PASSWORD = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")
@@ -70,6 +71,12 @@ userdb static {{
   }}
 }}
 """
+_KERBEROS = """
+auth_mechanisms = $auth_mechanisms gssapi
+auth_krb5_keytab = {keytab}
+auth_gssapi_hostname = localhost
+import_environment = $import_environment {variables}
+"""
 # Tokens are checked here by their signature (RFC 7519, HS256); nobody is asked.
 _TOKENS = """
 introspection_mode = local
@@ -109,8 +116,8 @@ def mechanisms() -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def running_dovecot(folder: Path, users: Mapping[str, str]) -> Iterator[Dovecot]:
-    """Run Dovecot in `folder` with these users and passwords."""
+def running_dovecot(folder: Path, users: Mapping[str, str], realm: Realm | None = None) -> Iterator[Dovecot]:
+    """Run Dovecot in `folder` with these users and passwords, and a Kerberos realm if there is one."""
     key = secrets.token_bytes(32)
     keys = folder / "keys" / "default" / "HS256"
     for path in (folder / "run", folder / "state", keys):
@@ -119,7 +126,7 @@ def running_dovecot(folder: Path, users: Mapping[str, str]) -> Iterator[Dovecot]
     (folder / "users").write_text("".join(f"{user}:{password}\n" for user, password in users.items()))
     (folder / "tokens.conf").write_text(_TOKENS.format(folder=folder))
     config = folder / "dovecot.conf"
-    config.write_text(_config(folder))
+    config.write_text(_config(folder) + (_kerberos(realm) if realm else ""))
     command = [program("dovecot"), "-F", "-c", str(config)]
     with running(command, (folder / "auth").exists, folder / "log"):
         yield Dovecot(folder / "auth", key)
@@ -133,6 +140,12 @@ def _config(folder: Path) -> str:
     number = ".".join(map(str, version()))
     head = f"dovecot_config_version = {number}\ndovecot_storage_version = {number}\n"
     return head + (_COMMON + _SINCE_2_4).format(**values)
+
+
+def _kerberos(realm: Realm) -> str:
+    """Return what lets it take tickets."""
+    variables = " ".join(f"{name}={value}" for name, value in realm.environment.items())
+    return _KERBEROS.format(keytab=realm.keytab, variables=variables)
 
 
 def _packed(data: bytes) -> str:

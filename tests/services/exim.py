@@ -45,6 +45,7 @@ dsn_advertise_hosts = *
 message_size_limit = 30M
 recipients_max = 30
 smtp_accept_max_per_connection = 1000
+smtp_accept_queue_per_connection = 0
 smtp_accept_max_per_host = ${{if eq{{$received_port}}{{{two_clients}}}{{2}}{{0}}}}
 host_lookup =
 rfc1413_query_timeout = 0s
@@ -138,11 +139,11 @@ def running_exim() -> Iterator[Exim]:
         # The binary insists on the user that its package makes; where the package is only unpacked, nobody stands in.
         accounts = named(folder, {"Debian-exim": nobody.pw_uid})
         command = [str(EXIM), "-C", str(config), "-bdf"]
-        with running(command, lambda: all(map(listens, ports.values())), folder / "output", accounts):
+        with running(command, lambda: listens(ports["plain"]), folder / "output", accounts):  # it opens all at once
             yield Exim(folder, ports, Mailboxes(folder / "mail"))
 
 
 def _config(folder: Path, ports: Mapping[str, int]) -> str:
     every = " : ".join(map(str, ports.values()))
-    values = {"domain": DOMAIN, "mailboxes": " : ".join(MAILBOXES), "user": USER, "password": PASSWORD}
+    values = {"domain": DOMAIN, "mailboxes": " : ".join((*MAILBOXES, "jürgen")), "user": USER, "password": PASSWORD}
     return _CONFIG.format(folder=folder, all_ports=every, **ports, **values)

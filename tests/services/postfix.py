@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.fakes import certificates
 from tests.fakes.certificates import Identity
 from tests.services.dovecot import Dovecot, running_dovecot
+from tests.services.kerberos import Realm
 from tests.services.mailboxes import Mailboxes
 from tests.services.mails import DOMAIN, MAILBOXES, PASSWORD, USER
 from tests.services.processes import free_ports, listens, program, running, short_folder
@@ -38,6 +39,7 @@ virtual_mailbox_domains = {domain}
 virtual_mailbox_base = {folder}/mail
 virtual_mailbox_maps = texthash:{folder}/etc/mailboxes
 virtual_mailbox_limit = 0
+recipient_delimiter = +
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 virtual_minimum_uid = 1
@@ -62,7 +64,8 @@ _CLEAR: dict[str, dict[str, str]] = {
     "plain": {},
     "kept": {},  # of a test's own, for the log says how often somebody connected
     "pipelined": {"smtpd_discard_ehlo_keywords": "chunking"},
-    "bare": {"smtpd_discard_ehlo_keywords": "pipelining,chunking,dsn,8bitmime,enhancedstatuscodes"},
+    "bare": {"smtpd_discard_ehlo_keywords": "pipelining,chunking,dsn,enhancedstatuscodes"},
+    "seven_bit": {"smtpd_discard_ehlo_keywords": "8bitmime"},
     "two_clients": {"smtpd_client_connection_count_limit": "2", "smtpd_client_event_limit_exceptions": ""},
     "small": {"message_size_limit": "50000"},
     "few_recipients": {"smtpd_recipient_limit": "5"},
@@ -86,6 +89,7 @@ _ENCRYPTED: dict[str, dict[str, str]] = {
     | {"smtpd_sasl_type": "cyrus", "smtpd_sasl_path": "smtpd", "smtpd_sasl_mechanism_filter": "ntlm,plain,login"},
     "plain_text": _SIGNED_IN | {"smtpd_sasl_mechanism_filter": "plain,login"},
     "login": _SIGNED_IN | {"smtpd_sasl_mechanism_filter": "login"},
+    "xoauth2": _SIGNED_IN | {"smtpd_sasl_mechanism_filter": "xoauth2,login"},
     "oauthbearer": _SIGNED_IN | {"smtpd_sasl_mechanism_filter": "oauthbearer,login"},
 }
 _CYRUS = """
@@ -125,7 +129,11 @@ class Postfix:
     def log(self, way: str) -> list[str]:
         """Return what the log says of one way in."""
         text = (self.folder / "mail.log").read_text(errors="replace")
-        return [line for line in text.splitlines() if f"{way}/smtpd[" in line]
+        return [line for line in text.splitlines() if f" {way}/smtpd[" in line]
+
+    def sessions(self, way: str) -> list[str]:
+        """Return what the log counts for each session that had a message and has ended: "ehlo=1 mail=2 ..."."""
+        return [line.partition("]: ")[2] for line in self.log(way) if "disconnect from" in line and " mail=" in line]
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -134,14 +142,21 @@ class Postfix:
             [program("postconf"), "-h", "daemon_directory"], check=True, capture_output=True, text=True
         ).stdout.strip()
         command = [f"{daemons}/master", "-c", str(self.folder / "etc"), "-d"]
-        with running(command, lambda: all(map(listens, self.ports.values())), self.folder / "mail.log"):
+        last = list(self.ports.values())[-1]  # they are opened in the order of master.cf
+        with running(command, lambda: listens(last), self.folder / "mail.log"):
             yield
 
 
+def mails_of(session: str) -> int:
+    """Return how many messages one of `Postfix.sessions` was given."""
+    return int(session.partition(" mail=")[2].split()[0].partition("/")[0])
+
+
 @contextlib.contextmanager
-def prepared_postfix() -> Iterator[Postfix]:
-    """Give a Postfix that is ready to be run, with Dovecot's password check running."""
-    with short_folder() as folder, running_dovecot(folder / "dovecot", {USER: PASSWORD}) as dovecot:
+def prepared_postfix(realm: Realm | None = None) -> Iterator[Postfix]:
+    """Give a Postfix that is ready to be run, with Dovecot's check of passwords (and of tickets, with a `realm`)
+    running."""
+    with short_folder() as folder, running_dovecot(folder / "dovecot", {USER: PASSWORD}, realm) as dovecot:
         ways = [*_CLEAR, *_ENCRYPTED]
         ports = dict(zip(ways, free_ports(len(ways)), strict=True))
         _configure(folder, dovecot, ports)
@@ -150,9 +165,9 @@ def prepared_postfix() -> Iterator[Postfix]:
 
 
 @contextlib.contextmanager
-def running_postfix() -> Iterator[Postfix]:
-    """Run Postfix with Dovecot's password check until the block ends."""
-    with prepared_postfix() as postfix, postfix.running():
+def running_postfix(realm: Realm | None = None) -> Iterator[Postfix]:
+    """Run Postfix with Dovecot's check of passwords, or of tickets too, until the block ends."""
+    with prepared_postfix(realm) as postfix, postfix.running():
         yield postfix
 
 

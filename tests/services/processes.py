@@ -78,12 +78,25 @@ def running(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process and whatever it has started; they are gone when this returns."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(10)
-            return
+            if wait_for(lambda: not _group_lives(process.pid), seconds=5):
+                return
+
+
+def _group_lives(leader: int) -> bool:
+    """Tell whether any process of the group still runs; one that has ended may wait long for its parent to look.
+    Where there is no /proc nobody is seen."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it went away meanwhile
+            state, _, group, *_ = path.read_text(errors="replace").rpartition(")")[2].split()
+            if int(group) == leader and state != "Z":
+                return True
+    return False
 
 
 def wait_for(done: Callable[[], bool], seconds: float = _READY_SECONDS) -> bool:
