@@ -147,7 +147,7 @@ def mail_parameters(mail: Mail, features: Features, notices: Notices = Notices.S
         limit = size_limit(features)
         if limit and mail.content.size > limit:
             text = f"The message has {mail.content.size} bytes; the server takes at most {limit}."
-            raise MailError(Fault(Phase.MESSAGE, Kind.TOO_LARGE, text))
+            raise MailError(Fault(Phase.MESSAGE, Kind.TOO_LARGE, text, size_limit=limit))
         parameters.append(f"SIZE={mail.content.size}")
     if "8bitmime" in features and mail.content.eight_bit:
         parameters.append("BODY=8BITMIME")
