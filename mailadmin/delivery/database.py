@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, Error, close_old_connections, connections, router, transaction
+from django.db.backends.utils import CursorWrapper
 
 from mailadmin.core import limits
 from mailadmin.models import Delivery
@@ -39,9 +40,9 @@ def read_apart(work: Callable[[], Result]) -> Result:
     return _in_helper(work)
 
 
-def write(work: Callable[[], Result], *, one_statement: bool = False) -> Result:
-    """Do `work` so that it outlives a roll-back of the caller where the database can do that. `one_statement`
-    tells that it needs no transaction to be done as a whole.
+def write(work: Callable[[CursorWrapper], Result], *, one_statement: bool = False) -> Result:
+    """Do `work`, which gets a cursor, so that it outlives a roll-back of the caller where the database can do that.
+    `one_statement` tells that it needs no transaction to be done as a whole.
 
     PostgreSQL and MySQL: inside a transaction, on a connection of its own. SQLite has one writer, and a
     TestCase wants its roll-back: there the caller's transaction is used, guarded by a savepoint, so that
@@ -55,16 +56,17 @@ def write(work: Callable[[], Result], *, one_statement: bool = False) -> Result:
     def whole() -> Result:
         connection = connections[alias]
         if one_statement and not connection.in_atomic_block and connection.get_autocommit():
-            return work()
-        with transaction.atomic(using=alias):
-            return work()
+            with connection.cursor() as cursor:
+                return work(cursor)
+        with transaction.atomic(using=alias), connection.cursor() as cursor:
+            return work(cursor)
 
     if _event_loop_runs() or _in_real_transaction(alias):
         return _in_helper(whole)
     return whole()
 
 
-def try_to_write(work: Callable[[], object], *, one_statement: bool = False) -> bool:
+def try_to_write(work: Callable[[CursorWrapper], object], *, one_statement: bool = False) -> bool:
     """Do `work` as `write` does, and tell whether that worked: no failure of the log is one of the send."""
     try:
         write(work, one_statement=one_statement)
@@ -91,13 +93,11 @@ def _alias() -> str:
 
 def _event_loop_runs() -> bool:
     """Tell whether Django refuses the ORM in this thread, by Django's own rule."""
-    if os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE"):
-        return False
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return False
-    return True
+    return not os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
 
 
 def _in_helper(work: Callable[[], Result]) -> Result:

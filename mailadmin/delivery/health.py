@@ -27,9 +27,9 @@ def note(run: Run, known: Mapping[RouteKey, State]) -> None:
     """Write what the attempts of one message say of their routes, where it is new: health, else the size that a
     server takes (the next message would write it as well). One statement at most, best effort as the log."""
     if health := changes(run.health, known):
-        database.try_to_write(lambda: record(health), one_statement=True)
+        database.try_to_write(lambda _: record(health), one_statement=True)
     elif sizes := new_sizes(run, known):
-        database.try_to_write(lambda: learn(sizes), one_statement=True)
+        database.try_to_write(lambda _: learn(sizes), one_statement=True)
 
 
 def changes(outcomes: Mapping[RouteKey, MailError | None], known: Mapping[RouteKey, State]) -> Changes:

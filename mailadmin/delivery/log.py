@@ -7,11 +7,12 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.mail import EmailMessage
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from mailadmin.conf import setting
@@ -76,7 +77,7 @@ def entry(draft: Draft, options: SendOptions, label: str) -> Entry:
             "from_address": draft.sender.spec if draft.sender else "",
             "subject": clean(draft.subject, limit=limits.SUBJECT_CHARS),
             "recipient_list": [[kind, address.spec] for address, kind in draft.recipients],
-            "size": len(draft.content),
+            "size": draft.content.size,
             "attachments": draft.attachments,
         }
     )
@@ -84,7 +85,7 @@ def entry(draft: Draft, options: SendOptions, label: str) -> Entry:
 
 def begin(entries: Sequence[Entry]) -> None:
     """Write the rows of messages that are about to be tried, in one statement."""
-    if _write(lambda: _insert_delivery([entry.values for entry in entries]), one_statement=True):
+    if _write(lambda cursor: _insert_delivery(cursor, [entry.values for entry in entries]), one_statement=True):
         for one in entries:
             one.stored = True
 
@@ -92,7 +93,7 @@ def begin(entries: Sequence[Entry]) -> None:
 def withdraw(entries: Sequence[Entry]) -> None:
     """Take back the rows of messages that were not tried after all."""
     if stored := [one.values["id"] for one in entries if one.stored]:
-        _write(lambda: Delivery.objects.filter(pk__in=stored).delete())
+        _write(lambda _: Delivery.objects.filter(pk__in=stored).delete())
 
 
 def finish(entry: Entry, draft: Draft, run: Run, result: SendResult) -> None:
@@ -101,14 +102,15 @@ def finish(entry: Entry, draft: Draft, run: Run, result: SendResult) -> None:
     error = run.last_error if result.state is not DeliveryState.SENT else None
     _close(entry, result.state, error, result.reason)
     values["sent_as"] = run.sent_as[:320]
-    values["skipped"] = [[skipped.name, skipped.reason] for skipped in run.skipped]
+    if run.skipped:
+        values["skipped"] = [[skipped.name, skipped.reason] for skipped in run.skipped]
     if run.taken_by:
         values |= _route_values(run.taken_by.key, run.taken_by.name)
 
-    def write() -> None:
-        _store(entry)
-        _insert_attempts([_attempt_values(values["id"], n, a) for n, a in enumerate(run.attempts, 1)])
-        _insert_recipients(_recipient_values(values["id"], draft, run))
+    def write(cursor: CursorWrapper) -> None:
+        _store(cursor, entry)
+        _insert_attempts(cursor, [_attempt_values(values["id"], n, a) for n, a in enumerate(run.attempts, 1)])
+        _insert_recipients(cursor, _recipient_values(values["id"], draft, run))
 
     entry.stored = _write(write) or entry.stored
     result.delivery_id = entry.id
@@ -141,9 +143,9 @@ def interrupt(entries: Sequence[Entry], error: BaseException) -> None:
     for entry in entries:
         _close(entry, DeliveryState.INTERRUPTED, None, _words(error))
 
-    def write() -> None:
+    def write(cursor: CursorWrapper) -> None:
         for entry in entries:
-            _store(entry)
+            _store(cursor, entry)
 
     if entries:
         _write(write)
@@ -157,13 +159,13 @@ def _words(error: BaseException) -> str:
 
 def _end(entry: Entry, state: DeliveryState, error: MailError | None, reason: str) -> str | None:
     _close(entry, state, error, reason)
-    entry.stored = _write(lambda: _store(entry), one_statement=True) or entry.stored
+    entry.stored = _write(lambda cursor: _store(cursor, entry), one_statement=True) or entry.stored
     _tell(entry)
     return entry.id
 
 
 def _values(options: SendOptions, label: str) -> dict[str, Any]:
-    """Return what every row has from its beginning. What is known only later starts empty."""
+    """Return what every row has from its beginning."""
     return {
         "id": uuid.uuid4(),
         "created_at": timezone.now(),
@@ -171,11 +173,6 @@ def _values(options: SendOptions, label: str) -> dict[str, Any]:
         "mailer": clean(options.mailer, limit=80),
         "is_test": options.is_test,
         "asked_by_id": options.asked_by,
-        "sent_as": "",
-        "skipped": [],
-        "route_kind": "",
-        "route_id": None,
-        "route_name": "",
     }
 
 
@@ -189,12 +186,12 @@ def _close(entry: Entry, state: DeliveryState, error: MailError | None, reason: 
     }
 
 
-def _store(entry: Entry) -> None:
+def _store(cursor: CursorWrapper, entry: Entry) -> None:
     """Write the row as it stands: one that could not be written before the attempts is written now."""
     if entry.stored:
-        _update_delivery(entry.values)
+        _update_delivery(cursor, entry.values)
     else:
-        _insert_delivery([entry.values])
+        _insert_delivery(cursor, [entry.values])
 
 
 def _route_values(key: RouteKey, name: str) -> dict[str, Any]:
@@ -239,7 +236,7 @@ def _attempt_values(delivery_id: uuid.UUID, number: int, attempt: Attempt) -> di
     return values
 
 
-def _write(work: Any, *, one_statement: bool = False) -> bool:
+def _write(work: Callable[[CursorWrapper], object], *, one_statement: bool = False) -> bool:
     """Do `work` in the database, where this deployment keeps the log there; tell whether it was done."""
     return bool(setting("DELIVERY_LOG")) and database.try_to_write(work, one_statement=one_statement)
 
@@ -252,7 +249,7 @@ def _tell(entry: Entry) -> None:
         "delivery=%s state=%s route=%r recipients=%d size=%d ms=%s message_id=%s code=%s",
         values["id"],
         values["state"],
-        values["route_name"],
+        values.get("route_name", ""),
         len(values["recipient_list"]),
         values.get("size", 0),
         values["duration_ms"],

@@ -99,7 +99,7 @@ class _List:
                     snapshot = snapshot or routes.current()
                     job = prepare(message, self._options, snapshot)
                     found.append((self._place, job))
-                    size += len(job.draft.content)
+                    size += job.draft.content.size
             except StopIteration:
                 self._reading = False
             except Exception as error:

@@ -1,7 +1,7 @@
 """SQL that is built once and run with every message.
 
 The ORM compiles a statement each time anew, which takes several times as long as the database needs to run it.
-Only that is left out: the fields of the model prepare the values, and Django's connection runs the statement.
+Only that is left out: the fields of the model prepare the values, and Django's cursor runs the statement.
 Model signals are not sent.
 """
 
@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from django.db import connections, models, router
+from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 
 Values = Mapping[str, Any]  # by the names of the model's attributes ("asked_by_id", not "asked_by")
 Row = tuple[Any, ...]
@@ -19,96 +20,115 @@ Row = tuple[Any, ...]
 _Model: TypeAlias = type[models.Model]
 _Field: TypeAlias = "models.Field[Any, Any]"
 
+_ABSENT = object()
+# What every database takes as it is: most values, and preparing them takes longer than writing them.
+_PLAIN: tuple[tuple[type[_Field], type], ...] = (
+    (models.CharField, str),
+    (models.TextField, str),
+    (models.IntegerField, int),
+    (models.BooleanField, bool),
+)
 
-def _prepare(field: _Field, value: Any, connection: BaseDatabaseWrapper) -> Any:
-    """Return `value` as the database wants it. Text is what most values are, and it goes as it is."""
-    if type(value) is str and type(field) in (models.CharField, models.TextField):
-        return value
-    return field.get_db_prep_save(value, connection)
+
+class _Columns:
+    """Some fields of a model, in the order in which a statement has them."""
+
+    def __init__(self, fields: Iterable[_Field]) -> None:
+        self.fields = tuple(fields)
+        self._parts = [
+            (field.attname, field, next((plain for kind, plain in _PLAIN if isinstance(field, kind)), None))
+            for field in self.fields
+        ]
+        self._defaults: dict[str, list[Any]] = {}
+
+    def prepared(self, row: Values, connection: BaseDatabaseWrapper) -> list[Any]:
+        """Return the values of `row` as the database wants them; what it does not name gets the field's default."""
+        defaults = self._defaults.get(connection.alias) or self._prepare_defaults(connection)
+        found = []
+        for (name, field, plain), default in zip(self._parts, defaults, strict=True):
+            value = row.get(name, _ABSENT)
+            if value is _ABSENT:
+                value = default
+            elif value is not None and type(value) is not plain:
+                value = field.get_db_prep_save(value, connection)
+            found.append(value)
+        return found
+
+    def names(self, connection: BaseDatabaseWrapper) -> list[str]:
+        """Return the names of the columns, quoted."""
+        return [_quoted(str(field.column), connection) for field in self.fields]
+
+    def _prepare_defaults(self, connection: BaseDatabaseWrapper) -> list[Any]:
+        found = [field.get_db_prep_save(field.get_default(), connection) for field in self.fields]
+        self._defaults[connection.alias] = found
+        return found
 
 
 class Insert:
     """Adds rows of `model`; what a row does not name gets the default of its field."""
 
     def __init__(self, model: _Model) -> None:
-        self._model = model
-        self._fields: list[_Field] = [f for f in model._meta.concrete_fields if not isinstance(f, models.AutoField)]
-        self._built: dict[str, tuple[str, list[Any]]] = {}
-
-    def __call__(self, rows: Sequence[Values]) -> None:
-        """Add `rows`, in one statement."""
-        connection = connections[router.db_for_write(self._model)]
-        sql, defaults = self._build(connection)
-        _execute(connection, sql, [self._prepared(row, defaults, connection) for row in rows])
-
-    def _prepared(self, row: Values, defaults: list[Any], connection: BaseDatabaseWrapper) -> list[Any]:
-        return [
-            _prepare(field, row[field.attname], connection) if field.attname in row else default
-            for field, default in zip(self._fields, defaults, strict=True)
-        ]
-
-    def _build(self, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
-        if connection.alias not in self._built:
-            columns = ", ".join(_quoted(field.column, connection) for field in self._fields)
-            places = ", ".join(["%s"] * len(self._fields))
-            sql = f"INSERT INTO {_table(self._model, connection)} ({columns}) VALUES ({places})"  # noqa: S608 -- names of the model
-            defaults = [field.get_db_prep_save(field.get_default(), connection) for field in self._fields]
-            self._built[connection.alias] = sql, defaults
-        return self._built[connection.alias]
-
-
-class Update:
-    """Changes the attributes `names` of rows of `model`."""
-
-    def __init__(self, model: _Model, names: Iterable[str]) -> None:
-        by_name = {field.attname: field for field in model._meta.concrete_fields}
-        self._model = model
-        self._key = next(field for field in by_name.values() if field.primary_key)
-        self._fields: list[_Field] = [*(by_name[name] for name in names), self._key]
+        fields = model._meta.concrete_fields
+        self._table = model._meta.db_table
+        self._columns = _Columns(field for field in fields if not isinstance(field, models.AutoField))
         self._built: dict[str, str] = {}
 
-    def __call__(self, row: Values) -> None:
-        """Change the row whose primary key `row` names to its other values."""
-        connection = connections[router.db_for_write(self._model)]
-        values = [_prepare(field, row[field.attname], connection) for field in self._fields]
-        _execute(connection, self._build(connection), [values])
-
-    def _build(self, connection: BaseDatabaseWrapper) -> str:
-        if connection.alias not in self._built:
-            changes = ", ".join(f"{_quoted(field.column, connection)} = %s" for field in self._fields[:-1])
-            table, key = _table(self._model, connection), _quoted(self._key.column, connection)
-            self._built[connection.alias] = f"UPDATE {table} SET {changes} WHERE {key} = %s"  # noqa: S608 -- names of the model
-        return self._built[connection.alias]
-
-
-class Select:
-    """The rows of one query on `model` that never changes, as the driver gives them (no field converts them)."""
-
-    def __init__(self, model: _Model, query: Callable[[], models.QuerySet[Any, Any]]) -> None:
-        self._model, self._query = model, query
-        self._built: dict[str, tuple[str, Row]] = {}
-
-    def __call__(self) -> tuple[Row, ...]:
-        """Return the rows."""
-        connection = connections[router.db_for_read(self._model)]
-        if connection.alias not in self._built:
-            self._built[connection.alias] = self._query().query.get_compiler(connection=connection).as_sql()
-        with connection.cursor() as cursor:
-            cursor.execute(*self._built[connection.alias])
-            return tuple(cursor.fetchall())
-
-
-def _quoted(name: str | None, connection: BaseDatabaseWrapper) -> str:
-    return str(connection.ops.quote_name(str(name)))
-
-
-def _table(model: _Model, connection: BaseDatabaseWrapper) -> str:
-    return _quoted(model._meta.db_table, connection)
-
-
-def _execute(connection: BaseDatabaseWrapper, sql: str, many: list[list[Any]]) -> None:
-    with connection.cursor() as cursor:
+    def __call__(self, cursor: CursorWrapper, rows: Sequence[Values]) -> None:
+        """Add `rows`, in one statement."""
+        sql = self._built.get(cursor.db.alias) or self._build(cursor.db)
+        many = [self._columns.prepared(row, cursor.db) for row in rows]
         if len(many) == 1:
             cursor.execute(sql, many[0])
         elif many:
             cursor.executemany(sql, many)
+
+    def _build(self, connection: BaseDatabaseWrapper) -> str:
+        names = self._columns.names(connection)
+        columns, places = ", ".join(names), ", ".join(["%s"] * len(names))
+        sql = f"INSERT INTO {_quoted(self._table, connection)} ({columns}) VALUES ({places})"  # noqa: S608 -- names of the model
+        self._built[connection.alias] = sql
+        return sql
+
+
+class Update:
+    """Changes the attributes `names` of a row of `model`; what a row does not name gets the default of its field."""
+
+    def __init__(self, model: _Model, names: Iterable[str]) -> None:
+        fields = {field.attname: field for field in model._meta.concrete_fields}
+        key = next(field for field in fields.values() if field.primary_key)
+        self._table = model._meta.db_table
+        self._columns = _Columns((*(fields[name] for name in names), key))
+        self._built: dict[str, str] = {}
+
+    def __call__(self, cursor: CursorWrapper, row: Values) -> None:
+        """Change the row whose primary key `row` names."""
+        sql = self._built.get(cursor.db.alias) or self._build(cursor.db)
+        cursor.execute(sql, self._columns.prepared(row, cursor.db))
+
+    def _build(self, connection: BaseDatabaseWrapper) -> str:
+        *names, key = (f"{name} = %s" for name in self._columns.names(connection))
+        sql = f"UPDATE {_quoted(self._table, connection)} SET {', '.join(names)} WHERE {key}"  # noqa: S608 -- names of the model
+        self._built[connection.alias] = sql
+        return sql
+
+
+class Select:
+    """The rows of a query that never changes, as the driver gives them (no field converts them)."""
+
+    def __init__(self, query: Callable[[], models.QuerySet[Any, Any]]) -> None:
+        self._query = query
+        self._built: dict[str, tuple[str, Row]] = {}
+
+    def __call__(self, cursor: CursorWrapper) -> tuple[Row, ...]:
+        """Return the rows."""
+        cursor.execute(*(self._built.get(cursor.db.alias) or self._build(cursor.db)))
+        return tuple(cursor.fetchall())
+
+    def _build(self, connection: BaseDatabaseWrapper) -> tuple[str, Row]:
+        sql, parameters = self._query().query.get_compiler(connection=connection).as_sql()
+        self._built[connection.alias] = sql, parameters
+        return sql, parameters
+
+
+def _quoted(name: str, connection: BaseDatabaseWrapper) -> str:
+    return str(connection.ops.quote_name(name))

@@ -7,6 +7,7 @@ import os
 import uuid
 from dataclasses import dataclass, field, replace
 
+from django.db import connections, router
 from django.db.models import BigIntegerField, CharField, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
@@ -120,8 +121,8 @@ def plan(snapshot: Snapshot, draft: Draft, only: RouteKey | None = None) -> Plan
         elif state.stopped and only is None:
             found.skipped.append(Skipped(route.name, f"It is stopped until somebody looks: {state.reason}"))
             found.passed_over = found.passed_over or not found.routes
-        elif 0 < state.size_limit < len(draft.content):
-            too_small.append((route, Skipped(route.name, _over(len(draft.content), state.size_limit))))
+        elif 0 < state.size_limit < draft.content.size:
+            too_small.append((route, Skipped(route.name, _over(draft.content.size, state.size_limit))))
         else:
             found.routes.append(route)
     if found.routes:
@@ -172,7 +173,12 @@ def _query() -> QuerySet[Settings, Row]:
     return version.union(states, all=True)
 
 
-_look = Select(Settings, _query)
+_select = Select(_query)
+
+
+def _look() -> tuple[Row, ...]:
+    with connections[router.db_for_read(Settings)].cursor() as cursor:
+        return _select(cursor)
 
 
 def _renewed(known: Snapshot | None, seen: tuple[Row, ...]) -> Snapshot:
