@@ -183,8 +183,9 @@ class Connection(Transactions):
             self.flush()
             self.positive = False
             return action(self)
-        self.say(action if action is not None else good)
-        return True
+        said = action if action is not None else good
+        self.say(said)
+        return said[:3] not in ("421", b"421")
 
     def _line(self) -> str | None:
         while b"\r\n" not in self._buffer:
@@ -283,8 +284,7 @@ class Connection(Transactions):
 
 
 def far_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the operating system say that every peer is on another machine (an address for documentation, RFC 5737);
-    the connections stay on loopback."""
+    """Let the operating system say that every peer is on another machine (RFC 5737); they stay on loopback."""
     monkeypatch.setattr(socket.socket, "getpeername", lambda sock: ("192.0.2.7", 25), raising=False)
 
 

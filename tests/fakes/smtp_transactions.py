@@ -81,7 +81,9 @@ class Transactions:
     def _content(self) -> bool:
         if not self._body():
             return False
-        while not (self._buffer.startswith(b".\r\n") or b"\r\n.\r\n" in self._buffer):
+        looked_at = 0
+        while not self._buffer.startswith(b".\r\n") and self._buffer.find(b"\r\n.\r\n", looked_at) < 0:
+            looked_at = max(len(self._buffer) - 4, 0)
             if not self.read():
                 return False
         raw, _, self._buffer = (b"\r\n" + self._buffer).partition(b"\r\n.\r\n")
