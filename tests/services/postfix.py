@@ -135,6 +135,11 @@ class Postfix:
         """Return what the log counts for each session that had a message and has ended: "ehlo=1 mail=2 ..."."""
         return [line.partition("]: ")[2] for line in self.log(way) if "disconnect from" in line and " mail=" in line]
 
+    def settled(self) -> bool:
+        """Tell whether nothing is left in the queue: ended before that, it would deliver once more when it is back."""
+        folders = (self.folder / "queue" / name for name in ("maildrop", "incoming", "active"))
+        return not any(path.is_file() for folder in folders for path in folder.rglob("*"))
+
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Run it until the block ends; it may be run again."""

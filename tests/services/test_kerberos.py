@@ -1,8 +1,8 @@
 """Signing in by the Kerberos ticket of this process: a realm of our own, Dovecot and Postfix.
 
 The Python libraries (gssapi, krb5) exist as sources only, which need a compiler and the headers of Kerberos: they
-cannot be among the pinned packages, so these tests run where somebody installed `mailadmin[kerberos]`, and are no
-part of what must not be skipped.
+cannot be among the pinned packages. So these tests run where somebody installed `mailadmin[kerberos]`, and Debian's
+krb5-kdc, krb5-admin-server, krb5-user and dovecot-gssapi; they are no part of what must not be skipped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.services import kerberos, postfix
 from tests.services.kerberos import Realm, running_realm
 from tests.services.mails import as_stored, error_of, message, opened, route
 from tests.services.postfix import Postfix, running_postfix
-from tests.services.processes import require, short_folder
+from tests.services.processes import program, require, short_folder
 
 pytestmark = [pytest.mark.service("kerberos")]
 
@@ -30,9 +30,10 @@ pytestmark = [pytest.mark.service("kerberos")]
 def realm() -> Iterator[Realm]:
     for library in ("gssapi", "krb5"):
         pytest.importorskip(library)
-    if not Path("/usr/lib/dovecot/modules/auth/libmech_gssapi.so").exists():
-        pytest.skip("not installed: dovecot-gssapi")
-    require(*kerberos.NEEDS, *postfix.NEEDS, root=True)
+    module = Path("/usr/lib/dovecot/modules/auth/libmech_gssapi.so")
+    if missing := [name for name in (*kerberos.NEEDS, str(module)) if not (program(name) or Path(name).exists())]:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    require(*postfix.NEEDS, root=True)
     with short_folder() as folder, running_realm(folder / "krb5") as realm:
         yield realm
 

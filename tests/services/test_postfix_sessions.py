@@ -73,10 +73,12 @@ def test_s14_a_server_that_restarts_between_two_messages_costs_nothing() -> None
         kept = saved(signed_in(server.ports["starttls"]))
         with server.running():
             send(kept, *mails[:2])
+            assert wait_for(server.settled)
         with server.running():
             send(kept, mails[2])
             for mail in mails:
                 server.mail.delivered("ben", mail.message_id)
+            assert sum(" client=" in line for line in server.log("starttls")) == 3
             assert Counter(server.mail.ids("ben")) == dict.fromkeys((mail.message_id for mail in mails), 1)
 
 
