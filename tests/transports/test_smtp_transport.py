@@ -64,7 +64,7 @@ def test_s17_a_message_leaves_without_any_sign_in() -> None:
         accepted = send(server, mail(A, B))
         assert server.messages == [CONTENT]
         assert server.sessions[0].ended.wait(5)
-    assert accepted == Accepted("250 2.0.0 Ok: queued as FAKE1", {})
+    assert accepted == Accepted("250 2.0.0 Ok: queued as FAKE1", {}, size_limit=10_000_000)
     assert server.lines[1:] == [
         f"MAIL FROM:<anna@example.org> SIZE={len(CONTENT)}",
         f"RCPT TO:<{A}>",
@@ -303,11 +303,10 @@ def test_rows_24_and_25_a_refusal_after_the_final_dot_is_an_answer(reply: str, c
     ],
 )
 def test_rows_26_and_27_without_a_whole_answer_after_the_final_dot_nobody_can_say(
-    action: str | Action, monkeypatch: pytest.MonkeyPatch
+    action: str | Action,
 ) -> None:
-    monkeypatch.setattr(limits, "FINAL_REPLY_SECONDS", 0.4)
     with SmtpServer({"DOT": [action]}) as server:
-        error = failure(server)
+        error = failure(server, timeouts=Timeouts(final=0.4))
         assert server.messages == [CONTENT]
     assert isinstance(error, DeliveryUnsure)
     assert error.scope is Scope.UNSURE
@@ -469,9 +468,8 @@ def test_whatever_a_server_says_a_message_is_sent_surely_not_sent_or_unsure(
 ) -> None:
     """Never anything but a MailError, and never "surely not sent" for a message that the server has whole,
     unless it refused it in words."""
-    quick = Timeouts(connect=1, command=0.05, message=0.2)
+    quick = Timeouts(connect=1, command=0.05, message=0.2, final=0.05)
     with pytest.MonkeyPatch.context() as patch, SmtpServer({moment: [raw(said, then_close=ends)]}) as server:
-        patch.setattr(limits, "FINAL_REPLY_SECONDS", 0.05)
         patch.setattr(limits, "QUIT_SECONDS", 0.05)
         try:
             send(server, timeouts=quick)

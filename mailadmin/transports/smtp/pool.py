@@ -37,7 +37,7 @@ class KeptSession(SmtpSession):
     (monotonic clock)."""
 
     def __init__(self, route: SmtpRoute, policy: NetworkPolicy) -> None:
-        super().__init__(route, policy)
+        super().__init__(route, policy, keep_dialogue=False)
         self.messages = 0
         self.resting_since = time.monotonic()
         _living.add(self)
@@ -57,13 +57,6 @@ class KeptSession(SmtpSession):
         """Note that it was given a message, and rests from now on."""
         self.messages += 1
         self.resting_since = time.monotonic()
-
-    def say_goodbye(self) -> None:
-        """Nothing yet."""
-
-    def await_goodbye(self, seconds: float) -> None:
-        """Say goodbye."""
-        self.quit()
 
 
 class SessionPool:

@@ -5,10 +5,9 @@ What happens after an error is not decided here but in `core.policy`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 
-from mailadmin.core.errors import DeliveryUnsure, MailError, RecipientsRefused, mail_error
+from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.settings import SmtpRoute
 from mailadmin.net.dialler import NetworkPolicy
@@ -17,8 +16,8 @@ from mailadmin.transports.base import Accepted, Handed, Mail
 from .envelope import check
 from .many import spread
 from .pool import KeptSession, Supply
-from .transaction import Round, hand_over
-from .wire import SERVICE_CLOSING
+from .rounds import Round, session_lost, shared
+from .transaction import hand_over
 
 
 class SmtpTransport:
@@ -62,6 +61,7 @@ class SmtpTransport:
         """Send in as many transactions as the server wants."""
         done = self._transact(mail, mail.recipients)
         refused, answer = dict(done.refused), done.answer
+        size_limit = self._session.size_limit if self._session else 0
         while done.waiting:
             try:
                 done = self._transact(mail, done.waiting)
@@ -70,7 +70,7 @@ class SmtpTransport:
                 break
             refused |= done.refused
             answer = done.answer
-        return Accepted(answer, refused)
+        return Accepted(answer, refused, size_limit)
 
     def _transact(self, mail: Mail, recipients: tuple[str, ...]) -> Round:
         """Send to as many of `recipients` as the server takes at once: by the session that was kept, or once more
@@ -80,7 +80,7 @@ class SmtpTransport:
             try:
                 return self._hand_over(kept, mail, recipients)
             except MailError as error:
-                if not lost(error):
+                if not _lost(error):
                     raise
                 kept.close()
         self._session = None
@@ -94,20 +94,10 @@ class SmtpTransport:
             session.used()
 
 
-def lost(error: MailError) -> bool:
-    """Tell whether `error` says that the session is over and the message surely was not taken: servers end idle
-    sessions, and those that had messages enough. Silence counts only where nothing was answered: a server that
-    falls silent later was alive, and is not waited for twice."""
+def _lost(error: MailError) -> bool:
+    """Tell whether the session is over and the message surely was not taken: servers end idle sessions, and those
+    that had messages enough. Silence counts only where nothing was answered: a server that falls silent later was
+    alive, and is not waited for twice."""
     fault = error.fault
-    if isinstance(error, DeliveryUnsure) or fault.maybe_sent or fault.recipient:
-        return False
-    if fault.kind is Kind.TIMEOUT:
-        return fault.phase is Phase.SENDER
-    return fault.kind in (Kind.CLOSED, Kind.OUT_OF_STEP) or fault.smtp_code == SERVICE_CLOSING
-
-
-def shared(error: MailError, recipients: Sequence[str]) -> dict[str, MailError]:
-    """Return `error` as the fate of each of `recipients`."""
-    if isinstance(error, RecipientsRefused):
-        return error.recipients
-    return {address: mail_error(replace(error.fault, recipient=address)) for address in recipients}
+    alive = fault.kind is Kind.TIMEOUT and fault.phase is not Phase.SENDER
+    return session_lost(error) and not (fault.maybe_sent or fault.recipient or alive)

@@ -130,8 +130,8 @@ class Worker:
             return
         session, conveyor = self._line or self._find_line(job)
         self._begun[job.ticket] = job
-        session.used()
         self._settle(conveyor.push(job.ticket, job.mail))
+        session.used()
         if not (self._proven and session.fit):
             self._finish()
             self._proven = True
