@@ -52,7 +52,8 @@ def test_a_change_in_the_browser_holds_for_the_next_message_of_a_running_process
             page.goto(f"/{section}/")
             page.get_by_role("link", name=name, exact=True).click()
             page.locator("details.card.folded > summary").click()
-            page.locator(".folded .folded > summary", has_text="Message").click()
+            if section == "smtp":  # whose options are folded by subject
+                page.locator(".folded .folded > summary", has_text="Message").click()
             page.locator("[name=subject_prefix]").fill("[Staging]")
             page.get_by_role("button", name="Save").click()
             expect(page.get_by_role("status")).to_contain_text("is saved")
