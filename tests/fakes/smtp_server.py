@@ -46,8 +46,7 @@ class SmtpServer:
     `script` maps a moment to what happens there instead of the good answer, one entry for each time the
     moment comes, whatever the connection; None in it means the good answer. Moments are GREETING, TLS, the
     verbs, RESPONSE (a line after a 334), BODY (the first bytes of the content) and DOT (its end, also BDAT's).
-    It keeps transactions apart as a real server does, and answers commands that came together in one write, as far
-    as they need no thought of their own.
+    It keeps transactions apart as a real server does.
     """
 
     def __init__(
@@ -157,12 +156,10 @@ class Connection(Transactions):
             self.session.ended.set()
 
     def say(self, text: str | bytes) -> None:
-        """Answer; while a further whole command waits the answer is kept, for one write."""
+        """Answer, at the latest before more is read: answers to commands that came together leave in one write."""
         said = text.encode() if isinstance(text, str) else text
         self.positive = said.startswith(b"2")
         self._unsaid += said + b"\r\n"
-        if b"\r\n" not in self._buffer:
-            self.flush()
 
     def flush(self) -> None:
         unsaid, self._unsaid = self._unsaid, b""
@@ -222,6 +219,7 @@ class Connection(Transactions):
         return False
 
     def _start_tls(self) -> None:
+        self.flush()
         action = self.server.next("TLS")
         if callable(action):
             self.read()  # what is said before the handshake begins would be forgotten

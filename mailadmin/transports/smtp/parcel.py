@@ -74,10 +74,7 @@ class Parcel:
             self._envelope.finish(final)
             reply = session.hear(Phase.DATA, final)
         except MailError as error:
-            failure = self._envelope.failure or error
-            if self._left and failure.fault.kind is not Kind.REPLY:
-                raise unsure(session, failure.fault.kind, failure.fault.text) from None
-            raise failure from None
+            raise self._without_answer(error) from None
         if reply.negative:
             refusal = session.refusal(Phase.DATA, reply)
             raise self._envelope.failure or refusal
@@ -86,3 +83,13 @@ class Parcel:
             session.close()
             raise unsure(session, Kind.OUT_OF_STEP, "The server's answers do not fit together.")
         return self._envelope.round(reply)
+
+    def _without_answer(self, error: MailError) -> MailError:
+        """Return what `error` on the way to the answer means: a refusal in words stands, whatever came after it."""
+        failure = self._envelope.failure or error
+        if failure.fault.kind is Kind.REPLY:
+            return failure
+        if self._left:
+            return unsure(self._session, failure.fault.kind, failure.fault.text)
+        text = "The connection broke before the message had left."
+        return self._session.fault(Phase.SENDER, Kind.CLOSED, text)
