@@ -2,69 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from mailadmin.core.content import Content
 from mailadmin.core.errors import MailError
-from mailadmin.core.settings import RouteKey, RouteKind, SessionRules, SmtpRoute, Timeouts
+from mailadmin.core.settings import RouteKey, RouteKind, SessionRules, Timeouts
 from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.transports.registry import open_transport
 from mailadmin.transports.smtp.pool import POOL
 from mailadmin.transports.smtp.transport import SmtpTransport
 from tests.fakes.smtp_actions import Action, close, good_then_close, raw, reset, silent
-from tests.fakes.smtp_routes import mail, smtp_route, with_password
-from tests.fakes.smtp_server import Connection, SmtpServer
-
-KEY = RouteKey(RouteKind.SMTP, "5b6d3b0e-5f0e-4a53-9d2b-0d2f2f6f3a01")
-POLICY = NetworkPolicy()
-
-
-@pytest.fixture(autouse=True)
-def an_empty_pool() -> Iterator[None]:
-    POOL.clear()
-    yield
-    POOL.clear()
-
-
-def saved(port: int, **changes: Any) -> SmtpRoute:
-    return replace(smtp_route(port, **changes), key=KEY)
-
-
-def send(route: SmtpRoute, version: str = "1", **options: Any) -> str:
-    """Send as every `send_mail()` does: by a transport of its own."""
-    transport = open_transport(route, POLICY, version, **options)
-    try:
-        return transport.send(mail()).answer
-    finally:
-        transport.close()
-
-
-class Gate:
-    """An action that holds the server until it is opened."""
-
-    def __init__(self) -> None:
-        self.reached, self.opened = threading.Event(), threading.Event()
-
-    def __call__(self, connection: Connection) -> bool:
-        self.reached.set()
-        self.opened.wait(10)
-        connection.say("250 2.0.0 Ok")
-        connection.positive = True
-        return True
-
-
-def ended_with_quit(server: SmtpServer, place: int) -> bool:
-    session = server.sessions[place]
-    return session.ended.wait(5) and session.verbs()[-1] == "QUIT"
+from tests.fakes.smtp_routes import mail, with_password
+from tests.fakes.smtp_server import SmtpServer
+from tests.transports.smtp_lists import Unreadable
+from tests.transports.smtp_saved import KEY, POLICY, Gate, ended_with_quit, saved, send
 
 
 def test_s14_a_session_stays_open_for_the_next_transport() -> None:
@@ -265,13 +219,6 @@ def test_row_29_a_new_session_that_fails_is_not_tried_again() -> None:
         assert len(server.sessions) == 2
 
 
-class Unreadable(Content):
-    """Content that breaks while it is sent."""
-
-    def texts(self) -> Iterator[bytes]:
-        raise RuntimeError("no content")
-
-
 def test_what_went_wrong_in_the_middle_of_a_call_leaves_nothing_in_the_pool() -> None:
     with SmtpServer() as server:
         transport = open_transport(saved(server.port), POLICY, "1")
@@ -290,58 +237,3 @@ def test_the_housekeeper_goes_when_nothing_is_left_to_do_and_comes_back() -> Non
             POOL.clear()
             keepers[0].join(5)
             assert not keepers[0].is_alive()
-
-
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-@pytest.mark.parametrize("hold", [False, True])
-def test_s14_after_a_fork_the_session_is_the_parents_alone(hold: bool) -> None:
-    """gunicorn's way: what the master opened goes on working for it, and the child opens its own."""
-    with SmtpServer() as server:
-        transport = open_transport(saved(server.port), POLICY, "1", hold=hold)
-        transport.send(mail())
-        pid = os.fork()
-        if pid == 0:
-            status = 1
-            try:
-                transport.close()
-                status = 0 if transport.send(mail()) and not POOL._leaving else 2
-            finally:
-                os._exit(status)
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-        assert len(server.sessions) == 2
-        assert server.sessions[1].ended.wait(5)
-        transport.send(mail())
-        transport.close()
-        assert len(server.sessions) == 2
-        said = ["EHLO", *["MAIL", "RCPT", "DATA"] * 2]
-        if hold:
-            assert ended_with_quit(server, 0)
-            said.append("QUIT")
-        assert server.sessions[0].verbs() == said
-
-
-PROGRAM = """
-import sys
-from mailadmin.net.dialler import NetworkPolicy
-from mailadmin.transports.registry import open_transport
-from tests.fakes.smtp_routes import mail
-from tests.transports.test_smtp_pool import saved
-
-transport = open_transport(saved(int(sys.argv[1])), NetworkPolicy(), "1")
-print(transport.send(mail()).answer)
-"""
-
-
-@pytest.mark.parametrize("script", [{}, {"QUIT": [silent]}])
-def test_s14_at_the_end_of_the_process_goodbye_is_said_and_nobody_waits(script: dict[str, list[Action]]) -> None:
-    with SmtpServer(script) as server:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", PROGRAM, str(server.port)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith("250 ")
-        assert ended_with_quit(server, 0)

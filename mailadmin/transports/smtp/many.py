@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from mailadmin.core import limits
 from mailadmin.transports.base import Handed, Mail
 
-from .pool import Supply
+from .supply import Supply
 from .worker import Crew, Done, Gone, Job, Worker
 
 

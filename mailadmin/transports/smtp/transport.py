@@ -15,8 +15,9 @@ from mailadmin.transports.base import Accepted, Handed, Mail
 
 from .envelope import check
 from .many import spread
-from .pool import KeptSession, Supply
+from .pool import KeptSession
 from .rounds import Round, session_lost, shared
+from .supply import Supply
 from .transaction import hand_over
 
 

@@ -15,7 +15,8 @@ from mailadmin.transports.base import Handed, Mail
 
 from .conveyor import Conveyor, Fate
 from .envelope import check
-from .pool import KeptSession, Supply
+from .pool import KeptSession
+from .supply import Supply
 
 
 @dataclass
