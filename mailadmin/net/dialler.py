@@ -146,8 +146,12 @@ def _look_up(name: str, port: int, seconds: float, family: AddressFamily) -> tup
 
     # getaddrinfo has no time-out of its own; a daemon thread may be left behind.
     asking = threading.Thread(target=ask, name="mailadmin-dns", daemon=True)
-    asking.start()
-    asking.join(max(seconds, 0))
+    try:
+        asking.start()
+    except RuntimeError:  # the interpreter ends and starts no thread; a farewell may still be sent
+        ask()
+    else:
+        asking.join(max(seconds, 0))
     return answer[0] if answer else None
 
 
