@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailadmin.core import limits
 from mailadmin.core.errors import MailError, RecipientsRefused
@@ -321,3 +323,27 @@ def test_a_session_serves_many_messages(way: str) -> None:
         assert fates[0] == fates[-1] == "250"
         assert len(server.sessions) == 1
         assert "550" in fates
+
+
+NOISE = st.lists(
+    st.sampled_from([b"250", b"354", b"550", b"-", b" ", b"x", b"\r\n", b"\n", b"\xff", b"250 Ok\r\n", b"550 no\r\n"]),
+    max_size=5,
+).map(b"".join)
+
+
+@settings(max_examples=20, deadline=None)
+@given(moment=st.sampled_from(["MAIL", "RCPT", "DATA", "BODY", "DOT"]), said=NOISE, ends=st.booleans())
+def test_whatever_a_server_says_a_message_is_sent_surely_not_sent_or_unsure(
+    way: str, moment: str, said: bytes, ends: bool
+) -> None:
+    """Never anything but a MailError, and never "surely not sent" for a message that the server has whole, unless it
+    refused it in words."""
+    quick = Timeouts(connect=1, command=0.05, message=0.3, final=0.05)
+    with going(way, {moment: [raw(said, then_close=ends)]}, timeouts=quick) as (server, session):
+        try:
+            sent(session)
+        except MailError as error:
+            if server.messages and not error.fault.maybe_sent:
+                assert error.fault.smtp_code in range(500, 600)
+        else:
+            assert server.messages == [CONTENT]
