@@ -58,6 +58,14 @@ def test_messages_not_begun_on_a_broken_session_go_to_another(moment: str, lost:
         assert numbers(server) == list(range(30))
 
 
+@pytest.mark.timeout(20)
+def test_so_does_a_lone_message_whose_answers_come_last_of_all() -> None:
+    script = {"MAIL": [good_then_close("421 4.3.2 closing")]}
+    with SmtpServer(script, features=["PIPELINING", "CHUNKING"]) as server:
+        assert hand_out(transport_to(server), 1)[0].accepted
+        assert numbers(server) == [0]
+
+
 def test_they_do_so_once_then_the_error_stands() -> None:
     with SmtpServer({"MAIL": [close] * 1000}) as server:
         results = hand_out(transport_to(server), 10)

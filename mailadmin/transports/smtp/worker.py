@@ -88,6 +88,7 @@ class Worker:
         self._trusts_kept = True  # until a session was lost: the other kept ones may be as dead
         self._begun: dict[int, Job] = {}  # on the conveyor
         self._again: deque[Job] = deque()  # to be sent once more, by a new session
+        self._sent_home = False  # when nothing of its own is left
 
     def run(self) -> None:
         """Work, and say in the end why it ended. Raises nothing."""
@@ -110,14 +111,17 @@ class Worker:
         while not self._crew.stopped:
             if self._again:
                 return self._again.popleft()
+            if self._sent_home and not self._begun:
+                return None
             try:
-                job = self._crew.jobs.get(block=not self._begun)
+                job = None if self._sent_home else self._crew.jobs.get(block=not self._begun)
             except Empty:
                 self._finish()
                 continue
-            if job is None:
-                break
-            return job
+            if job is not None:
+                return job
+            self._sent_home = True
+            self._finish()  # something may have to be sent once more
         self._finish()
         return None
 
@@ -160,8 +164,12 @@ class Worker:
             self._crew.supply.back(line[0])
 
     def _finish(self) -> None:
+        """Bring what is underway to its end, and leave a session that broke meanwhile."""
         if self._line:
-            self._settle(self._line[1].finish())
+            session, conveyor = self._line
+            self._settle(conveyor.finish())
+            if not session.open:
+                self._leave_line()
 
     def _settle(self, fates: Iterable[Fate]) -> None:
         """Pass on what became of jobs. One that was surely not taken when its session ended gets another."""
