@@ -52,6 +52,23 @@ def test_what_is_no_reply_is_refused(data: bytes) -> None:
         parse(data)
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r\r\n"])
+@pytest.mark.parametrize("size", range(limits.REPLY_LINE_BYTES - 3, limits.REPLY_LINE_BYTES + 3))
+def test_a_line_at_the_limit_is_judged_alike_whether_its_end_comes_with_it_or_later(size: int, end: bytes) -> None:
+    line = b"250 ".ljust(size, b"x")
+    found = []
+    for pieces in ([line + end], [line + end[:-1], end[-1:]]):
+        parser = ReplyParser()
+        try:
+            for piece in pieces:
+                parser.feed(piece)
+                reply = parser.take()
+            found.append(reply is not None)
+        except BadReply:
+            found.append(False)
+    assert found[0] is found[1]
+
+
 def test_only_the_very_first_bytes_can_look_like_tls() -> None:
     with pytest.raises(BadReply) as caught:
         parse(b"\x15\x03\x01")

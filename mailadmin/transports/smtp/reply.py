@@ -84,7 +84,7 @@ class ReplyParser:
         Raises BadReply for a line or a reply over the limits, and for what is not a reply.
         """
         while (end := self._buffer.find(b"\n")) >= 0:
-            line = bytes(self._buffer[:end]).rstrip(b"\r")
+            line = bytes(self._buffer[:end])
             del self._buffer[: end + 1]
             if self._add(line):
                 reply = Reply(self._code, tuple(self._lines))
@@ -95,10 +95,10 @@ class ReplyParser:
         return None
 
     def _add(self, line: bytes) -> bool:
-        """Take one line; tell whether it was the last of its reply."""
+        """Take one line without its LF; tell whether it was the last of its reply."""
         if len(line) > limits.REPLY_LINE_BYTES:
             raise BadReply("A line of the answer is too long.")
-        found = _LINE.fullmatch(line)
+        found = _LINE.fullmatch(line.rstrip(b"\r"))
         if not found:
             raise BadReply("The answer is not an SMTP reply.")
         code, mark, text = int(found[1]), found[2], found[3] or b""
