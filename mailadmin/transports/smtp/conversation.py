@@ -100,9 +100,11 @@ class Conversation:
     def hear(self, phase: Phase, final: float = 0) -> Reply:
         """Return the next reply, whatever it says, within the command time; once the end of the message has left,
         within `final` seconds instead. Raises MailError when none comes."""
-        with self.phase(phase):
-            self.wire.allow(final or self.route.timeouts.command, beyond_total=bool(final))
+        self.wire.allow(final or self.route.timeouts.command, beyond_total=bool(final))
+        try:
             return self.wire.read_reply()
+        except WireError as error:
+            raise self._broken(phase, error) from None
 
     def ask(self, phase: Phase, line: str | Secret, *, shown: str = "", recipient: str = "") -> Reply:
         """Send a command within the command time and return its reply: 2xx, or 3xx in a sign-in; `shown` as in
@@ -120,10 +122,7 @@ class Conversation:
         try:
             yield
         except WireError as error:
-            error.__traceback__ = None  # its frames may have been sending a secret
-            if error.reply:
-                raise self.refusal(phase, error.reply) from None
-            raise self.fault(phase, error.kind, error.text) from None
+            raise self._broken(phase, error) from None
 
     def refusal(self, phase: Phase, reply: Reply, recipient: str = "") -> MailError:
         """Return the error for a reply that is not what was hoped for. 421 ends the session, so that it
@@ -148,3 +147,7 @@ class Conversation:
     def words(self, reply: Reply) -> str:
         """Return a reply as one cleaned line."""
         return f"{reply.code} {self.dialogue.clean(reply.text)}".rstrip()
+
+    def _broken(self, phase: Phase, error: WireError) -> MailError:
+        error.__traceback__ = None  # its frames may have been sending a secret
+        return self.refusal(phase, error.reply) if error.reply else self.fault(phase, error.kind, error.text)
