@@ -19,6 +19,7 @@ SESSION_IDLE_SECONDS = (
 )
 SESSION_MESSAGES = 100  # messages on one session; many providers close after this many
 SESSION_FRESH_SECONDS = 1  # answered this lately, a session is surely alive: the whole message may leave in one write
+HOUSEKEEPER_SECONDS = 5  # the thread that closes idle sessions ends after this long without any
 SESSIONS = 4  # for a list, at once on one connection; providers allow 5 to 20, and more hardly helps
 MAX_SESSIONS = 50  # nobody means more
 MAX_SESSION_MESSAGES = 10_000  # nobody means more, and a session that never ends hides trouble

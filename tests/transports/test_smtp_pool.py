@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.settings import RouteKey, RouteKind, SessionRules, Timeouts
 from mailadmin.net.dialler import NetworkPolicy
@@ -228,7 +229,17 @@ def test_what_went_wrong_in_the_middle_of_a_call_leaves_nothing_in_the_pool() ->
         assert len(server.messages) == 1
 
 
-def test_the_housekeeper_goes_when_nothing_is_left_to_do_and_comes_back() -> None:
+def test_the_housekeeper_stays_while_one_session_serves_many_messages() -> None:
+    with SmtpServer() as server:
+        keepers = set()
+        for _ in range(20):
+            send(saved(server.port))
+            keepers |= {thread for thread in threading.enumerate() if thread.name == "mailadmin-smtp-sessions"}
+        assert len(keepers) == 1
+
+
+def test_the_housekeeper_goes_when_nothing_is_left_to_do_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HOUSEKEEPER_SECONDS", 0.05)
     with SmtpServer() as server:
         for _ in range(2):
             send(saved(server.port))

@@ -182,13 +182,14 @@ class SessionPool:
                     sessions[:] = (session for session in sessions if session.rests_until > now)
                 self._resting = {key: sessions for key, sessions in self._resting.items() if sessions}
                 ends = [session.rests_until for sessions in self._resting.values() for session in sessions]
-                self._wakes_at = min(ends, default=math.inf)
                 if leaving:
                     return leaving
-                if not ends:
-                    self._housekeeper = None
+                # A session in use comes back within moments: to end now would mean a new thread for each message.
+                self._wakes_at = min(ends, default=now + limits.HOUSEKEEPER_SECONDS)
+                noticed = self._changed.wait(self._wakes_at - now)
+                if not (ends or noticed or self._resting or self._leaving):
+                    self._housekeeper, self._wakes_at = None, math.inf
                     return []
-                self._changed.wait(self._wakes_at - now)
 
 
 _living: weakref.WeakSet[KeptSession] = weakref.WeakSet()  # every session of this process
