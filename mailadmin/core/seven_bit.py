@@ -60,7 +60,10 @@ def _keep(name: str, raw: bytes) -> bytes:
 
 def _refold(name: str, raw: bytes) -> bytes:
     label, _, text = raw.replace(b"\0", b" ").replace(b"\r\n", b"").partition(b":")
-    folded = canonical(fold(label.decode("ascii", "replace"), text.strip().decode("utf-8", "replace")))
+    try:
+        folded = canonical(fold(label.decode("ascii", "replace"), text.strip().decode("utf-8", "replace")))
+    except Exception:  # Python's own code, which fails in many ways where a text is odd enough
+        folded = raw
     if not name or _breaks_rules(folded):
         raise CannotRecodeError(f"Its header {name.title()[:40]} cannot be folded.")
     return folded

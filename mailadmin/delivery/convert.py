@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from .building import build
 
 _BLIND = {"bcc": None, "resent-bcc": None}  # named by the application as headers, they would show who is blind
 _NOBODY = re.compile(r"[^:;@<>]*:\s*;")  # an empty group, such as "undisclosed-recipients:;" (RFC 5322 3.4)
+_HEADER_NAME = re.compile(r"[!-9;-~]+")  # RFC 5322 section 2.2
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")  # what no subject may hold
 
 
@@ -70,6 +72,7 @@ def convert(message: EmailMessage) -> Draft:
     Raises BadMessage (also a ValueError) for a bad address, header or body, before anything is sent.
     """
     extra = message.extra_headers
+    _check_names(extra)
     given = _sender(extra.get("From", message.from_email))
     envelope = _sender(message.from_email) or given
     to, cc, bcc = _addresses(message.to, "To"), _addresses(message.cc, "Cc"), _addresses(message.bcc, "Bcc")
@@ -155,6 +158,15 @@ def _addresses(texts: Any, field: str) -> list[Address]:
         except AddressError as error:
             raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_ADDRESS, text=f"{field}, entry {place}: {error}")) from None
     return found
+
+
+def _check_names(extra: Iterable[Any]) -> None:
+    """Refuse what is no name of a header: Django looks at values only, and a line break in a name would slip a header
+    in."""
+    for name in extra:
+        if not _HEADER_NAME.fullmatch(str(name)):
+            text = f"“{clean(str(name))}” cannot be the name of a header: letters, digits and hyphens can."
+            raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_HEADER, text=text))
 
 
 def _with_utf8_addresses(head: bytes, fields: dict[str, list[Address]], extra: Any) -> bytes:

@@ -132,6 +132,11 @@ def test_base64_without_line_ends_is_broken_into_lines() -> None:
     assert longest(after) <= 76 and headers_of(Content.of(after)).get_payload(decode=True) == b"ABC" * 400
 
 
+def test_a_header_that_python_fails_to_fold_is_refused_as_a_bad_message() -> None:
+    with pytest.raises(BadMessage, match="cannot be folded"):  # an empty text behind a long name: an IndexError
+        wire_safe(Content.of(b"X" * 80 + b": \0\r\n\r\nbody\r\n"))
+
+
 def test_a_long_header_line_is_folded() -> None:
     raw = b"X-Data: " + b"x" * 3000 + b"\r\nSubject: a\0b\r\n\r\nbody\r\n"
     parsed = email.message_from_bytes(safe := bytes(wire_safe(Content.of(raw))), policy=email.policy.default)

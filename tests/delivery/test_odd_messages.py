@@ -117,6 +117,12 @@ def test_p1_an_odd_message_is_built_or_refused_as_a_bad_message(odd: str) -> Non
             assert b"eve@example.org" not in content or "to" in odd
 
 
+@pytest.mark.parametrize("name", ["", "X Y", "X:Y", "Größe", "X\0", "X-Y: 1\r\nBcc", "X-Y: 1\nBcc", "X-Y\rBcc", "X\n"])
+def test_p1_what_is_no_name_of_a_header_cannot_become_one_nor_slip_another_in(name: str) -> None:
+    with pytest.raises(BadMessage):
+        convert(a_message(headers={name: "eve@example.org"}))
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("odd", ["latin-1", "zero bytes", "its own Date and Message-ID", "a subject of many words"])
 def test_p1_an_odd_message_arrives_and_is_logged(peers: Peers, odd: str) -> None:
