@@ -6,7 +6,7 @@ VENV := .venv/$(PYTHON_VERSION)
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-fast lint types contracts services django-tests bench errors-page pins wheel clean
+.PHONY: run test test-fast fuzz lint types contracts services django-tests bench errors-page pins wheel clean
 
 run: $(VENV)/.run  ## set up everything and start the console on http://127.0.0.1:8000
 	@$(BIN)/python manage.py mailadmin_up $(ARGS)
@@ -18,6 +18,9 @@ test: $(VENV)/.dev  ## set up everything and run the tests
 
 test-fast: $(VENV)/.dev  ## the tests that need no browser and no system service
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not service" $(ARGS)
+
+fuzz: $(VENV)/.dev  ## 1,000,000 generated server replies and 10,000 generated messages (ARGS="--share 5" for 5 % of it)
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 lint: $(VENV)/.dev  ## style, templates, types, import contracts, migrations
 	$(BIN)/ruff check .
