@@ -10,11 +10,13 @@ from mailadmin.core import limits
 from mailadmin.core.content import Content, Encoded
 from mailadmin.core.errors import RecipientsRefused
 from mailadmin.core.fault import Kind, Phase
-from mailadmin.core.settings import Notices, SessionRules, Timeouts
+from mailadmin.core.settings import Notices, Security, SessionRules, Timeouts
+from mailadmin.transports.smtp.conveyor import Conveyor
+from tests.fakes import certificates
 from tests.fakes.smtp_actions import Action
 from tests.fakes.smtp_routes import CONTENT, mail
 from tests.fakes.smtp_server import Connection, SmtpServer
-from tests.transports.smtp_ways import A, B, failure, going, sent, session_to, surely_not_sent, unsure
+from tests.transports.smtp_ways import BIG, A, B, Script, failure, going, sent, session_to, surely_not_sent, unsure
 
 BOTH = ["PIPELINING", "CHUNKING"]
 
@@ -91,7 +93,7 @@ def test_a_connection_can_do_without_either(rules: SessionRules, verbs: set[str]
     ("script", "phase"),
     [({"RCPT": ["550 5.1.1 no"]}, Phase.RECIPIENT), ({"MAIL": ["550 5.7.1 no"]}, Phase.SENDER)],
 )
-def test_content_that_is_wanted_for_nobody_is_a_lone_dot(script: dict[str, list[str]], phase: Phase, end: str) -> None:
+def test_content_that_is_wanted_for_nobody_is_a_lone_dot(script: Script, phase: Phase, end: str) -> None:
     """RFC 2920 section 3.1."""
     with going("pipelined", {**script, "DATA": ["354 go on"], "DOT": [end]}) as (server, session):
         error = failure(session)
@@ -192,3 +194,21 @@ def test_non_ascii_addresses_travel_in_groups_too() -> None:
             session.wire.esmtp_features["smtputf8"] = ""
             sent(session, message)
             assert server.deliveries[0].recipients == ("jörg@example.net",)
+
+
+@pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
+@pytest.mark.parametrize("features", [[], ["PIPELINING"], BOTH])
+def test_small_and_big_messages_and_lists_go_under_tls(features: list[str], security: Security) -> None:
+    """S9, S19: one write may be several TLS records."""
+    contents = [CONTENT, CONTENT + b"x" * 70 + b"\r\n" + b"y\r\n" * 15_000, BIG, CONTENT]
+    implicit = security is Security.TLS
+    with SmtpServer(features=["8BITMIME", *features], identity=certificates.good(), implicit=implicit) as server:
+        with session_to(server, security=security) as session:
+            for content in contents:
+                sent(session, mail(content=content))
+            conveyor = Conveyor(session)
+            for ticket, content in enumerate(contents):
+                conveyor.push(ticket, mail(content=content))
+            conveyor.finish()
+        assert server.sessions[0].encrypted
+        assert server.messages == [*contents, *contents]
