@@ -22,13 +22,15 @@ class Then(Enum):
 @dataclass(frozen=True, slots=True)
 class Said:
     """Bytes of the server. `code` is what they say, or begin to say; 0 when nothing can be read out of them. `whole`
-    tells that they are one whole reply with these `lines`; `surplus` that replies follow which nobody asked for."""
+    tells that they are one whole reply with these `lines`; `surplus` that replies follow which nobody asked for,
+    `farewell` that a goodbye does, as it may at any time."""
 
     data: bytes
     code: int = 0
     whole: bool = False
     lines: tuple[bytes, ...] = ()
     surplus: bool = False
+    farewell: bool = False
     then: Then = Then.GO_ON
 
     @property
@@ -208,7 +210,7 @@ def _twice(rng: random.Random, code: int) -> Said:
 
 def _goodbye_after(rng: random.Random, code: int) -> Said:
     said, bye = whole(rng, code), goodbye(rng)
-    return Said(said.data + bye.data, code, whole=True, lines=said.lines, then=Then.CLOSE)
+    return Said(said.data + bye.data, code, whole=True, lines=said.lines, farewell=True, then=Then.CLOSE)
 
 
 def _in_mirrors(rng: random.Random, code: int) -> Said:

@@ -33,11 +33,11 @@ class Kind(NamedTuple):
 # Most replies meet the reader alone; enough meet whole sessions in memory, where a silence costs no time. Real
 # connections add what memory cannot show: threads, the pool, time-outs.
 KINDS = {
-    "reader": Kind("reader", 560_000, 10_000),
-    "sessions": Kind("sessions", 360_000, 5_000),
-    "sign-in": Kind("sign_in", 30_000, 1_000),
+    "reader": Kind("reader", 360_000, 10_000),
+    "sessions": Kind("sessions", 500_000, 5_000),
+    "sign-in": Kind("sign_in", 40_000, 1_000),
     "tunnels": Kind("tunnels", 20_000, 1_000),
-    "loopback": Kind("loopback", 30_000, 1_000),
+    "loopback": Kind("loopback", 80_000, 1_000),
     "messages": Kind("dispatch", 10_000, 250),
 }
 _BATCH_SECONDS = 300  # a batch takes seconds; a process that needs this long hangs, and says where

@@ -94,7 +94,8 @@ class Knowing:
         stuffed = bytes(self._in[:end])
         del self._in[: end + 3]
         self._in_data = False
-        self._received(b"".join(line.removeprefix(b".") for line in stuffed.splitlines(keepends=True)), stuffed)
+        content = b"".join(line.removeprefix(b".") for line in stuffed.splitlines(keepends=True))
+        self._received(content, stuffed, chunk=False)
         return True
 
     def _whole_chunk(self) -> bool:
@@ -103,7 +104,7 @@ class Knowing:
         content = bytes(self._in[: self._chunk])
         del self._in[: self._chunk]
         self._chunk = -1
-        self._received(content, content)
+        self._received(content, content, chunk=True)
         return True
 
     # -- commands ---------------------------------------------------------------------------------------
@@ -156,9 +157,9 @@ class Knowing:
             self._recipients.append(found[1].decode())
 
     def _begin_data(self, line: bytes) -> None:
-        if not self._recipients:
+        if not self._recipients and self.rng.random() < 0.7:
             self._say(554, b"5.5.1 no valid recipients")
-        else:
+        else:  # also for nobody, as RFC 2920 section 3.1 lets a server do
             self._in_data = self._say(354, b"go ahead").code == 354
 
     def _begin_chunk(self, line: bytes) -> None:
@@ -200,10 +201,12 @@ class Knowing:
 
     # -- the message ------------------------------------------------------------------------------------
 
-    def _received(self, content: bytes, raw: bytes) -> None:
+    def _received(self, content: bytes, raw: bytes, *, chunk: bool) -> None:
         """Answer the end of a message."""
         if not self._recipients:
             self._forget()
+            if content and not chunk:
+                raise Violation("After DATA came content for nobody.")
             self._say(554, b"5.5.1 no valid recipients")
             return
         wire_rules(content, raw)
@@ -232,12 +235,19 @@ class Knowing:
         self.told.append(said.data)
         self.out += said.data
         self.in_step = self.in_step and not said.surplus
-        if said.surplus or not (said.whole or said.then is not Then.GO_ON):
-            self.unmatched += 1 if said.whole or not said.surplus else 2  # it may be both
+        self.unmatched += _mistakes(said, already=self.unmatched > 0)
         if said.then is not Then.GO_ON:
             self.over = True
             self.broken = said.then is Then.RESET
         return said
+
+
+def _mistakes(said: Said, *, already: bool) -> int:
+    """Return how often this is more or less than one whole reply, as far as anybody can be misled by it. A goodbye
+    misleads nobody, unless it fills the gap of a reply that was left out."""
+    if said.surplus:
+        return 1 if said.whole else 2  # it may be both
+    return int(already and said.farewell) if said.whole or said.then is not Then.GO_ON else 1
 
 
 def _good(said: Said) -> bool:
