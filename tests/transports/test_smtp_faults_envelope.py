@@ -1,4 +1,4 @@
-"""Rows 13 to 22 and 30 of the decision table, in each way a message can go: before the content."""
+"""Rows 13 to 21 and 30 of the decision table, in each way a message can go: before the content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from tests.fakes.smtp_actions import Action, close, drip, raw, reset, silent
 from tests.fakes.smtp_routes import CONTENT, mail
 from tests.fakes.smtp_server import Connection
 from tests.transports.smtp_ways import (
-    DATA_WAYS,
     QUICK,
     WAYS,
     A,
@@ -113,32 +112,6 @@ def test_row_21_goodbye_between_the_recipients_concerns_the_whole_message(way: s
         fault = surely_not_sent(failure(session, mail(A, B)), Phase.RECIPIENT, Kind.REPLY)
         assert (fault.recipient, fault.smtp_code, session.open) == ("", 421, False)
         assert [delivery for delivery in server.deliveries if delivery.taken] == []
-
-
-@pytest.mark.parametrize(
-    ("reply", "kind"),
-    [
-        ("451 4.3.0 later", Kind.REPLY),
-        ("554 5.5.1 no", Kind.REPLY),
-        ("421 bye", Kind.REPLY),
-        ("250 odd", Kind.OUT_OF_STEP),
-    ],
-)
-def test_row_22_data_is_not_wanted(way: str, reply: str, kind: Kind) -> None:
-    if way not in DATA_WAYS:
-        pytest.skip("no DATA in this way")
-    with going(way, {"DATA": [reply]}) as (server, session):
-        surely_not_sent(failure(session), Phase.DATA, kind)
-        assert session.open is (kind is Kind.REPLY and "421" not in reply)
-        assert server.messages == []
-
-
-@pytest.mark.parametrize(("action", "kind"), LOST)
-def test_row_22_a_session_lost_at_data(way: str, action: Action, kind: Kind) -> None:
-    if way not in DATA_WAYS:
-        pytest.skip("no DATA in this way")
-    with going(way, {"DATA": [action]}, timeouts=QUICK) as (_, session):
-        surely_not_sent(failure(session), Phase.DATA, kind)
 
 
 @pytest.mark.parametrize("address", ["a@b\r\nRSET", "a b@c", "<a@b>", "a@b>\0", "jörg@example.net"])
