@@ -7,25 +7,21 @@ is the other way round.
 
 from __future__ import annotations
 
+import json
+import re
+import resource
+import sys
 import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
-STARTED = time.perf_counter(), time.process_time()  # before anything is imported, for the first message
+from bench.work import SENDER, Figures, Order, Work, attachment, recipients, text
 
-import asyncio  # noqa: E402 -- after the clock
-import json  # noqa: E402
-import re  # noqa: E402
-import resource  # noqa: E402
-import smtplib  # noqa: E402
-import subprocess  # noqa: E402
-import sys  # noqa: E402
-import warnings  # noqa: E402
-from collections.abc import Callable  # noqa: E402
-from dataclasses import asdict, replace  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
-
-from bench.work import SENDER, Figures, Order, Work, attachment, recipients, text  # noqa: E402
-
+# For the first message of a process: whatever a contender needs is imported after this.
+STARTED = time.perf_counter(), time.process_time()
 _PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
@@ -69,6 +65,8 @@ def post_office(order: Order) -> Figures:
 
 def finished_bytes(order: Order) -> Figures:
     """Send finished bytes with smtplib over one connection: what remains when nothing is built."""
+    import smtplib
+
     content = _finished(order.work)
     with smtplib.SMTP("127.0.0.1", order.target.port) as smtp:
         smtp.ehlo()
@@ -83,6 +81,8 @@ def finished_bytes(order: Order) -> Figures:
 
 def aiosmtplib_eight(order: Order) -> Figures:
     """Send finished bytes with aiosmtplib over eight connections at once."""
+    import asyncio
+
     import aiosmtplib
 
     content = _finished(order.work)
@@ -108,6 +108,8 @@ def aiosmtplib_eight(order: Order) -> Figures:
 
 def smtp_source(order: Order) -> Figures:
     """Let Postfix's generator send: C, and nothing built; the physical reference."""
+    import subprocess
+
     from tests.services.processes import program
 
     sessions, work = order.options.get("sessions", 1), order.work
