@@ -39,10 +39,10 @@ def host(text: str) -> str:
     if re.fullmatch(r"[^:]+:\d+", text):
         raise ValueError(f"“{show(text)}” holds a port; type it into the field Port.")
     try:
-        name = ascii_domain(text.rstrip("."))
+        name = ascii_domain(text.removesuffix("."))
     except AddressError:
         name = ""
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or name.rpartition(".")[2].isdigit():  # a mistyped address (RFC 3696 section 2)
         raise ValueError(f"“{show(text)}” is not a host name or IP address, such as smtp.example.org or 192.0.2.10.")
     return text
 
