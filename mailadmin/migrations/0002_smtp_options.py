@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='smtpconnection',
             name='mechanism',
-            field=models.CharField(blank=True, choices=[('', 'Automatic: the strongest that is offered'), ('SCRAM-SHA-256', 'SCRAM-SHA-256'), ('SCRAM-SHA-1', 'SCRAM-SHA-1'), ('CRAM-MD5', 'CRAM-MD5'), ('NTLM', 'NTLM'), ('PLAIN', 'PLAIN'), ('LOGIN', 'LOGIN')], default='', max_length=20, verbose_name='sign-in method'),
+            field=models.CharField(blank=True, choices=[('', 'The strongest that is offered'), ('SCRAM-SHA-256', 'SCRAM-SHA-256'), ('SCRAM-SHA-1', 'SCRAM-SHA-1'), ('CRAM-MD5', 'CRAM-MD5'), ('NTLM', 'NTLM'), ('PLAIN', 'PLAIN'), ('LOGIN', 'LOGIN')], default='', max_length=20, verbose_name='sign-in method'),
         ),
         migrations.AddField(
             model_name='smtpconnection',

@@ -59,5 +59,5 @@ class ProxyHolder(SecretHolder):
         if not self.proxy_kind or bool(self.proxy_user.strip()) == self.proxy_password.stored:
             return {}
         if self.proxy_password.stored:
-            return {"proxy_user": "The proxy password needs a user name; type it, or forget the password."}
+            return {"proxy_user": "The proxy password needs a user name; type it, or leave the password empty."}
         return {"proxy_password": "The proxy user name needs a password; type it, or leave the user name empty."}

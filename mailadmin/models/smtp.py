@@ -49,7 +49,7 @@ class SmtpConnection(ProxyHolder, SmtpOptions, RouteRow):
     class Mechanism(models.TextChoices):
         """The method to sign in with a password (SASL)."""
 
-        AUTOMATIC = "", "Automatic: the strongest that is offered"
+        AUTOMATIC = "", "The strongest that is offered"
         SCRAM_SHA_256 = "SCRAM-SHA-256", "SCRAM-SHA-256"
         SCRAM_SHA_1 = "SCRAM-SHA-1", "SCRAM-SHA-1"
         CRAM_MD5 = "CRAM-MD5", "CRAM-MD5"

@@ -73,8 +73,8 @@ HELPS = {
     "ca_pem": "The certificate of your own authority, when the server's was not issued by a public one.",
     "check_revocation": "Fetches the list of withdrawn certificates from their issuer; when it is not to be had, "
     "nothing is sent this way.",
-    "mechanism": "For a password. The methods down to NTLM do not let the password itself travel.",
-    "domain": "For NTLM, and for servers that know users as DOMAIN\\user.",
+    "mechanism": "SCRAM, CRAM-MD5 and NTLM prove the password without sending it; PLAIN and LOGIN send it.",
+    "domain": "For NTLM, which is chosen by itself only with a domain, and for servers that know users as DOMAIN\\user.",
     "client_certificate": "Shown to a server that asks who we are, beside or in place of a password. Your own "
     "certificate first, then those of its issuers.",
     "family": "Leave it, unless one family of addresses leads nowhere here.",
