@@ -17,7 +17,7 @@ from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.transports.base import Mail
 from mailadmin.transports.smtp.session import SmtpSession
 from mailadmin.transports.smtp.transaction import Round, hand_over
-from tests.fakes.smtp_actions import Action
+from tests.fakes.smtp_actions import Action, close, drip, raw, reset, silent
 from tests.fakes.smtp_routes import CONTENT, mail, smtp_route
 from tests.fakes.smtp_server import SmtpServer
 
@@ -33,6 +33,13 @@ WAYS = {
 }
 DATA_WAYS = ["plain", "pipelined"]
 Script = dict[str, list[str | Action | None]]
+# How a line can be lost instead of an answer, and answers that are none.
+LOST = [(close, Kind.CLOSED), (reset, Kind.CLOSED), (silent, Kind.TIMEOUT), (drip(b"250-x\r\n", 0.02), Kind.TIMEOUT)]
+NOT_SMTP: list[tuple[str | Action, Kind]] = [
+    (raw(b"what?\r\n"), Kind.OUT_OF_STEP),
+    (raw(b"\xff\xfe\r\n"), Kind.OUT_OF_STEP),
+    ("354 go on", Kind.OUT_OF_STEP),
+]
 
 
 @contextmanager

@@ -25,12 +25,6 @@ from tests.transports.smtp_ways import (
 )
 
 pytestmark = pytest.mark.parametrize("way", WAYS)
-LOST = [(close, Kind.CLOSED), (reset, Kind.CLOSED), (silent, Kind.TIMEOUT), (drip(b"250-x\r\n", 0.02), Kind.TIMEOUT)]
-NOT_SMTP = [
-    (raw(b"what?\r\n"), Kind.OUT_OF_STEP),
-    (raw(b"\xff\xfe\r\n"), Kind.OUT_OF_STEP),
-    ("354 go on", Kind.OUT_OF_STEP),
-]
 
 
 @pytest.mark.parametrize("action", [close, reset])

@@ -8,10 +8,12 @@ from mailadmin.core import limits
 from mailadmin.core.errors import MailError, RecipientsRefused
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.transports.smtp.transaction import hand_over
-from tests.fakes.smtp_actions import Action, close, drip, raw, reset, silent
+from tests.fakes.smtp_actions import Action, close, reset
 from tests.fakes.smtp_routes import CONTENT, mail
 from tests.fakes.smtp_server import Connection
 from tests.transports.smtp_ways import (
+    LOST,
+    NOT_SMTP,
     QUICK,
     WAYS,
     A,
@@ -26,12 +28,6 @@ from tests.transports.smtp_ways import (
 )
 
 pytestmark = pytest.mark.parametrize("way", WAYS)
-LOST = [(close, Kind.CLOSED), (reset, Kind.CLOSED), (silent, Kind.TIMEOUT), (drip(b"250-x\r\n", 0.02), Kind.TIMEOUT)]
-NOT_SMTP = [
-    (raw(b"what?\r\n"), Kind.OUT_OF_STEP),
-    (raw(b"\xff\xfe\r\n"), Kind.OUT_OF_STEP),
-    ("354 go on", Kind.OUT_OF_STEP),
-]
 
 
 def test_a_message_arrives_whole_for_each_recipient(way: str) -> None:
