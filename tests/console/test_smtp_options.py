@@ -298,7 +298,7 @@ class TestSecrets:
         )
         changes = AuditEntry.objects.first().changes  # type: ignore[union-attr]  # it was just written
         assert changes == {
-            "sign-in method": ["Automatic: the strongest that is offered", "PLAIN"],
+            "sign-in method": ["The strongest that is offered", "PLAIN"],
             "keep the session open": ["yes", "no"],
             "proxy password": ["stored", "changed"],
         }

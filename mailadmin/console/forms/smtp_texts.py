@@ -74,7 +74,7 @@ HELPS = {
     "check_revocation": "Fetches the list of withdrawn certificates from their issuer; when it is not to be had, "
     "nothing is sent this way.",
     "mechanism": "SCRAM, CRAM-MD5 and NTLM prove the password without sending it; PLAIN and LOGIN send it.",
-    "domain": "For NTLM, which is chosen by itself only with a domain, and for servers that know users as DOMAIN\\user.",
+    "domain": "For NTLM (left out without one, unless chosen), and for servers that know users as DOMAIN\\user.",
     "client_certificate": "Shown to a server that asks who we are, beside or in place of a password. Your own "
     "certificate first, then those of its issuers.",
     "family": "Leave it, unless one family of addresses leads nowhere here.",
