@@ -35,23 +35,33 @@ def load(context: ssl.SSLContext, client: ClientCertificate) -> None:
     Raises MailError (CLIENT_CERTIFICATE_BAD) that says which of the two cannot be used, and whatever revealing the
     key raises.
     """
+    if wrong := _loaded(context, client):
+        # Raised here, where no frame holds the key or what opens it.
+        raise MailError(Fault(Phase.SETTINGS, Kind.CLIENT_CERTIFICATE_BAD, wrong))
+
+
+def _loaded(context: ssl.SSLContext, client: ClientCertificate) -> str:
+    """Load and return "", or a sentence that says what is wrong."""
     passphrase = secrets.token_urlsafe(32)
     packed = _packed(client, passphrase)
     if isinstance(packed, str):
-        # Raised here, where no frame holds the key.
-        raise MailError(Fault(Phase.SETTINGS, Kind.CLIENT_CERTIFICATE_BAD, packed))
+        return packed
+    name = ""
     # The library reads files only: what touches the disk is encrypted, readable by us alone, and gone at once.
-    number, name = tempfile.mkstemp(prefix="mailadmin-", suffix=".pem")
     try:
+        number, name = tempfile.mkstemp(prefix="mailadmin-", suffix=".pem")
         with os.fdopen(number, "wb") as file:
             file.write(packed)
         context.load_cert_chain(name, password=passphrase)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or type(error).__name__
-        text = f"Our own certificate cannot be loaded ({reason.replace('_', ' ').lower()})."
-        raise MailError(Fault(Phase.SETTINGS, Kind.CLIENT_CERTIFICATE_BAD, text)) from None
+    except ssl.SSLError as error:
+        reason = (error.reason or type(error).__name__).replace("_", " ").lower()
+        return f"Our own certificate cannot be loaded ({reason})."
+    except OSError as error:
+        return f"Our own certificate needs a temporary file, which cannot be written ({error.strerror})."
     finally:
-        Path(name).unlink()
+        if name:
+            Path(name).unlink()
+    return ""
 
 
 def refused(error: BaseException) -> bool:
@@ -64,18 +74,20 @@ def refused(error: BaseException) -> bool:
 def _packed(client: ClientCertificate, passphrase: str) -> bytes | str:
     """Return the certificates and the encrypted key in PEM, or a sentence that says what is wrong with them."""
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 
     try:
         chain = x509.load_pem_x509_certificates(client.pem.encode())
-    except ValueError:
+        ours = chain[0].public_key()
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         return "Our own certificate cannot be read; it must be one or more certificates in PEM, our own first."
     if client.key is None:
         return "The private key of our own certificate is missing."
-    key = _key(client.key.reveal().encode())
+    key = _key(client.key.reveal().encode("utf-8", "replace"))
     if isinstance(key, str):
         return key
-    if key.public_key() != chain[0].public_key():
+    if key.public_key() != ours:
         return "The private key does not belong to our own certificate (the first one in its field)."
     encrypted = key.private_bytes(
         serialization.Encoding.PEM,

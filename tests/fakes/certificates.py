@@ -13,12 +13,13 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import ClientCertificate
 
+_Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 _DAY = datetime.timedelta(days=1)
 _MAY_SIGN = x509.KeyUsage(
     digital_signature=False,
@@ -130,6 +131,14 @@ def self_signed(*names: str) -> Identity:
     return Identity(_pem(made), _key_pem(key), _pem(made))
 
 
+def weak() -> Identity:
+    """Return one that vouches for itself by a key of 1024 bits, which OpenSSL does not use any more."""
+    key = rsa.generate_private_key(65537, 1024)
+    subject = _name("weak.example.org")
+    made = _build(subject, key, subject, key, (), (-_DAY, 90 * _DAY))
+    return Identity(_pem(made), _key_pem(key), _pem(made))
+
+
 def good() -> Identity:
     """Return a certificate for loopback by our own CA."""
     return authority().issue("localhost", "127.0.0.1")
@@ -150,6 +159,13 @@ def wrong_name() -> Identity:
     return authority().issue("mail.example.org", "*.relay.example.org")
 
 
+def changed(pem: str, old: bytes, new: bytes) -> str:
+    """Return the certificate with other bytes at one place, so that its signature does not fit any more."""
+    der = ssl.PEM_cert_to_DER_cert(pem)
+    assert old in der
+    return ssl.DER_cert_to_PEM_cert(der.replace(old, new))
+
+
 def point(*urls: str, **more: Any) -> x509.DistributionPoint:
     """Return the distribution point of a revocation list that is at any of `urls`."""
     names = [x509.UniformResourceIdentifier(url) for url in urls]
@@ -160,9 +176,9 @@ def point(*urls: str, **more: Any) -> x509.DistributionPoint:
 
 def _build(
     subject: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
+    key: _Key,
     issuer: x509.Name,
-    issuer_key: ec.EllipticCurvePrivateKey,
+    issuer_key: _Key,
     names: tuple[str, ...],
     valid: tuple[datetime.timedelta, datetime.timedelta],
     *,
@@ -208,7 +224,7 @@ def _pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
+def _key_pem(key: _Key) -> str:
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import tempfile
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,11 +141,32 @@ def test_a_context_with_a_key_of_ours_is_not_kept() -> None:
     assert tls.client_context(OWN_CA, US.client) is not tls.client_context(OWN_CA, US.client)
 
 
-def test_no_error_holds_the_key_in_its_frames() -> None:
+def held_in_frames(client: ClientCertificate) -> str:
+    """What the frames of the error hold."""
     with pytest.raises(MailError) as caught:
-        tls.client_context(OWN_CA, replace(US.client, key=Secret(CA.issue("other.example.org").key)))
-    trace = caught.value.__traceback__
-    while trace:
-        if "/mailadmin/" in trace.tb_frame.f_code.co_filename:
-            assert "BEGIN PRIVATE KEY" not in repr(trace.tb_frame.f_locals)
-        trace = trace.tb_next
+        tls.client_context(OWN_CA, client)
+    assert caught.value.fault.kind is Kind.CLIENT_CERTIFICATE_BAD
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    return repr([frame.f_locals for frame in frames if "/mailadmin/" in frame.f_code.co_filename])
+
+
+def test_no_error_holds_the_key_in_its_frames() -> None:
+    other = CA.issue("other.example.org")
+    assert "BEGIN PRIVATE KEY" not in held_in_frames(replace(US.client, key=Secret(other.key)))
+
+
+def test_no_error_holds_the_encrypted_key_together_with_what_opens_it() -> None:
+    """OpenSSL refuses a key of 1024 bits only after it has read our temporary file."""
+    assert "ENCRYPTED PRIVATE KEY" not in held_in_frames(certificates.weak().client)
+
+
+def test_p12_a_key_that_is_too_short_is_told() -> None:
+    assert bad(certificates.weak().client).text == "Our own certificate cannot be loaded (ee key too small)."
+
+
+def test_p12_a_machine_without_room_for_a_temporary_file_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    assert "needs a temporary file" in bad(US.client).text
+    assert "ENCRYPTED PRIVATE KEY" not in held_in_frames(US.client)
