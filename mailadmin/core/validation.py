@@ -122,7 +122,7 @@ def certificates(pem: str) -> str:
         raise ValueError("This holds a private key; paste only the certificate of the authority (BEGIN CERTIFICATE).")
     try:
         found = x509.load_pem_x509_certificates(pem.encode())
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise ValueError(
             "This is not a readable PEM certificate; it starts with -----BEGIN CERTIFICATE----- and ends with "
             "-----END CERTIFICATE-----."
@@ -163,7 +163,11 @@ def client_key(pem: str, key: Secret) -> None:
             "This is not a readable PEM private key; it starts with -----BEGIN PRIVATE KEY----- and ends with "
             "-----END PRIVATE KEY-----."
         ) from None
-    if x509.load_pem_x509_certificate(pem.strip().encode()).public_key() != public:
+    try:
+        ours = x509.load_pem_x509_certificate(pem.strip().encode()).public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("The client certificate is for a key of a kind that is not known here.") from None
+    if ours != public:
         raise ValueError("The private key does not belong to the client certificate; the first one must be your own.")
 
 

@@ -67,7 +67,10 @@ def read_certificate(der: bytes, tls_version: str, cipher: str) -> Certificate:
     """Return the facts of a DER certificate. Raises ValueError when it cannot be parsed."""
     from cryptography import x509
 
-    parsed = x509.load_der_x509_certificate(der)
+    try:
+        parsed = x509.load_der_x509_certificate(der)
+    except x509.InvalidVersion as error:  # the library's errors have no common ancestor
+        raise ValueError(str(error)) from None
     return Certificate(
         tls_version=tls_version,
         cipher=cipher,
@@ -104,7 +107,7 @@ def _names(parsed: x509.Certificate) -> tuple[str, ...]:
 
     try:
         extension = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
         return ()
     names: list[str] = extension.value.get_values_for_type(x509.DNSName)
     addresses: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = [

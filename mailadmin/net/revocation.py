@@ -38,7 +38,13 @@ _READ_EXTENSIONS = (
 )
 
 # What parsing raises for bytes that are no sound certificate or list.
-_MALFORMED = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+_MALFORMED = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 # Lists by address and issuer. Replaced as a whole, never changed, so that threads and forks need no lock.
 _kept: dict[tuple[str, bytes], x509.CertificateRevocationList] = {}

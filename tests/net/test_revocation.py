@@ -153,6 +153,10 @@ UNUSABLE = {
     "no list": (b"<html>Sign in</html>", "cannot be read"),
     "empty": (b"", "cannot be read"),
     "cut off": (CA.revocation_list()[:-5], "cannot be read"),
+    "of a version that does not exist": (
+        CA.revocation_list().replace(b"\x02\x01\x01\x30", b"\x02\x01\x07\x30", 1),
+        "cannot be read",
+    ),
     "another part": (CA.revocation_list(extensions=partly(full_name=OTHER_PLACE)), "not for certificates"),
     "authorities only": (CA.revocation_list(extensions=partly(only_contains_ca_certs=True)), "not for certificates"),
     "of others": (CA.revocation_list(extensions=partly(indirect_crl=True)), "not for certificates"),

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ssl
+import warnings
 from dataclasses import replace
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import TlsSettings, TlsVersion
 from mailadmin.net import tls
-from mailadmin.net.certificate import Certificate, _issuer
+from mailadmin.net.certificate import Certificate, _issuer, read_certificate
 from mailadmin.net.dialler import NetworkPolicy, dial
 from tests.fakes import certificates
 from tests.fakes.certificates import Identity
 from tests.fakes.smtp_actions import Action, close, silent
 from tests.fakes.smtp_server import SmtpServer
 
+GOOD = certificates.good()
 OWN_CA = TlsSettings(ca_pem=certificates.authority().pem)
 
 
@@ -197,6 +203,33 @@ def test_a_refused_certificate_can_be_looked_at_and_nothing_is_sent_over_that_co
         assert server.lines == []
     assert shown is not None
     assert "ended on" in shown.words(datetime.datetime.now(datetime.UTC))
+
+
+ODD = {
+    "a version that does not exist": (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05"),
+    "a name of X.400": (b"\x82\x09localhost", b"\xa3\x09localhost"),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_a_certificate_that_our_library_cannot_read_is_refused_like_any_other(what: str) -> None:
+    """Anybody on the way can show one, and it is looked at although nobody trusts it."""
+    good = certificates.good()
+    pem = certificates.changed(good.certificate, *ODD[what])
+    with SmtpServer(identity=replace(good, certificate=pem), implicit=True) as server:
+        assert fault_of(server, OWN_CA).kind is Kind.CERT_INVALID
+        shown = tls.inspect_certificate(dial("127.0.0.1", server.port, NetworkPolicy(), 5), "localhost", 5)
+    assert shown is None or shown.subject == "localhost"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4))
+def test_whatever_a_certificate_holds_it_is_read_or_not_readable(changes: list[tuple[float, int]]) -> None:
+    der = bytearray(GOOD.parsed.public_bytes(Encoding.DER))
+    for place, byte in changes:
+        der[int(place * len(der))] = byte
+    with warnings.catch_warnings(action="ignore"), contextlib.suppress(ValueError):
+        assert isinstance(read_certificate(bytes(der), "TLS 1.3", ""), Certificate)
 
 
 def test_looking_at_what_is_no_tls_finds_nothing() -> None:
