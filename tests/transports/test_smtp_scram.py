@@ -17,6 +17,7 @@ from mailadmin.core.knowledge import Health
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Security, SmtpRoute
 from mailadmin.net.dialler import NetworkPolicy
+from mailadmin.transports.smtp.mechanisms.scram import rounds
 from mailadmin.transports.smtp.session import SmtpSession
 from tests.fakes import certificates, smtp_sign_in
 from tests.fakes.smtp_routes import PASSWORD, with_password
@@ -162,6 +163,13 @@ def test_a_server_may_not_ask_for_endless_work() -> None:
         fault = fault_of(smtp)
     assert fault.kind is Kind.OUT_OF_STEP
     assert "rounds of hashing" in fault.text
+
+
+@pytest.mark.parametrize("number", [b" 4096", b"+4096", b"4_096", b"4096,x=y,i=9", b"0", b"", b"9" * 30, "٤".encode()])
+def test_a_number_of_rounds_that_two_readers_may_read_differently_is_none(number: bytes) -> None:
+    """Or else what the library hashes might be more than what was judged."""
+    assert rounds(b"r=nonce,s=c2FsdA==,i=" + number) == 0
+    assert rounds(b"r=nonce,s=c2FsdA==,i=4096,x=" + number.replace(b",i=9", b"")) == 4096
 
 
 @settings(max_examples=60, deadline=None)

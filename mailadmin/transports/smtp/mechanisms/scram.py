@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from mailadmin.transports.smtp.session import SmtpSession
 
 _PLUS = "-PLUS"
-_ITERATIONS = re.compile(rb",i=([0-9]{1,20})(?:,|$)")
+_NUMBER = re.compile(rb"[1-9][0-9]{0,9}")
+_NOT_FIRST = "The server's first message is not what SCRAM wants."
 
 
 def sign_in(method: str, session: SmtpSession, offered: tuple[str, ...], password: Secret) -> None:
@@ -119,18 +120,25 @@ def _refuse_errors(session: SmtpSession, message: bytes, *, before_proof: bool) 
 def _proof(session: SmtpSession, client: Any, challenge: bytes) -> Secret:
     """Return our proof for the server's first message. Raises MailError when that fits nothing, or asks for more
     work than a sign-in should cost."""
-    wanted = _ITERATIONS.search(challenge)
-    if wanted and int(wanted[1]) > limits.SCRAM_ITERATIONS:
-        text = (
-            f"The server asks for {int(wanted[1])} rounds of hashing, more than the {limits.SCRAM_ITERATIONS} allowed."
-        )
+    wanted = rounds(challenge)
+    if not wanted:
+        raise broken_off(session, Kind.OUT_OF_STEP, _NOT_FIRST)
+    if wanted > limits.SCRAM_ITERATIONS:
+        text = f"The server asks for {wanted} rounds of hashing, more than the {limits.SCRAM_ITERATIONS} allowed."
         raise broken_off(session, Kind.OUT_OF_STEP, text)
     try:
         client.set_server_first(challenge.decode())
         return Secret(client.get_client_final())
     except (scramp().ScramException, ValueError) as error:
         error.__traceback__ = None
-    raise broken_off(session, Kind.OUT_OF_STEP, "The server's first message is not what SCRAM wants.")
+    raise broken_off(session, Kind.OUT_OF_STEP, _NOT_FIRST)
+
+
+def rounds(challenge: bytes) -> int:
+    """Return how many rounds of hashing the server's first message asks for (RFC 5802 section 5.1), 0 when it does
+    not say so plainly: a library might read another number there than we do."""
+    named = [part.removeprefix(b"i=") for part in challenge.split(b",") if part.startswith(b"i=")]
+    return int(named[0]) if len(named) == 1 and _NUMBER.fullmatch(named[0]) else 0
 
 
 def _check_proof(session: SmtpSession, client: Any, final: bytes) -> None:
