@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import sys
 import traceback
 
@@ -40,6 +41,26 @@ def test_s13_the_method_that_is_named_is_used_and_no_other() -> None:
         refused = fault_of(with_password(server.port, mechanism="PLAIN", password=Secret("wrong-one")))
         assert server.sessions[1].verbs().count("AUTH") == 1
     assert refused.code == "535 5.7.8"
+
+
+def test_a_system_that_allows_no_md5_signs_in_by_another_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in FIPS mode."""
+
+    def strict(key: bytes, msg: bytes | None = None, digestmod: object = "") -> hmac.HMAC:
+        if digestmod == "md5":
+            raise ValueError("[digital envelope routines] unsupported")
+        return keyed_hash(key, msg, digestmod)  # type: ignore[arg-type]  # passed on
+
+    keyed_hash = hmac.new
+    monkeypatch.setattr(hmac, "new", strict)
+    with SmtpServer(features=["AUTH CRAM-MD5 PLAIN"]) as server:
+        assert signed_in(with_password(server.port)).mechanism == "PLAIN"
+    with SmtpServer(features=["AUTH CRAM-MD5"]) as server:
+        fault = fault_of(with_password(server.port))
+    assert (fault.kind, fault.text) == (
+        Kind.MECHANISM_MISSING,
+        "No offered method can be used: this system does not allow MD5.",
+    )
 
 
 @pytest.mark.parametrize("named", ["SCRAM-SHA-256", "NTLM", "DIGEST-MD5"])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Security
@@ -87,6 +89,17 @@ def test_s20_a_wrong_password_by_ntlm_is_tried_once_only() -> None:
 def test_s20_whatever_an_ntlm_server_says_ends_as_a_mail_error(challenge: bytes) -> None:
     with ntlm_server(says(b"", challenge)) as server:
         assert fault_of(with_password(server.port, domain="CORP")).phase is Phase.AUTH
+
+
+def test_s20_a_library_that_fails_at_once_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LM_COMPAT_LEVEL", "nonsense")
+    with ntlm_server(also="") as server, pytest.raises(MailError) as caught:
+        signed_in(with_password(server.port, domain="CORP"))
+    assert caught.value.fault.kind is Kind.MECHANISM_MISSING
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    assert PASSWORD not in repr(frames)
+    with ntlm_server(users={"CORP\\anna": PASSWORD}) as server:
+        assert signed_in(with_password(server.port, domain="CORP")).mechanism == "PLAIN"
 
 
 @settings(max_examples=25, deadline=None)

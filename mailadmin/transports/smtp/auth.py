@@ -118,6 +118,8 @@ def _after_refusal(left: list[str]) -> list[str]:
 
 def _nothing_left(session: SmtpSession, obstacles: list[Unusable]) -> MailError:
     """Return the error for a server whose methods all need what is not there: a library, or a binding."""
-    missing = [obstacle for obstacle in obstacles if isinstance(obstacle, LibraryMissing)]
-    kind = Kind.LIBRARY_MISSING if missing else Kind.MECHANISM_MISSING
-    return session.fault(Phase.AUTH, kind, str((missing or obstacles)[0]))
+    for obstacle in obstacles:
+        if isinstance(obstacle, LibraryMissing):
+            return session.fault(Phase.AUTH, Kind.LIBRARY_MISSING, str(obstacle))
+    text = f"No offered method can be used: {obstacles[0]}."
+    return session.fault(Phase.AUTH, Kind.MECHANISM_MISSING, text)

@@ -9,14 +9,24 @@ from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
 
 from . import binding
-from .exchange import LibraryMissing, account, broken_off, challenge_of, encoded, finish, invited, send_encoded
+from .exchange import (
+    LibraryMissing,
+    Unusable,
+    account,
+    broken_off,
+    challenge_of,
+    encoded,
+    finish,
+    invited,
+    send_encoded,
+)
 
 if TYPE_CHECKING:
     from mailadmin.transports.smtp.session import SmtpSession
 
 
 def sign_in(session: SmtpSession, offered: tuple[str, ...], password: Secret) -> None:
-    """Sign in by NTLM. Raises LibraryMissing, and MailError.
+    """Sign in by NTLM. Raises Unusable, and MailError.
 
     The first message does not travel with AUTH: Exchange answers "334 ntlm supported" and wants it then
     (MS-SMTPNTLM section 3.1.5).
@@ -46,19 +56,23 @@ def spnego() -> Any:
 
 def _context(session: SmtpSession, password: Secret) -> Any:
     """Return the library's client, bound to the server's certificate where there is one (Exchange's "Extended
-    Protection" asks for that)."""
+    Protection" asks for that). Raises Unusable."""
     library = spnego()
     bound = binding.end_point(session)
     channel = bound and library.channel_bindings.GssChannelBindings(application_data=b":".join(_labelled(bound)))
-    return library.client(
-        account(session.route),
-        password.reveal(),
-        hostname=session.host,
-        service="smtp",
-        channel_bindings=channel,
-        protocol="ntlm",
-        options=library.NegotiateOptions.use_ntlm,  # its own code, whatever the system's Kerberos library could do
-    )
+    try:
+        return library.client(
+            account(session.route),
+            password.reveal(),
+            hostname=session.host,
+            service="smtp",
+            channel_bindings=channel,
+            protocol="ntlm",
+            options=library.NegotiateOptions.use_ntlm,  # its own code, whatever the system's Kerberos library could do
+        )
+    except Exception as error:  # its frames hold the password in clear
+        error.__traceback__ = None
+    raise Unusable("the library for it cannot use this account on this system")
 
 
 def _labelled(bound: binding.Binding) -> tuple[bytes, bytes]:

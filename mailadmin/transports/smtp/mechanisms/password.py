@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 from mailadmin.core.fault import Phase
 from mailadmin.core.secret import Secret
 
-from .exchange import CHALLENGE, account, challenge_of, finish, invited, send_secret
+from .exchange import CHALLENGE, Unusable, account, challenge_of, finish, invited, send_secret
 
 if TYPE_CHECKING:
     from mailadmin.transports.smtp.session import SmtpSession
 
 
 def cram_md5(session: SmtpSession, offered: tuple[str, ...], password: Secret) -> None:
-    """RFC 2195: the password answers a challenge and does not travel. Raises MailError."""
+    """RFC 2195: the password answers a challenge and does not travel. Raises Unusable, and MailError."""
+    try:
+        hmac.new(b"", b"", "md5")
+    except ValueError:  # a system in FIPS mode
+        raise Unusable("this system does not allow MD5") from None
     challenge = challenge_of(session, session.ask(Phase.AUTH, "AUTH CRAM-MD5"))
     user = account(session.route)
 
