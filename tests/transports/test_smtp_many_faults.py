@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,6 +26,7 @@ from tests.transports.smtp_lists import (
     Meeting,
     Unreadable,
     fate,
+    fine,
     hand_out,
     numbered,
     numbers,
@@ -71,6 +74,52 @@ def test_they_do_so_once_then_the_error_stands() -> None:
         results = hand_out(transport_to(server), 10)
         assert all(handed.error and handed.error.fault.kind is Kind.CLOSED for handed in results.values())
         assert len(server.sessions) <= 2 * 10
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+@pytest.mark.parametrize("extensions", [["PIPELINING"], ["PIPELINING", "CHUNKING"]])
+def test_a_server_that_takes_few_messages_in_a_session_gets_all_of_them(extensions: list[str], limit: int) -> None:
+    def enough(connection: Connection) -> bool:
+        connection.sock.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # or its goodbye may be lost with the line
+        if connection.session.verbs().count("MAIL") > limit:
+            connection.say("421 4.7.0 too many messages in this session")
+            return False
+        return fine(connection)
+
+    with SmtpServer({"MAIL": [enough] * 200}, features=extensions) as server:
+        results = hand_out(transport_to(server), 20)
+        assert all(handed.accepted for handed in results.values())
+        assert numbers(server) == list(range(20))
+
+
+def test_a_message_that_ends_every_session_takes_no_other_with_it() -> None:
+    def no_more(connection: Connection) -> bool:
+        if "nobody" in connection.session.lines[-1]:
+            connection.say("421 4.7.0 not this one")
+            return False
+        return fine(connection)
+
+    mails = [(n, numbered(n, "nobody@example.net" if n == 5 else "anna@example.net")) for n in range(20)]
+    with SmtpServer({"RCPT": [no_more] * 200}, features=["PIPELINING", "CHUNKING"]) as server:
+        results = transport_to(server, sessions=SessionRules(parallel=1)).send_many(mails)
+        assert [handed.ticket for handed in results if handed.error] == [5]
+        assert numbers(server) == [n for n in range(20) if n != 5]
+
+
+def test_s14_a_session_that_rested_too_long_between_two_messages_of_a_list_is_not_used() -> None:
+    def mails(server: SmtpServer) -> Iterator[tuple[int, Mail]]:
+        yield from ((n, numbered(n)) for n in range(2))
+        while len(server.messages) < 2 or time.monotonic() < idle_from + 0.2:
+            time.sleep(0.01)
+        yield 2, numbered(2)
+
+    with SmtpServer() as server:
+        idle_from = time.monotonic()
+        transport = transport_to(server, sessions=SessionRules(parallel=1, idle_seconds=0.1))
+        assert all(handed.accepted for handed in transport.send_many(mails(server)))
+        assert [len(session.messages) for session in server.sessions] == [2, 1]
 
 
 def test_unsure_stays_unsure() -> None:

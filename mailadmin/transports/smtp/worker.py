@@ -85,6 +85,7 @@ class Worker:
         self._crew = crew
         self._line: tuple[KeptSession, Conveyor] | None = None
         self._proven = False  # whether the session of the line has answered since it was taken
+        self._useful = False  # whether the session of the line has ended a job for good
         self._trusts_kept = True  # until a session was lost: the other kept ones may be as dead
         self._begun: dict[int, Job] = {}  # on the conveyor
         self._again: deque[Job] = deque()  # to be sent once more, by a new session
@@ -126,18 +127,21 @@ class Worker:
         return None
 
     def _send(self, job: Job) -> None:
-        """Send `job` behind those underway. Raises MailError when no session can be had; the job is for others then."""
+        """Send `job` behind those underway, or alone where it saw a session end already: should it be the reason, no
+        other is behind it. Raises MailError when no session can be had; the job is for others then."""
         job.begin()
         try:
             check(job.mail, self._crew.supply.route)
         except MailError as error:
             self._crew.said.put(job.done(Fate(job.ticket, error=error)))
             return
+        if self._line and not (self._begun or self._line[0].fit):
+            self._leave_line()  # it rested too long while there was no job
         session, conveyor = self._line or self._find_line(job)
         self._begun[job.ticket] = job
         self._settle(conveyor.push(job.ticket, job.mail))
         session.used()
-        if not (self._proven and session.fit):
+        if job.again or not (self._proven and session.fit):
             self._finish()
             self._proven = True
         if not session.fit:
@@ -154,7 +158,7 @@ class Worker:
                 self._crew.jobs.put(left)
             raise
         self._crew.said.put(Ready())
-        self._proven = kept is None
+        self._proven, self._useful = kept is None, False
         self._line = session, Conveyor(session)
         return self._line
 
@@ -172,11 +176,13 @@ class Worker:
                 self._leave_line()
 
     def _settle(self, fates: Iterable[Fate]) -> None:
-        """Pass on what became of jobs. One that was surely not taken when its session ended gets another."""
+        """Pass on what became of jobs. One that was surely not taken when its session ended gets another; once more
+        only if the session did other work before it ended, because some servers take few messages in a session."""
         for fate in fates:
             job = self._begun.pop(fate.ticket)
-            if fate.elsewhere and not job.again:
+            if fate.elsewhere and (self._useful or not job.again):
                 job.again, self._trusts_kept = True, False
                 self._again.append(job)
             else:
+                self._useful = True
                 self._crew.said.put(job.done(fate))
