@@ -121,7 +121,8 @@ class SmtpConnection(ProxyHolder, SmtpOptions, RouteRow):
         if self.auth == SmtpAuth.GSSAPI and self.host and validation.is_ip(self.host):
             errors["host"] = "Kerberos knows servers by their names; type the full host name, not its address."
         in_the_clear = self.auth == SmtpAuth.PASSWORD and self.security == Security.NONE
-        if in_the_clear and not self.clear_text_confirmed and not validation.this_machine(self.host):
+        nearby = validation.this_machine(self.host) and not self.proxy_kind  # a proxy finds itself under that name
+        if in_the_clear and not self.clear_text_confirmed and not nearby:
             errors["clear_text_confirmed"] = (
                 "Without encryption everybody on the way can read the password. Choose STARTTLS or TLS as the "
                 "security, or tick this to send it all the same."

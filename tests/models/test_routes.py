@@ -170,6 +170,18 @@ class TestSmtpConnection:
     def test_a_password_in_clear_text_needs_a_confirmation_except_on_this_machine(self, values: dict[str, Any]) -> None:
         connection(save=False, auth="password", user_name="ada", security="none", **values).full_clean()
 
+    def test_s11_a_proxy_finds_another_machine_under_the_name_of_this_one(self) -> None:
+        row = connection(
+            save=False,
+            host="localhost",
+            auth="password",
+            user_name="ada",
+            security="none",
+            proxy_kind="socks5",
+            proxy_host="proxy.example.org",
+        )
+        assert "everybody on the way" in sentences(row)["clear_text_confirmed"]
+
     def test_s3_a_token_for_a_signed_in_user_is_refused_with_the_reason(self) -> None:
         service = app(account_kind="user")
         row = connection(save=False, auth="xoauth2", user_name="a@b.org", integrated_service=service)
