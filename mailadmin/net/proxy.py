@@ -76,7 +76,7 @@ def judged(host: str, port: int, policy: NetworkPolicy) -> str:
     address = _literal(name)
     if address and (reason := address_refusal(address, policy)):
         raise MailError(Fault(Phase.DNS, Kind.ADDRESS_REFUSED, reason, host=host, port=port))
-    return name
+    return name.partition("%")[0]  # a zone ("fe80::1%eth0") is this machine's own word
 
 
 def _literal(name: str) -> str:

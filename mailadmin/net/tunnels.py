@@ -111,9 +111,9 @@ def http_connect(line: Line, proxy: Proxy, host: str, port: int) -> Refusal | No
             if head.endswith(b"\n") and not _STATUS.match(head):
                 break  # whatever this is, its end may never come
     except Lost as lost:
-        return _http_refusal(head) if head else lost.refusal
+        return _http_refusal(head, proxy) if head else lost.refusal
     status = _STATUS.match(head)
-    return None if status and status[1][:1] == b"2" and head.endswith(b"\n") else _http_refusal(head)
+    return None if status and status[1][:1] == b"2" and head.endswith(b"\n") else _http_refusal(head, proxy)
 
 
 def _connect_request(proxy: Proxy, host: str, port: int) -> bytes:
@@ -127,16 +127,17 @@ def _connect_request(proxy: Proxy, host: str, port: int) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
-def _http_refusal(head: bytes) -> Refusal:
-    """Return what an answer means that opens no tunnel."""
+def _http_refusal(head: bytes, proxy: Proxy) -> Refusal:
+    """Return what an answer means that opens no tunnel, without the password that it may repeat."""
     status = _STATUS.match(head)
     if not status:
         return Refusal(Kind.PROXY_ANSWER, "did not answer as an HTTP proxy does.")
     code = int(status[1])
     if code // 100 == 2:
         return Refusal(Kind.PROXY_UNREACHABLE, "did not finish its answer.")
+    secrets = [proxy.password.reveal()] if proxy.password else []
     detail = _DETAIL.search(head)
-    text = f"answered: {clean(status[0])}" + (f" ({clean(detail[1])})" if detail else "")
+    text = f"answered: {clean(status[0], secrets)}" + (f" ({clean(detail[1], secrets)})" if detail else "")
     if code in _SIGN_IN:
         return Refusal(Kind.PROXY_SIGN_IN, text)
     if code in _NO_PROXY or code < 400:

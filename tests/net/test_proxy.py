@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import time
 from collections.abc import Iterator
@@ -153,6 +154,14 @@ def test_no_spelling_of_the_metadata_address_is_asked_of_a_proxy(kind: ProxyKind
         assert proxy.asked == []
 
 
+@BOTH
+def test_the_zone_of_an_address_is_not_told_to_a_proxy(kind: ProxyKind, listener: socket.socket) -> None:
+    """It would name an interface of ours; and Python takes anything for one, a line break too."""
+    with FakeProxy(kind, {"::1": listener.getsockname()[1]}) as proxy:
+        connect_through(proxy.anonymous, "::1%x\r\nX-Header: y", 587, OPEN, 5).close()
+        assert proxy.asked == [("::1", 587)]
+
+
 @pytest.mark.parametrize("host", ["localhost", "a.localhost", "127.1", "[::1]"])
 def test_where_loopback_is_closed_it_is_closed_behind_a_proxy_too(host: str) -> None:
     policy = NetworkPolicy(allow_loopback=False)
@@ -216,6 +225,16 @@ def test_no_frame_of_an_error_holds_the_password_of_the_proxy(kind: ProxyKind) -
                 assert not (ours and PASSWORD in repr(trace.tb_frame.f_locals))
                 trace = trace.tb_next
             error = error.__context__
+
+
+def test_what_a_proxy_repeats_of_its_password_is_masked() -> None:
+    login = base64.b64encode(f"{USER}:{PASSWORD}".encode())
+    answer = b"HTTP/1.1 403 Not with Basic %s\r\nX-Squid-Error: %s\r\n\r\n" % (login, PASSWORD.encode())
+    with FakeProxy(ProxyKind.HTTP, sign_in=True, act=proxies.says(answer)) as proxy:
+        text = fault_of(proxy.settings).text
+    assert "403 Not with Basic ••••••" in text
+    assert login.decode() not in text
+    assert PASSWORD not in text
 
 
 def test_a_password_that_cannot_be_read_is_told_as_such_and_leaves_no_connection() -> None:
