@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -18,7 +19,7 @@ from mailadmin.transports.base import Mail
 from mailadmin.transports.smtp.transport import SmtpTransport
 from tests.fakes.smtp_actions import Action, close
 from tests.fakes.smtp_routes import CONTENT, mail, with_password
-from tests.fakes.smtp_server import Connection, SmtpServer
+from tests.fakes.smtp_server import SmtpServer
 from tests.transports.smtp_lists import Meeting, hand_out, numbered, numbers, transport_to
 
 
@@ -49,20 +50,46 @@ def test_one_session_keeps_the_order() -> None:
         assert len(server.sessions) == 1
 
 
-def test_a_short_list_takes_one_session_and_one_message_no_thread() -> None:
-    seen: set[str] = set()
-
-    def look(connection: Connection) -> bool:
-        seen.update(thread.name for thread in threading.enumerate())
-        connection.say("250 2.0.0 Ok")
-        return True
-
-    with SmtpServer({"DOT": [look]}) as server:
-        transport = transport_to(server)
-        hand_out(transport, 1)
-        assert "mailadmin-smtp-list" not in seen
-        hand_out(transport, limits.LIST_SESSION_MESSAGES)
+def test_a_short_list_takes_one_session() -> None:
+    with SmtpServer() as server:
+        hand_out(transport_to(server), limits.LIST_SESSION_MESSAGES)
         assert len(server.sessions) == 1
+
+
+@pytest.mark.timeout(20)
+def test_a_message_leaves_and_is_told_of_before_the_next_one_is_made() -> None:
+    told: list[int] = []
+
+    def mails(server: SmtpServer) -> Iterator[tuple[int, Mail]]:
+        for number in range(4):
+            yield number, numbered(number)
+            while len(server.messages) <= number:
+                time.sleep(0.001)
+            late = [ticket for ticket in range(number - 1) if ticket not in told]
+            assert not late
+
+    with SmtpServer() as server:
+        for handed in transport_to(server).send_many(mails(server)):
+            assert handed.accepted
+            told.append(handed.ticket)
+    assert told == [0, 1, 2, 3]
+
+
+def test_where_no_thread_can_be_had_the_whole_list_leaves_in_that_of_the_caller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "mailadmin-smtp-list":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with SmtpServer() as server:
+        results = hand_out(transport_to(server), 60)
+        assert all(handed.accepted for handed in results.values())
+        assert numbers(server) == list(range(60))
 
 
 def test_an_empty_list_opens_nothing() -> None:

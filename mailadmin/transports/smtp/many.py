@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from mailadmin.core import limits
 from mailadmin.transports.base import Handed, Mail
@@ -21,8 +21,9 @@ from .worker import Crew, Done, Gone, Job, Worker
 def spread(supply: Supply, mails: Iterable[tuple[int, Mail]]) -> Iterator[Handed]:
     """Yield what became of each of `mails`, in the order in which they were finished; tickets are unique.
 
-    `mails` is read ahead within limits; should it raise, what was read is brought to its end first. When the iterator
-    is closed early, what is in flight is finished and its fate lost, and what nobody has begun is dropped. In a child
+    `mails` is read ahead within limits, and a message leaves however long the next one takes to be made; results have
+    precedence over reading. Should `mails` raise, what was read is brought to its end first. When the iterator is
+    closed early, what is in flight is finished and its fate lost, and what nobody has begun is dropped. In a child
     that was forked in the middle the iterator just ends: the messages are the parent's.
     """
     caller = _Caller(supply)
@@ -30,17 +31,18 @@ def spread(supply: Supply, mails: Iterable[tuple[int, Mail]]) -> Iterator[Handed
     failure: Exception | None = None
     more = True
     try:
-        while caller.at_home:
-            while more and caller.has_room:
+        while caller.at_home and (more or caller.owed):
+            reading = more and caller.has_room
+            if handed := caller.next_handed(wait=not reading):
+                yield handed
+                continue
+            if reading:
                 try:
                     caller.add(Job(*next(source)))
                 except StopIteration:
                     more = False
                 except Exception as error:
                     more, failure = False, error
-            if not caller.owed:
-                break
-            yield caller.next_handed()
     finally:
         caller.dismiss()
     if failure is not None:
@@ -48,9 +50,9 @@ def spread(supply: Supply, mails: Iterable[tuple[int, Mail]]) -> Iterator[Handed
 
 
 class _Caller:
-    """The side of the call that hands jobs in and takes their ends. Workers come one by one: the first when there
-    are two jobs, further ones when a session has been opened and enough jobs wait, so that a wrong password is not
-    tried by all of them at once."""
+    """The side of the call that hands jobs in and takes their ends. Workers come one by one: the first with the
+    first job, further ones when a session has been opened and enough jobs wait, so that a wrong password is not tried
+    by all of them at once."""
 
     def __init__(self, supply: Supply) -> None:
         self.owed = 0  # jobs without an end
@@ -80,12 +82,16 @@ class _Caller:
         self._crew.jobs.put(job)
         self._grow()
 
-    def next_handed(self) -> Handed:
-        """Wait for the next end of a job. One that is alone is done in this very thread, without another."""
+    def next_handed(self, *, wait: bool) -> Handed | None:
+        """Return the next end of a job, None when there is none yet and nobody wants to `wait`. Where no thread can be
+        had, the jobs are done in this very one."""
         while True:
-            if not self._working and self.owed == self._crew.jobs.qsize():
+            if wait and not self._working and self.owed == self._crew.jobs.qsize():
                 self._work_here()
-            said = self._crew.said.get()
+            try:
+                said = self._crew.said.get(block=wait)
+            except Empty:
+                return None
             if isinstance(said, Done):
                 self.owed -= 1
                 self._bytes -= said.size
@@ -108,17 +114,12 @@ class _Caller:
                 thread.join()
 
     def _grow(self) -> None:
-        """Let one more worker come for each few jobs that wait, but the first already for two."""
-        while self._working < self._most:
-            enough = limits.LIST_SESSION_MESSAGES * self._working if self._working else 1
-            if self._crew.jobs.qsize() <= enough:
-                return
+        """Let one more worker come for each few jobs that wait."""
+        while self._working < self._most and self._crew.jobs.qsize() > limits.LIST_SESSION_MESSAGES * self._working:
             thread = threading.Thread(target=Worker(self._crew).run, name="mailadmin-smtp-list", daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # no more threads to be had
-                if not self._working:
-                    raise
                 self._most = self._working
                 return
             self._threads.append(thread)
