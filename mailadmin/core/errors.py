@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 
-from .fault import Fault, Phase
+from .fault import Fault
 from .knowledge import Explanation, Failover, explain
 
 
@@ -66,10 +66,11 @@ class MailError(smtplib.SMTPException):
         return self.explanation.retry
 
     def __str__(self) -> str:
-        said = ""
-        if self.fault.text:  # our own words about settings and messages, or what a server answered
-            ours = self.fault.phase in (Phase.SETTINGS, Phase.MESSAGE)
-            said = f" {self.fault.text}" if ours else f" The answer was: “{self.fault.text}”."
+        fault, said = self.fault, ""
+        if fault.smtp_code or fault.http_status or fault.graph_code or fault.aadsts:
+            said = f" The answer was: “{fault.text}”." if fault.text else ""
+        elif fault.text:  # our own words
+            said = f" {fault.text.removesuffix('.')}."
         steps = " ".join(self.explanation.remedy)
         return f"{self.explanation.problem}{said} What to do: {steps}".strip()
 

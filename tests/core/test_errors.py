@@ -56,6 +56,13 @@ def test_the_text_is_a_sentence_with_cause_answer_and_remedy() -> None:
     assert "The answer was: “535 5.7.8 Bad credentials”. What to do: " in text
 
 
+def test_what_nobody_answered_is_not_told_as_an_answer() -> None:
+    ours = Fault(Phase.TCP, Kind.TCP_REFUSED, "192.0.2.1: Connection refused", host="mail.example.org", port=25)
+    assert " 192.0.2.1: Connection refused. What to do: " in str(MailError(ours))
+    whole = Fault(Phase.TLS, Kind.CERT_INVALID, "The certificate cannot be read.")
+    assert " The certificate cannot be read. What to do: " in str(MailError(whole))
+
+
 def test_the_code_is_stable_for_programs_and_the_servers_code_searchable() -> None:
     error = MailError(REFUSED)
     assert error.code == "credentials-refused"
