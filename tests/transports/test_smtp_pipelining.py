@@ -187,6 +187,18 @@ def test_the_answer_to_the_end_has_its_own_time(way: str, in_background: bool) -
             unsure(failure(session))
 
 
+def test_answers_that_each_come_late_hold_nobody_for_longer_than_the_message_and_its_end_may_take() -> None:
+    def slow(connection: Connection) -> bool:
+        connection.flush()
+        connection.server.stopping.wait(0.1)
+        connection.say("250 2.0.0 Ok")
+        return True
+
+    times = Timeouts(connect=2, command=0.5, message=0.5, final=0.5)
+    with going("at-once", {"RCPT": [slow] * 80}, timeouts=times) as (_, session):
+        unsure(failure(session, mail(*(f"a{number}@example.net" for number in range(80)))))
+
+
 def test_non_ascii_addresses_travel_in_groups_too() -> None:
     message = mail("jörg@example.net", needs_utf8=True)
     for way in ("pipelined", "at-once"):

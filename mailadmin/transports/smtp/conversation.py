@@ -99,8 +99,8 @@ class Conversation:
 
     def hear(self, phase: Phase, final: float = 0) -> Reply:
         """Return the next reply, whatever it says, within the command time; once the end of the message has left,
-        within `final` seconds instead. Raises MailError when none comes."""
-        self.wire.allow(final or self.route.timeouts.command, beyond_total=bool(final))
+        within `final` seconds instead, which all its replies together may be late. Raises MailError when none comes."""
+        self.wire.allow(final or self.route.timeouts.command, beyond_total=final)
         try:
             return self.wire.read_reply()
         except WireError as error:

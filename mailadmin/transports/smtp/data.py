@@ -3,6 +3,7 @@ end leaves, and nowhere else."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -41,7 +42,7 @@ def send(session: SmtpSession, content: Content, seconds: float, *, chunked: boo
     session.dialogue.content(content.size)
     blocks = chunk_blocks(content) if chunked else data_blocks(content)
     last = _all_but_last(session, blocks, content.size) + tail
-    session.wire.allow(seconds, beyond_total=True)
+    session.wire.allow(seconds, beyond_total=math.inf)
     left = True  # a time-out while sending may have let the end through
     try:
         left = session.wire.write(last) == len(last) or bool(tail)  # the end may have left without its tail

@@ -65,10 +65,10 @@ class Wire(smtplib.SMTP):
         """Give everything that follows `seconds` in all."""
         self._total = time.monotonic() + seconds
 
-    def allow(self, seconds: float, *, beyond_total: bool = False) -> None:
-        """Give the next command and its reply `seconds`, and never more than the total leaves."""
-        until = time.monotonic() + seconds
-        self._deadline = until if beyond_total else min(until, self._total)
+    def allow(self, seconds: float, *, beyond_total: float = 0) -> None:
+        """Give the next command and its reply `seconds`, and never more than the total leaves and `beyond_total`
+        seconds."""
+        self._deadline = min(time.monotonic() + seconds, self._total + beyond_total)
 
     @property
     def seconds_left(self) -> float:
@@ -252,7 +252,7 @@ class Wire(smtplib.SMTP):
 
     def await_goodbye(self, seconds: float) -> None:
         """Read whatever the server answers to QUIT, `seconds` at most, and close. Never raises."""
-        self.allow(seconds, beyond_total=True)
+        self.allow(seconds, beyond_total=math.inf)
         with contextlib.suppress(WireError):
             self.read_reply()
         self.close()
