@@ -120,6 +120,8 @@ class SmtpServer:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
+            # What is said leaves at once: closing with unread commands resets the line and drops what has not left.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             session = Session()
             self.sessions.append(session)
             self._sockets.append(sock)
