@@ -79,9 +79,6 @@ def test_they_do_so_once_then_the_error_stands() -> None:
 @pytest.mark.parametrize("extensions", [["PIPELINING"], ["PIPELINING", "CHUNKING"]])
 def test_a_server_that_takes_few_messages_in_a_session_gets_all_of_them(extensions: list[str], limit: int) -> None:
     def enough(connection: Connection) -> bool:
-        connection.sock.setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-        )  # or its goodbye may be lost with the line
         if connection.session.verbs().count("MAIL") > limit:
             connection.say("421 4.7.0 too many messages in this session")
             return False
