@@ -189,8 +189,8 @@ def _encryption(session: SmtpSession, recorder: Recorder) -> None:
     with _step(session, recorder, Phase.TLS) as step:
         try:
             session.secure()
-        except MailError:
-            smtp_facts.certificate(step, session.certificate())
+        except MailError as error:
+            smtp_facts.certificate(step, session.certificate(), told=error.fault.text)
             raise
         smtp_facts.encryption(session, step)
 

@@ -13,6 +13,7 @@ from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute
 from mailadmin.core.sizes import in_words
 from mailadmin.net import tls
 from mailadmin.net.certificate import read_certificate
+from mailadmin.transports.smtp.mechanisms import external
 from mailadmin.transports.smtp.session import SmtpSession
 
 _SECURITY_WORDS = {
@@ -41,10 +42,11 @@ def settings(route: SmtpRoute, step: Step) -> None:
         _ends_soon(step, ours, "Our own certificate", "Get the next one in time.")
 
 
-def certificate(step: Step, shown: tls.Certificate | None) -> None:
-    """Say what the server's certificate is, if it showed one."""
+def certificate(step: Step, shown: tls.Certificate | None, told: str = "") -> None:
+    """Say what the server's certificate is, if it showed one and the error's text has not `told` it already."""
     if shown:
-        step.notes.append(f"The certificate is {shown.words(datetime.now(UTC))}.")
+        if (words := shown.words(datetime.now(UTC))) not in told:
+            step.notes.append(f"The certificate is {words}.")
         step.notes.append(f"{shown.tls_version} with {shown.cipher}.")
 
 
@@ -55,7 +57,7 @@ def encryption(session: SmtpSession, step: Step) -> None:
         step.state = StepState.WARNING
         step.fact = "The server does not offer STARTTLS, so this connection is not encrypted"
         return
-    step.fact = f"{shown.tls_version}, the certificate ends in {shown.days_left(datetime.now(UTC))} days"
+    step.fact = f"{shown.tls_version}, the certificate ends in {_days(shown)}"
     certificate(step, shown)
     if route.tls.check_revocation:
         step.notes.append("Its issuer's revocation list does not name it.")
@@ -65,9 +67,11 @@ def encryption(session: SmtpSession, step: Step) -> None:
 
 
 def sign_in(session: SmtpSession, step: Step) -> None:
-    """Say who signed in by which of the offered methods."""
+    """Say who signed in by which of the offered methods. Whether a server asked for a certificate does not show."""
     who = f" as {session.route.user}" if session.route.user else ""
     step.fact = f"Signed in{who} by {session.mechanism}"
+    if session.mechanism == external.HANDSHAKE:
+        step.fact = "Nothing was said: a server that asks for the client certificate got it when the encryption began"
     if offered := session.features.get("auth", "").split():
         step.notes.append(session.dialogue.clean(f"The server offers {', '.join(offered)}."))
     if session.exposed:
@@ -97,6 +101,10 @@ def warn(step: Step, text: str) -> None:
 
 
 def _ends_soon(step: Step, shown: tls.Certificate, whose: str, advice: str) -> None:
+    if shown.days_left(datetime.now(UTC)) < limits.CERTIFICATE_WARNING_DAYS:
+        warn(step, f"{whose} ends in {_days(shown)}. {advice}")
+
+
+def _days(shown: tls.Certificate) -> str:
     left = shown.days_left(datetime.now(UTC))
-    if left < limits.CERTIFICATE_WARNING_DAYS:
-        warn(step, f"{whose} ends in {left} days. {advice}")
+    return "1 day" if left == 1 else f"{left} days"
