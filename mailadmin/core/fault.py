@@ -34,6 +34,7 @@ class Kind(StrEnum):
     SECRET_UNREADABLE = "secret-unreadable"  # noqa: S105 -- wrong key, or a reference that cannot be read
     CLEAR_TEXT_REFUSED = "clear-text-refused"  # a password would have left without encryption
     TOKEN_HOST_REFUSED = "token-host-refused"  # noqa: S105 -- a token for a host that is not the cloud's
+    TOKEN_TRUST_REFUSED = "token-trust-refused"  # noqa: S105 -- a token for whoever a connection alone trusts
     ADDRESS_REFUSED = "address-refused"  # the dialler's policy forbids this network address
     PORT_REFUSED = "port-refused"  # the dialler's policy forbids this port
     BAD_ADDRESS = "bad-address"

@@ -6,6 +6,8 @@ import base64
 import contextlib
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,11 +17,12 @@ from mailadmin.core import clouds
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
-from mailadmin.core.settings import EntraApp, Security, SmtpAuth, SmtpRoute
+from mailadmin.core.settings import EntraApp, ProxyKind, Security, SmtpAuth, SmtpRoute, TlsSettings
 from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.transports.smtp.session import SmtpSession
 from tests.fakes import certificates
 from tests.fakes.graph_server import Exchange, ScriptedServer
+from tests.fakes.proxies import FakeProxy
 from tests.fakes.smtp_routes import smtp_route
 from tests.fakes.smtp_server import SmtpServer, far_away
 from tests.fakes.smtp_sign_in import fault_of, oauthbearer, signed_in
@@ -155,6 +158,26 @@ def test_a_token_goes_to_no_host_but_the_clouds_own(hosts: tuple[str, ...]) -> N
         assert smtp.sessions[0].verbs() == ["EHLO"]
         assert entra.requests == []
     assert fault.kind is Kind.TOKEN_HOST_REFUSED
+
+
+@pytest.mark.parametrize(
+    "loose",
+    [{"check_identity": False}, {"trusted_hosts": ("localhost",)}, {"ca_pem": certificates.authority().pem}],
+)
+def test_s11_behind_a_proxy_no_token_goes_to_whom_only_the_connection_trusts(loose: dict[str, Any]) -> None:
+    """Who may edit a connection could lead it to a machine of their own and read the token there."""
+    with (
+        sign_in_host(GOOD) as entra,
+        smtp_server() as smtp,
+        FakeProxy(ProxyKind.HTTP, {"localhost": smtp.port}) as proxy,
+    ):
+        both = TlsSettings(ca_pem=f"{entra.ca_pem}\n{certificates.authority().pem}")
+        strict = route(smtp, entra, proxy=proxy.anonymous, tls=both)
+        assert strict.app
+        strict = replace(strict, app=replace(strict.app, cloud=replace(strict.app.cloud, ca_pem=both.ca_pem)))
+        assert signed_in(strict).mechanism == "XOAUTH2"
+        assert fault_of(replace(strict, tls=replace(both, **loose))).kind is Kind.TOKEN_TRUST_REFUSED
+        assert sum("AUTH" in session.verbs() for session in smtp.sessions) == 1
 
 
 @pytest.mark.parametrize("security", [Security.NONE, Security.STARTTLS_IF_OFFERED])

@@ -88,6 +88,7 @@ FAILURES: dict[str, Fault | list[Fault]] = {
     "client-secret-unreadable": ours(Kind.SECRET_UNREADABLE, phase=Phase.TOKEN),
     "clear-text-refused": ours(Kind.CLEAR_TEXT_REFUSED, phase=AUTH),
     "token-host-refused": ours(Kind.TOKEN_HOST_REFUSED, phase=AUTH),
+    "token-trust-refused": ours(Kind.TOKEN_TRUST_REFUSED, phase=AUTH),
     "address-refused": line(Kind.ADDRESS_REFUSED, Phase.DNS, "169.254.169.254 is a link-local address."),
     "port-refused": line(Kind.PORT_REFUSED, Phase.DNS),
     "bad-address": ours(Kind.BAD_ADDRESS, "“ada” is not an e-mail address.", Phase.MESSAGE),

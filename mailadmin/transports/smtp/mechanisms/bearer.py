@@ -35,6 +35,7 @@ def sign_in(session: SmtpSession, offered: tuple[str, ...]) -> str:
     if app is None:
         raise session.fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, "The integrated service is missing.")
     _refuse_foreign_host(session, app)
+    _refuse_loose_trust(session, app)
     named = session.route.mechanism
     wanted = (named,) if named in METHODS else METHODS
     method = next((method for method in wanted if method in offered), None)
@@ -60,6 +61,17 @@ def _refuse_foreign_host(session: SmtpSession, app: EntraApp) -> None:
     if not known & {host, f"{host}:{session.port}"}:
         text = f"{session.host} is not among the mail hosts of {app.name}, so no token is sent to it."
         raise session.fault(Phase.AUTH, Kind.TOKEN_HOST_REFUSED, text)
+
+
+def _refuse_loose_trust(session: SmtpSession, app: EntraApp) -> None:
+    """Behind a proxy a machine is the cloud's only by its certificate, so the connection may not choose whom to trust:
+    who may edit it need not be one who may have the token."""
+    tls = session.route.tls
+    own_ca = tls.ca_pem.split() not in ([], app.cloud.ca_pem.split())  # line ends aside
+    if session.route.proxy and (own_ca or tls.trusted_hosts or not tls.check_identity):
+        loose = "an own CA" if own_ca else "trusted hosts" if tls.trusted_hosts else "no check of the identity"
+        text = f"The connection has a proxy and {loose}, so no token of {app.name} is sent."
+        raise session.fault(Phase.AUTH, Kind.TOKEN_TRUST_REFUSED, text)
 
 
 def _attempt(session: SmtpSession, method: str, token: Secret) -> None:
