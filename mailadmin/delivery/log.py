@@ -84,8 +84,9 @@ def entry(draft: Draft, options: SendOptions, label: str) -> Entry:
 
 
 def begin(entries: Sequence[Entry]) -> None:
-    """Write the rows of messages that are about to be tried, in one statement."""
-    if _write(lambda cursor: _insert_delivery(cursor, [entry.values for entry in entries]), one_statement=True):
+    """Write the rows of messages that are about to be tried, all or none."""
+    rows = [one.values for one in entries]
+    if _write(lambda cursor: _insert_delivery(cursor, rows), one_statement=len(rows) == 1):
         for one in entries:
             one.stored = True
 

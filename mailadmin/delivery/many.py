@@ -93,21 +93,31 @@ class _List:
         found: list[tuple[int, Job]] = []
         size, snapshot = 0, None
         while self._reading and len(found) < self._ahead and size < limits.LIST_AHEAD_BYTES:
+            message = self._next()
             try:
-                message = next(self._source)
-                if message.recipients():
+                if message and message.recipients():
                     snapshot = snapshot or routes.current()
                     job = prepare(message, self._options, snapshot)
                     found.append((self._place, job))
                     size += job.draft.content.size
-            except StopIteration:
-                self._reading = False
             except Exception as error:
                 self._reading = not self._fail(self._place, error)
             self._place += 1
         if found:
             log.begin([job.entry for _, job in found])
             self._ready.extend(found)
+
+    def _next(self) -> EmailMessage | None:
+        """Return the next message, None at the end. An error of whoever makes them is no failed message, and so never
+        silent."""
+        try:
+            return next(self._source)
+        except StopIteration:
+            pass
+        except Exception as error:
+            self._errors[self._place] = error
+        self._reading = False
+        return None
 
     # -- sending ----------------------------------------------------------------------------------------
 
@@ -148,7 +158,8 @@ class _List:
         try:
             self._sent += complete(job, self._sessions, first).sent
         except Exception as error:
-            self._sending = not self._fail(ticket, error)
+            if self._fail(ticket, error):
+                self._sending = False
         for attempt in job.run.attempts if job.run else ():
             health = policy.route_health(attempt.error, 0) if attempt.error else None
             if attempt.error and health and health.stopped:

@@ -74,7 +74,7 @@ class Insert:
         self._built: dict[str, str] = {}
 
     def __call__(self, cursor: CursorWrapper, rows: Sequence[Values]) -> None:
-        """Add `rows`, in one statement."""
+        """Add `rows`, by one call of the driver. Only one row needs no transaction to be added as a whole."""
         sql = self._built.get(cursor.db.alias) or self._build(cursor.db)
         many = [self._columns.prepared(row, cursor.db) for row in rows]
         if len(many) == 1:

@@ -20,8 +20,8 @@ from mailadmin.backends import EmailBackend
 from mailadmin.conf import ConfigurationError
 from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState, RecipientState
-from mailadmin.delivery import routes
-from mailadmin.delivery.send import SendOptions, Sessions, send_message
+from mailadmin.delivery import log, routes
+from mailadmin.delivery.send import SendOptions, Sessions, prepare, send_message
 from mailadmin.models import Delivery, DeliveryRecipient, IntegratedService, RouteState, Settings, SmtpConnection
 from tests.fakes.smtp_server import SmtpServer
 
@@ -241,6 +241,17 @@ def test_a_program_that_allows_the_database_under_an_event_loop_does_not_wait_fo
 
     result = asyncio.run(inside())
     assert result.delivery_id and Delivery.objects.get().label == "new"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_rows_of_a_list_are_begun_all_or_none(peers: Peers) -> None:
+    """Half of them could not be completed: they would be taken for missing, and written once more."""
+    add_smtp(peers)
+    entries = [prepare(a_message(), SendOptions(), routes.current()).entry for _ in range(2)]
+    log.begin([*entries, entries[0]])
+    assert not Delivery.objects.exists() and [entry.stored for entry in entries] == [False, False]
+    log.begin(entries)
+    assert Delivery.objects.count() == 2 and [entry.stored for entry in entries] == [True, True]
 
 
 @pytest.mark.django_db(transaction=True)

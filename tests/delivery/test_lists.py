@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -116,6 +117,21 @@ class TestSuccess:
             assert EmailBackend().send_messages(message for message in numbered(MANY)) == MANY
             assert len(subjects(server)) == MANY
 
+    @pytest.mark.timeout(20)
+    def test_a_message_leaves_and_has_its_result_however_long_the_next_one_takes(self) -> None:
+        messages = numbered(4)
+
+        def making(server: SmtpServer) -> Iterator[EmailMessage]:
+            for place, message in enumerate(messages):
+                yield message
+                while len(server.messages) <= place:
+                    time.sleep(0.001)
+                assert None not in results(messages)[: max(place - 1, 0)]
+
+        with SmtpServer() as server:
+            plain(server)
+            assert EmailBackend().send_messages(making(server)) == 4
+
     def test_a_list_by_graph(self, peers: Peers) -> None:
         add_oauth(peers)
         messages = numbered(6)
@@ -200,6 +216,35 @@ class TestFailure:
         assert results(messages) == [DeliveryState.SENT] * 6 + [DeliveryState.FAILED] + [None] * 6
         assert Delivery.objects.count() == 7
 
+    def test_what_fails_silently_after_a_bad_message_does_not_make_the_list_go_on(self, settings: Any) -> None:
+        settings.DEFAULT_FROM_EMAIL = ""
+        bad = a_message(from_email="")  # known as bad when the route has no sender either
+        messages = [*numbered(5), bad, *numbered(30)]
+
+        def late(connection: Connection) -> bool:
+            while not hasattr(bad, "mailadmin") and not connection.server.stopping.wait(0.001):
+                pass
+            connection.positive = False
+            connection.say(NOT_ALLOWED)
+            return True
+
+        with SmtpServer({"MAIL": [late] * 5}) as server:
+            plain(server)
+            with pytest.raises(mailadmin.BadMessage):
+                EmailBackend(fail_silently=True).send_messages(messages)
+            assert server.messages == []
+        assert results(messages) == [DeliveryState.FAILED] * 6 + [None] * 30
+
+    @pytest.mark.parametrize("count", [1, 6])
+    def test_a_stop_iteration_inside_a_message_is_an_error_and_no_end(self, count: int) -> None:
+        broken = a_message()
+        broken.recipients = lambda: next(iter(()))  # type: ignore[method-assign]
+        with SmtpServer() as server:
+            plain(server)
+            with pytest.raises(StopIteration):
+                EmailBackend().send_messages([*numbered(count), broken, *numbered(3)])
+            assert len(server.messages) == count
+
     def test_nothing_set_up_is_raised_for_the_first_message_only(self) -> None:
         messages = numbered(5)
         with pytest.raises(ConfigurationError):
@@ -217,6 +262,19 @@ class TestFailure:
                 EmailBackend().send_messages(making())
             assert len(server.messages) == 7
         assert set(Delivery.objects.values_list("state", flat=True)) == {"sent"}
+
+    def test_fail_silently_does_not_hide_that_nobody_makes_the_messages_any_more(self) -> None:
+        """Here whoever makes them sends mail too, which fails."""
+
+        def making() -> Iterator[EmailMessage]:
+            yield from numbered(7)
+            EmailBackend().send_messages([a_message(from_email="shop99@contoso.org")])
+
+        with SmtpServer({"MAIL": refusing(99)}) as server:
+            plain(server)
+            with pytest.raises(mailadmin.MailError, match="not allowed"):
+                EmailBackend(fail_silently=True).send_messages(making())
+            assert len(server.messages) == 7
 
     def test_what_the_first_route_refuses_goes_by_the_next(self) -> None:
         with SmtpServer({"RCPT": ["550 5.7.1 Relaying denied"] * 200}) as first, SmtpServer() as second:
