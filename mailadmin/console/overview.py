@@ -61,11 +61,12 @@ class Guide:
     tested: bool
     sent: bool
     fresh: Sequence[Row] = field(default_factory=tuple)  # the routes to test
+    logged: bool = True  # without the log nobody knows whether anything was sent
 
     @property
     def done(self) -> bool:
         """Tell whether nothing is left to guide through."""
-        return self.connected and self.tested and self.sent
+        return self.connected and self.tested and (self.sent or not self.logged)
 
 
 def delivery_order(summaries: Sequence[RouteSummary]) -> list[RouteLine]:
@@ -82,6 +83,7 @@ def guide(rows: Sequence[Row]) -> Guide:
         tested=ConnectionTest.objects.filter(state__in=good).exists(),
         sent=Delivery.objects.filter(state__in=[state for state in DeliveryState if state.accepted]).exists(),
         fresh=rows,
+        logged=conf.setting("DELIVERY_LOG"),
     )
 
 
@@ -97,7 +99,17 @@ def banners(
     found = [*_key_banner(), *_route_banners(lines, configured)]
     for service in services:
         found += _secret_banner(service, warning_days, today)
-    return found + _fallback_banner(lines, latest)
+    return found + _fallback_banner(lines, latest) + log_banner()
+
+
+def log_banner() -> list[Banner]:
+    """Return the banner of a deployment that keeps no log, so that nobody takes an empty one for silence."""
+    if conf.setting("DELIVERY_LOG"):
+        return []
+    text = (
+        "MAILADMIN in the settings of the server says so: messages are sent, and leave a line in the server's log only."
+    )
+    return [Banner("warning", "The delivery log is switched off.", text)]
 
 
 def _key_banner() -> list[Banner]:

@@ -19,7 +19,7 @@ from mailadmin.console import audit
 from mailadmin.console.access import needs
 from mailadmin.core import addresses, limits, validation
 from mailadmin.core.errors import MailError
-from mailadmin.core.outcome import DeliveryState, SendResult
+from mailadmin.core.outcome import DeliveryState, RecipientState, SendResult
 from mailadmin.core.settings import Route, RouteKey
 from mailadmin.delivery import routes
 from mailadmin.delivery.compose import default_recipients
@@ -151,17 +151,19 @@ class ComposeForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 @needs("mailadmin.send_message")
 def compose(request: HttpRequest) -> HttpResponse:
-    """Show the form, or send what was typed and lead to its page in the log."""
+    """Show the form, or send what was typed and lead to its page in the log; without one, say how it went."""
     form = ComposeForm(request.POST or None, request.FILES or None, initial={"to": getattr(request.user, "email", "")})
     if form.is_valid():
-        found = _send(request, form)
-        if found:
-            return redirect("mailadmin:log", pk=found)
+        result = _send(request, form)
+        if result.delivery_id:
+            return redirect("mailadmin:log", pk=result.delivery_id)
+        if result.sent:
+            return redirect("mailadmin:compose")  # a reload sends nothing again
     return render(request, "mailadmin/compose/compose.html", {"form": form})
 
 
-def _send(request: HttpRequest, form: ComposeForm) -> str | None:
-    """Send and return the row in the log that tells the outcome; None when there is none, and then a message does."""
+def _send(request: HttpRequest, form: ComposeForm) -> SendResult:
+    """Send and return the result; where no row in the log tells the outcome, a message on the page does."""
     message = form.message()
     options = SendOptions(label=form.cleaned_data["label"], route=form.key, asked_by=request.user.pk, is_test=True)
     problem = ""
@@ -172,9 +174,23 @@ def _send(request: HttpRequest, form: ComposeForm) -> str | None:
     outcome: SendResult = getattr(message, "mailadmin", SendResult(state=DeliveryState.FAILED))
     delivery = Delivery.objects.filter(pk=outcome.delivery_id).first() if outcome.delivery_id else None
     audit.record(request, "sent", delivery, detail=f"by hand, to {len(message.recipients())}: {outcome.state.label}")
-    if problem and not delivery:  # else the page of the message tells all of it
-        messages.error(request, problem)
-    return outcome.delivery_id
+    if not delivery:  # else the page of the message tells all of it
+        if outcome.sent:
+            tell = messages.warning if outcome.state is DeliveryState.PARTLY else messages.success
+            tell(request, _told(outcome))
+        elif problem:
+            messages.error(request, problem)
+    return outcome
+
+
+def _told(result: SendResult) -> str:
+    """Return how a message went that has no row in the log."""
+    refused = [
+        f"{address}: {one.reason or one.state.label}"
+        for address, one in result.recipients.items()
+        if one.state is not RecipientState.SENT
+    ]
+    return " ".join([f"{result.state.label}, by “{result.route}”.", *refused])
 
 
 def _senders(found: Any) -> Iterator[str]:

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET
 
 from mailadmin.console import deliveries
 from mailadmin.console.access import needs
+from mailadmin.console.overview import log_banner
 from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import Delivery, DeliveryRecipient, OAuthService, Settings, SmtpConnection
@@ -99,6 +100,7 @@ def log_list(request: HttpRequest) -> HttpResponse:
             "rows": [row(delivery) for delivery in page],
             "filtered": any(request.GET.get(name) for name in form.fields),
             "retention_days": Settings.load().retention_days,
+            "banners": log_banner(),
         },
     )
 
