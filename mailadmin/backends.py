@@ -53,10 +53,11 @@ class EmailBackend(BaseEmailBackend):
         return True
 
     def close(self) -> None:
-        """End what `open()` held."""
-        sessions, self._sessions = self._sessions, None
-        if sessions:
-            sessions.close()
+        """End what `open()` held; what another thread is sending by it goes first."""
+        with self._lock:
+            sessions, self._sessions = self._sessions, None
+            if sessions:
+                sessions.close()
 
     def send_messages(self, email_messages: Iterable[EmailMessage]) -> int:
         """Send each message; return how many were taken by a server. Messages without recipients are skipped.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -99,6 +100,24 @@ class TestSuccess:
             with EmailBackend() as held:
                 held.send_messages(numbered(1))
             assert server.sessions[1].ended.wait(5)
+
+    def test_s14_close_in_another_thread_waits_for_what_is_being_sent_and_ends_its_session(self) -> None:
+        backend = EmailBackend()
+        closing = threading.Thread(target=backend.close)
+
+        def close_meanwhile(connection: Connection) -> bool:
+            closing.start()
+            connection.positive = True
+            connection.say("250 2.0.0 Ok")
+            return True
+
+        with SmtpServer({"MAIL": [close_meanwhile]}) as server:
+            plain(server)
+            backend.open()
+            assert backend.send_messages(numbered(3)) == 3
+            closing.join(10)
+            assert server.sessions[0].ended.wait(5)
+            assert len(server.sessions) == 1 and server.lines[-1] == "QUIT"
 
     def test_messages_without_recipients_are_skipped_and_not_counted(self) -> None:
         with SmtpServer() as server:
@@ -323,11 +342,20 @@ class TestFailure:
         assert sorted(results(messages), key=str).count(DeliveryState.UNSURE) == 1
 
     def test_an_interrupted_caller_leaves_rows_that_say_so(self) -> None:
+        interrupted = threading.Event()
+
         def making() -> Iterator[EmailMessage]:
             yield from numbered(9)
+            interrupted.set()
             raise KeyboardInterrupt
 
-        with SmtpServer() as server:
+        def hold(connection: Connection) -> bool:
+            interrupted.wait(10)
+            connection.positive = True
+            connection.say("250 2.0.0 Ok")
+            return True
+
+        with SmtpServer({"DOT": [None] * 8 + [hold]}) as server:
             plain(server)
             with pytest.raises(KeyboardInterrupt):
                 EmailBackend().send_messages(making())

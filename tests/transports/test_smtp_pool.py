@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -248,3 +250,24 @@ def test_the_housekeeper_goes_when_nothing_is_left_to_do_and_comes_back(monkeypa
             POOL.clear()
             keepers[0].join(5)
             assert not keepers[0].is_alive()
+
+
+@pytest.mark.timeout(20)
+def test_a_signal_handler_may_send_while_its_own_thread_is_in_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Played by the clock, which the pool asks while it holds its lock."""
+    with SmtpServer() as server:
+        route = saved(server.port)
+        send(route)
+        now, handled = time.monotonic, []
+
+        def clock() -> float:
+            inside = sys._getframe(1).f_code.co_name == "fit" and sys._getframe(2).f_code.co_name == "take"
+            if inside and not handled:
+                handled.append("signal")
+                handled.append(send(route))
+            return now()
+
+        monkeypatch.setattr(time, "monotonic", clock)
+        assert send(route).startswith("250")
+        assert handled[0] == "signal" and handled[1].startswith("250")
+        assert len(server.messages) == 3

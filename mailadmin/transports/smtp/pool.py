@@ -65,7 +65,7 @@ class SessionPool:
         self._begin()
 
     def _begin(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
+        self._changed = threading.Condition()  # re-entrant: a signal handler may send mail at any point
         self._resting: dict[PoolKey, list[KeptSession]] = {}
         self._leaving: list[KeptSession] = []  # they have said goodbye; the answer is still to be read
         self._version = ""
@@ -144,9 +144,8 @@ class SessionPool:
         if version == self._version:
             return []
         self._version = version
-        outdated = [session for sessions in self._resting.values() for session in sessions]
-        self._resting.clear()
-        return outdated
+        outdated, self._resting = self._resting, {}
+        return [session for sessions in outdated.values() for session in sessions]
 
     # -- the housekeeper ------------------------------------------------------------------------------
 
