@@ -1,70 +1,77 @@
 """A distance on loopback: a relay that lets every byte arrive half a round trip later, in its order.
 
 Run as `python -m bench.relay MILLISECONDS UPSTREAM_PORT`; prints the port it listens on, ends with its input.
+Threads, not asyncio, whose timers are a millisecond late.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import sys
+import threading
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
 
 _PIECE = 256 * 1024
 
 
-async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
-    """Pass on what `reader` gives, each piece `delay` seconds after it came; the bandwidth is not limited."""
-    clock = asyncio.get_running_loop().time
-    pieces: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
-
-    async def take() -> None:
-        data = b"?"
-        while data:
-            try:
-                data = await reader.read(_PIECE)
-            except ConnectionError:
-                data = b""
-            pieces.put_nowait((clock() + delay, data))
-
-    taking = asyncio.create_task(take())
-    with contextlib.suppress(ConnectionError):
-        while True:
-            due, data = await pieces.get()
-            await asyncio.sleep(max(due - clock(), 0))
-            if not data:
-                break
-            writer.write(data)
-            await writer.drain()
-    taking.cancel()
+def carry(source: socket.socket, target: socket.socket, delay: float) -> None:
+    """Pass on what `source` gives, each piece `delay` seconds after it came; the bandwidth is not limited."""
+    pieces: SimpleQueue[tuple[float, bytes]] = SimpleQueue()
+    _begin(take, source, pieces, delay)
     with contextlib.suppress(OSError):
-        writer.close()
-        await writer.wait_closed()
+        while True:
+            due, data = pieces.get()
+            time.sleep(max(due - time.monotonic(), 0))
+            if not data:
+                target.shutdown(socket.SHUT_WR)
+                return
+            target.sendall(data)
 
 
-def without_nagle(writer: asyncio.StreamWriter) -> None:
-    """Let small pieces leave at once: the delay is ours to make."""
-    writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def take(source: socket.socket, pieces: SimpleQueue[tuple[float, bytes]], delay: float) -> None:
+    """Put what `source` gives into `pieces`, with the time at which it is due; nothing marks the end."""
+    data = b"?"
+    while data:
+        try:
+            data = source.recv(_PIECE)
+        except OSError:
+            data = b""
+        pieces.put((time.monotonic() + delay, data))
 
 
-async def serve(round_trip: float, upstream: int) -> None:
+def relay(near: socket.socket, round_trip: float, upstream: int) -> None:
+    """Carry one connection in both directions."""
+    with near:
+        time.sleep(round_trip)  # the TCP handshake, which loopback did in no time
+        with socket.create_connection(("127.0.0.1", upstream)) as far:
+            for sock in (near, far):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            back = _begin(carry, far, near, round_trip / 2)
+            carry(near, far, round_trip / 2)
+            back.join()
+
+
+def serve(round_trip: float, upstream: int) -> None:
     """Relay to the port `upstream` of loopback with `round_trip` seconds, until the input ends."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    print(listener.getsockname()[1], flush=True)
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        without_nagle(writer)
-        await asyncio.sleep(round_trip)  # the TCP handshake, which loopback did in no time
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", upstream)
-        without_nagle(far_writer)
-        with contextlib.suppress(asyncio.CancelledError):  # the end of the run
-            await asyncio.gather(
-                carry(reader, far_writer, round_trip / 2),
-                carry(far_reader, writer, round_trip / 2),
-            )
+    def accept() -> None:
+        while True:
+            _begin(relay, listener.accept()[0], round_trip, upstream)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, backlog=128)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    _begin(accept)
+    sys.stdin.read()
+
+
+def _begin(work: Callable[..., object], *arguments: object) -> threading.Thread:
+    thread = threading.Thread(target=work, args=arguments, daemon=True)
+    thread.start()
+    return thread
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(float(sys.argv[1]) / 1000, int(sys.argv[2])))
+    serve(float(sys.argv[1]) / 1000, int(sys.argv[2]))

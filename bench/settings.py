@@ -22,7 +22,11 @@ DATABASES = {
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates"}]  # django-post-office renders subjects
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MAILADMIN = {"KEYS": [os.environ["BENCH_KEY"]], "DELIVERY_LOG": os.environ.get("BENCH_LOG") != "off"}
-POST_OFFICE = {"THREADS_PER_PROCESS": 5, "BACKENDS": {"default": "django.core.mail.backends.smtp.EmailBackend"}}
+POST_OFFICE = {
+    "THREADS_PER_PROCESS": 5,
+    "BATCH_SIZE": 10_000,
+    "BACKENDS": {"default": "django.core.mail.backends.smtp.EmailBackend"},
+}
 
 _port = int(os.environ.get("BENCH_PORT") or 0)
 _secured = os.environ.get("BENCH_SECURED") == "yes"
