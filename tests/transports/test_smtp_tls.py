@@ -78,3 +78,9 @@ def test_s16_a_certificate_without_a_list_gets_no_message_where_the_check_is_on(
     with SmtpServer(identity=certificates.good(), implicit=True) as server:
         checked = TlsSettings(ca_pem=CA.pem, check_revocation=True)
         assert failure(smtp_route(server.port, security=Security.TLS, tls=checked)).code == "crl-missing"
+
+
+def test_p12_a_size_that_was_offered_before_the_wanted_encryption_teaches_nothing() -> None:
+    with SmtpServer(features=["SIZE 10"]) as server:
+        error = failure(smtp_route(server.port, security=Security.STARTTLS))
+    assert (error.code, error.fault.size_limit) == ("starttls-missing", 0)

@@ -23,6 +23,8 @@ from .dialogue import Dialogue
 from .reply import Reply
 from .wire import SERVICE_CLOSING, Wire, WireError
 
+_AFTER_SIGN_IN = (Phase.MESSAGE, Phase.SENDER, Phase.RECIPIENT, Phase.DATA)
+
 
 class Conversation:
     """What the phases of a session are made of: `ask` and `hear`, and errors by `phase`, `refusal` and `fault`."""
@@ -137,9 +139,9 @@ class Conversation:
         self, phase: Phase, kind: Kind, text: str = "", *, reply: Reply | None = None, recipient: str = ""
     ) -> MailError:
         """Return the error for a failure of this session, with the server's cleaned words if it said any."""
-        fault = Fault(
-            phase, kind, text, host=self.host, port=self.port, recipient=recipient, size_limit=self.size_limit
-        )
+        # What was offered before the wanted encryption may be anybody's, and would send big messages elsewhere.
+        limit = self.size_limit if phase in _AFTER_SIGN_IN else 0
+        fault = Fault(phase, kind, text, host=self.host, port=self.port, recipient=recipient, size_limit=limit)
         if reply:
             fault = replace(fault, smtp_code=reply.code, enhanced=reply.enhanced, text=self.words(reply))
         return MailError(fault)
