@@ -113,7 +113,7 @@ SCENARIOS = (
     Scenario("G4-secured", "List, STARTTLS and AUTH", SECURED, 10, LIST, (stock(), ours()), (Goal("G4", OURS, 6.5),)),
     Scenario(
         "G5-each",
-        "Each, 2 KB, no distance",
+        "Each, 2 KB",
         "smtp-sink",
         0,
         EACH_NEAR,
@@ -122,7 +122,7 @@ SCENARIOS = (
     ),
     Scenario(
         "G5-list",
-        "List, 2 KB, no distance",
+        "List, 2 KB",
         "smtp-sink",
         0,
         Work("list", 400),
@@ -131,7 +131,7 @@ SCENARIOS = (
     ),
     Scenario(
         "G6-near",
-        "Each, 1 MB attached, no distance",
+        "Each, 1 MB attached",
         "smtp-sink",
         0,
         Work("each", 20, attachment_bytes=1_000_000),
