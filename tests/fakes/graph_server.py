@@ -153,17 +153,6 @@ def says(status: int, body: object = b"", **headers: str) -> Script:
     return script
 
 
-def says_in_turn(*answers: tuple[int, object]) -> Script:
-    """Return a script that gives these answers on one connection, then closes it."""
-
-    def script(exchange: Exchange) -> None:
-        for status, body in answers:
-            exchange.read()
-            exchange.answer(status, body)
-
-    return script
-
-
 def says_raw(raw: bytes) -> Script:
     """Return a script that reads a request and sends these very bytes."""
 
