@@ -138,7 +138,7 @@ def _route_banners(lines: Sequence[RouteLine], configured: bool) -> list[Banner]
 
 
 def _secret_banner(service: IntegratedService, warning_days: int, today: date) -> list[Banner]:
-    ends = service.secret_expires_on
+    ends = service.credential_ends_on
     if not ends or not service.secret.sealed:
         return []
     days = (ends - today).days

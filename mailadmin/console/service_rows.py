@@ -37,7 +37,7 @@ def service_summaries(warning_days: int, today: date) -> list[ServiceSummary]:
 
 
 def _summary(row: IntegratedService, warning_days: int, today: date) -> ServiceSummary:
-    days_left = (row.secret_expires_on - today).days if row.secret_expires_on else None
+    days_left = (row.credential_ends_on - today).days if row.credential_ends_on else None
     users: tuple[Any, ...] = (*row.oauth_services.all(), *row.smtp_connections.all())
     return ServiceSummary(row, *_secret_state(row, days_left, warning_days), days_left, users)
 

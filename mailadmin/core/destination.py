@@ -6,7 +6,7 @@ secret or reference is dropped and must be typed again (ASVS 13.3.2).
 
 from __future__ import annotations
 
-from .settings import ClientCertificate, EntraApp, Proxy, SmtpRoute
+from .settings import ClientCertificate, CredentialKind, EntraApp, Proxy, SmtpRoute
 
 Destination = tuple[object, ...]
 
@@ -42,6 +42,13 @@ def entra_destination(app: EntraApp) -> Destination:
         app.client_id.lower(),
         *proxy_destination(app.proxy),
     )
+
+
+def credential_destination(app: EntraApp, kind: CredentialKind, certificate: str) -> Destination:
+    """Return everything that decides where a credential of `app` may travel, or what it may sign: a private key
+    belongs to its `certificate`, and none serves in place of another kind."""
+    where = entra_destination(app)
+    return where if kind is CredentialKind.SECRET else ("credential", kind, _same_text(certificate), *where)
 
 
 def proxy_destination(proxy: Proxy | None) -> Destination:

@@ -34,6 +34,10 @@ class Kind(StrEnum):
     SECRET_UNREADABLE = "secret-unreadable"  # noqa: S105 -- wrong key, or a reference that cannot be read
     CLEAR_TEXT_REFUSED = "clear-text-refused"  # a password would have left without encryption
     TOKEN_HOST_REFUSED = "token-host-refused"  # noqa: S105 -- a token for a host that is not the cloud's
+    TOKEN_AUDIENCE = "token-audience"  # noqa: S105 -- the scope asks for a token that is meant for another host
+    CREDENTIAL_BAD = "credential-bad"  # the certificate or key of an app cannot be used
+    CREDENTIAL_ENDED = "credential-ended"  # it has ended, so it is not even tried
+    IDENTITY_UNAVAILABLE = "identity-unavailable"  # no managed identity on this machine, or not allowed
     TOKEN_TRUST_REFUSED = "token-trust-refused"  # noqa: S105 -- a token for whoever a connection alone trusts
     ADDRESS_REFUSED = "address-refused"  # the dialler's policy forbids this network address
     PORT_REFUSED = "port-refused"  # the dialler's policy forbids this port
@@ -49,6 +53,11 @@ class Kind(StrEnum):
     UTF8_UNSUPPORTED = "utf8-unsupported"  # the route cannot carry this address (no SMTPUTF8)
     ENVELOPE_UNSUPPORTED = "envelope-unsupported"  # the route cannot serve only some of the recipients
     TOO_LARGE = "too-large"  # over the limit, found before sending
+    LARGE_NOT_ALLOWED = "large-not-allowed"  # too large for one request, and upload sessions are not switched on
+    NOT_CARRIED = "not-carried"  # Graph cannot carry this message in the form that its size asks for
+    PACED = "paced"  # our own limit: the mailbox has sent its messages of this minute, or must pause
+    BUSY = "busy"  # our own limit: no request to Graph became free in time
+    UPLOAD_BROKEN = "upload-broken"  # an attachment could not be brought into the draft
     # names and lines
     DNS_NOT_FOUND = "dns-not-found"
     DNS_FAILED = "dns-failed"  # the resolver did not answer, or asked to try again

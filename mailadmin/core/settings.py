@@ -6,6 +6,7 @@ A row of the database, a form that was not saved yet and a test all make the sam
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 
 from . import limits
@@ -84,6 +85,15 @@ class ClientType(StrEnum):
     """The provider of an OAuth service. Another one is one more entry here and one transport."""
 
     OFFICE365 = "office365"
+
+
+class CredentialKind(StrEnum):
+    """How an app registration proves itself to Entra (learn.microsoft.com, "client credentials flow")."""
+
+    SECRET = "secret"  # noqa: S105 -- the name of a method
+    CERTIFICATE = "certificate"
+    FEDERATED = "federated"
+    MANAGED_IDENTITY = "managed-identity"
 
 
 class SenderPolicy(StrEnum):
@@ -192,17 +202,41 @@ class Cloud:
 
 
 @dataclass(frozen=True)
+class Credential:
+    """What an app registration proves itself with.
+
+    `secret` is the client secret, the private key (PEM) of `certificate` (PEM, our own first), or an assertion of
+    another issuer, which is opened anew for each token; a managed identity has none. `ends_on` is its last day, None
+    when nobody knows. `version` changes with each new credential; "" for one that was never saved, whose tokens stay
+    in this process.
+    """
+
+    kind: CredentialKind = CredentialKind.SECRET
+    secret: Secret | None = field(default=None, compare=False)
+    certificate: str = ""
+    ends_on: date | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True)
 class EntraApp:
     """An app registration used as a service account (client credentials). `id` is the row's UUID as
-    text; two values with the same `id` and destination may share tokens."""
+    text; two values with the same `id`, destination and credential may share tokens.
+
+    `requests_at_once` is how many requests to Graph may be under way for the app, in all processes together;
+    `wide_permission_ok` tells that a permission for every mailbox of the tenant is known and meant. With a managed
+    identity `client_id` names the user-assigned one, and is empty for that of the machine.
+    """
 
     id: str
     name: str
     cloud: Cloud
     tenant: str
     client_id: str
-    secret: Secret | None = field(default=None, compare=False)
+    credential: Credential | None = None
     proxy: Proxy | None = None
+    requests_at_once: int = limits.GRAPH_REQUESTS_AT_ONCE
+    wide_permission_ok: bool = False
 
 
 @dataclass(frozen=True)
@@ -262,13 +296,28 @@ class SmtpRoute(RouteBase):
 
 @dataclass(frozen=True)
 class OAuthRoute(RouteBase):
-    """An Office 365 OAuth service: `identity` is the mailbox that sends, `scopes` is empty for the
-    default of the cloud."""
+    """An Office 365 OAuth service: `identity` is the mailbox that sends, `mailboxes` are further ones that share the
+    load, `scopes` is empty for the default of the cloud.
+
+    `large_messages` allows drafts and upload sessions (Mail.ReadWrite), `settle` a look into the mailbox after an
+    unclear answer (Mail.Read); `save_to_sent` False asks Graph to keep no copy where that is possible;
+    `messages_per_minute` is for each mailbox, 0 for no limit.
+    """
 
     client_type: ClientType = ClientType.OFFICE365
     app: EntraApp | None = None
     identity: str = ""
+    mailboxes: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
+    large_messages: bool = False
+    save_to_sent: bool = True
+    settle: bool = False
+    messages_per_minute: int = limits.GRAPH_MESSAGES_PER_MINUTE
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Return every mailbox that sends, the service identity first."""
+        return (self.identity, *self.mailboxes)
 
     @property
     def effective_scopes(self) -> tuple[str, ...]:

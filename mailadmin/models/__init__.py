@@ -3,9 +3,10 @@
 from .audit import AuditEntry
 from .log import Delivery, DeliveryAttempt, DeliveryRecipient
 from .office365 import IntegratedService, OAuthService
-from .routes import RouteState
+from .routes import RouteState, SenderRefusal
 from .sandbox import SandboxMessage, SandboxServer
 from .settings import Settings
+from .shared import SharedLease, SharedPace, SharedToken
 from .smtp import SmtpConnection
 from .tests import ConnectionTest, ConnectionTestStep
 
@@ -21,6 +22,10 @@ __all__ = [
     "RouteState",
     "SandboxMessage",
     "SandboxServer",
+    "SenderRefusal",
     "Settings",
+    "SharedLease",
+    "SharedPace",
+    "SharedToken",
     "SmtpConnection",
 ]

@@ -39,6 +39,7 @@ class Delivery(models.Model):
     route_id = models.UUIDField(null=True)
     route_name = models.CharField(max_length=80, blank=True)
     duration_ms = models.PositiveIntegerField(null=True)
+    progress = models.CharField(max_length=200, blank=True)  # how far a long upload is, while it runs
     code = models.CharField(max_length=80, blank=True)  # the knowledge entry of the decisive failure
     reason = models.TextField(blank=True)
     skipped = models.JSONField(default=list)  # [[route name, why it was not tried], ...]

@@ -87,3 +87,25 @@ class RouteState(Versioned):
     def key(self) -> RouteKey:
         """Return which route this is about."""
         return RouteKey(RouteKind(self.kind), str(self.route_id))
+
+
+class SenderRefusal(models.Model):
+    """That a route may not send as `sender`: how often it was refused, when last, and why. It says nothing about other
+    senders, and is forgotten when the route takes a message of this sender."""
+
+    kind = models.CharField(max_length=10)
+    route_id = models.UUIDField()
+    sender = models.CharField(max_length=320)
+    count = models.PositiveIntegerField(default=0)
+    code = models.CharField(max_length=80, blank=True)
+    reason = models.TextField(blank=True)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "route_id", "sender"], name="mailadmin_one_refusal_for_a_sender")
+        ]
+        ordering = ("-last_at",)
+
+    def __str__(self) -> str:
+        return f"{self.sender} ({self.count})"

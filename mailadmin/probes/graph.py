@@ -78,7 +78,7 @@ def _walk(route: OAuthRoute, recorder: Recorder, policy: NetworkPolicy, recipien
 
 
 def _settings(step: Step, route: OAuthRoute, app: EntraApp) -> None:
-    if not (app.secret and app.secret.reveal()):
+    if not (app.credential and app.credential.secret and app.credential.secret.reveal()):
         raise MailError(Fault(Phase.SETTINGS, Kind.SECRET_MISSING))
     step.fact = f"{route.identity}, tenant {app.tenant}, cloud {app.cloud.name}"
     step.notes.append(f"Scope: {' '.join(route.effective_scopes)}")

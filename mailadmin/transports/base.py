@@ -7,13 +7,18 @@ at a time, and closed by whoever made it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
+from mailadmin.core import limits
 from mailadmin.core.content import Content
 from mailadmin.core.errors import MailError
+
+
+def untold(progress: str) -> None:
+    """Take a word about the progress and tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,8 @@ class Mail:
     ASCII domains; `blind` are those of them that no header names; `content` has CRLF line ends and no
     Bcc header; `complete` is False when some recipients of the message were served already, so that a
     transport without an envelope (Graph) must not take it. `in_background` tells that no caller waits, so that
-    the answer may take minutes.
+    the answer may take minutes. `mailbox` is the one that sends, where the route has several; `patience` (seconds)
+    is how long to wait for a limit of our own; `progress` is told how far a long upload is, in words.
     """
 
     sender: str
@@ -35,6 +41,9 @@ class Mail:
     needs_utf8: bool = False
     complete: bool = True
     in_background: bool = False
+    mailbox: str = ""
+    patience: float = limits.GRAPH_PATIENCE_SECONDS
+    progress: Callable[[str], None] = untold
 
 
 @dataclass(frozen=True)

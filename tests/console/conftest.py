@@ -123,7 +123,7 @@ def service_values():
         "tenant": "contoso.example",
         "client_id": "3c1d22aa-86f1-41af-91ab-2d7cd011db47",
         "secret": "only-entra-knows-this",
-        "secret_expires_on": "2099-03-31",
+        "credential_ends_on": "2099-03-31",
         "account_kind": "service-account",
     }
 

@@ -113,7 +113,7 @@ def test_a_stopped_route_is_told_with_its_reason_and_the_ways_to_mend_it(
 )
 def test_the_end_of_a_client_secret_is_told_in_time(admin_client: Client, days: int, sentence: str | None) -> None:
     plain_row(25)
-    service(secret_expires_on=timezone.localdate() + timedelta(days=days))
+    service(credential_ends_on=timezone.localdate() + timedelta(days=days))
     text = shown(admin_client)
     assert (sentence or "client secret of") in text if sentence else "client secret of" not in text
     assert ("Renew the secret" in text) is bool(sentence)

@@ -108,7 +108,7 @@ def test_p2_unsaved_values_become_a_route(values, service):
     assert form.is_valid(), form.errors
     route = form.to_route()
     assert (route.key.id, route.app.id) == ("", str(service.pk))
-    assert route.app.secret.reveal() == "only-entra-knows-this"
+    assert route.app.credential.secret.reveal() == "only-entra-knows-this"
     assert not OAuthService.objects.exists()
 
 

@@ -25,7 +25,7 @@ def test_s3_an_app_registration_is_added(admin_client, service_values):
     response = admin_client.post(NEW, service_values, follow=True)
     app = IntegratedService.objects.get().to_app()
     assert (app.tenant, app.cloud.graph_host) == ("contoso.example", "graph.microsoft.com")
-    assert app.secret.reveal() == "only-entra-knows-this"
+    assert app.credential.secret.reveal() == "only-entra-knows-this"
     assert "Use it in an OAuth service" in response.text
 
 
@@ -63,8 +63,8 @@ def test_a_custom_cloud_takes_its_hosts_and_certificate(admin_client, service_va
         ("client_id", "x" * 40, "36 characters"),
         ("secret", "3c1d22aa-86f1-41af-91ab-2d7cd011db47", "looks like the secret's ID"),
         ("secret", "env:SECRET_KEY", "not allowed here"),
-        ("secret_expires_on", "", "Type the date on which the secret ends"),
-        ("secret_expires_on", "soon", "year-month-day"),
+        ("credential_ends_on", "", "Type the date on which the secret ends"),
+        ("credential_ends_on", "soon", "year-month-day"),
         ("mail_hosts", "https://x", "scheme"),
         ("ca_pem", "x", "not a readable PEM"),
     ],
@@ -85,13 +85,13 @@ def test_beside_the_form_stand_the_steps_in_entra(admin_client):
 
 def test_a_secret_that_has_ended_is_saved_with_a_warning(admin_client, service_values):
     ended = timezone.localdate() - timedelta(days=1)
-    response = admin_client.post(NEW, service_values | {"secret_expires_on": ended.isoformat()}, follow=True)
+    response = admin_client.post(NEW, service_values | {"credential_ends_on": ended.isoformat()}, follow=True)
     assert "Entra refuses it" in response.text
     assert "Ended" in response.text
 
 
 def test_an_app_without_a_secret_is_saved_with_a_warning(admin_client, service_values):
-    response = admin_client.post(NEW, service_values | {"secret": "", "secret_expires_on": ""}, follow=True)
+    response = admin_client.post(NEW, service_values | {"secret": "", "credential_ends_on": ""}, follow=True)
     assert "No client secret is stored yet" in response.text
 
 

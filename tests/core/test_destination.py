@@ -10,12 +10,14 @@ from dataclasses import fields, replace
 import pytest
 
 from mailadmin.core.clouds import cloud
-from mailadmin.core.destination import entra_destination, smtp_destination
+from mailadmin.core.destination import credential_destination, entra_destination, smtp_destination
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import (
     AddressFamily,
     ClientCertificate,
     Cloud,
+    Credential,
+    CredentialKind,
     EntraApp,
     Notices,
     Proxy,
@@ -81,7 +83,10 @@ ENTRA_PARTS = {
 ENTRA_OTHER = {
     "id": {"id": "2"},
     "name": {"name": "other"},
-    "secret": {"secret": Secret("x")},
+    # A credential has a destination of its own, see below.
+    "credential": {"credential": Credential(secret=Secret("x"))},
+    "requests_at_once": {"requests_at_once": 2},
+    "wide_permission_ok": {"wide_permission_ok": True},
     # What a token is asked for; it follows from the mail hosts, and leads nowhere by itself.
     "cloud.smtp_scope": {"cloud": replace(APP.cloud, smtp_scope="https://x/.default")},
 }
@@ -129,3 +134,14 @@ def test_spelling_the_same_destination_differently_keeps_the_secret() -> None:
 
 def test_a_destination_of_one_kind_is_never_one_of_the_other() -> None:
     assert smtp_destination(ROUTE)[0] != entra_destination(APP)[0]
+
+
+def test_n5_a_credential_belongs_to_its_kind_its_certificate_and_the_app() -> None:
+    kinds = [credential_destination(APP, kind, "") for kind in CredentialKind]
+    assert len(set(kinds)) == len(CredentialKind)
+    key = credential_destination(APP, CredentialKind.CERTIFICATE, "-----BEGIN\r\nONE")
+    assert key == credential_destination(APP, CredentialKind.CERTIFICATE, "-----BEGIN\nONE")
+    assert key != credential_destination(APP, CredentialKind.CERTIFICATE, "-----BEGIN\nTWO")
+    assert key != credential_destination(replace(APP, tenant="other"), CredentialKind.CERTIFICATE, "-----BEGIN\nONE")
+    # A client secret of an older version stays readable.
+    assert credential_destination(APP, CredentialKind.SECRET, "") == entra_destination(APP)

@@ -209,7 +209,8 @@ every_entry = pytest.mark.parametrize("entry", entries(), ids=lambda entry: entr
 SETTINGS = {
     *("host", "port", "security", "tls_minimum", "check_identity", "trusted_hosts", "ca_pem", "auth", "user_name"),
     *("password", "integrated_service", "tenant", "client_id", "secret", "service_identity", "scopes"),
-    *("from_address", "send_as", "mechanism", "client_certificate", ""),
+    *("from_address", "send_as", "mechanism", "client_certificate", "certificate", "credential_kind"),
+    *("requests_at_once", "large_messages", "messages_per_minute", ""),
 }
 
 

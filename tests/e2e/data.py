@@ -71,7 +71,7 @@ def anew() -> None:
 
 def _name_the_routes() -> None:
     service, oauth, smtp = IntegratedService.objects.get(), OAuthService.objects.get(), SmtpConnection.objects.get()
-    service.name, service.secret_expires_on = "Example tenant", timezone.localdate() + timedelta(days=SECRET_DAYS)
+    service.name, service.credential_ends_on = "Example tenant", timezone.localdate() + timedelta(days=SECRET_DAYS)
     oauth.name, oauth.service_identity = "Office 365", "noreply@example.org"
     smtp.name, smtp.from_address, smtp.order = "Relay in Berlin", "noreply@example.org", 0
     for row in (service, oauth, smtp):

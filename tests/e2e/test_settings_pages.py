@@ -64,7 +64,7 @@ def test_an_integrated_service_and_an_oauth_service_are_added_tested_and_then_sa
     for name in ("tenant", "client_id"):
         page.locator(f"[name={name}]").fill(sandbox["credentials"][name])
     page.locator("[name=secret]").fill(sandbox["credentials"]["client_secret"])
-    page.locator("[name=secret_expires_on]").fill("2099-12-31")
+    page.locator("[name=credential_ends_on]").fill("2099-12-31")
     _open_advanced(page)
     page.locator("[name=ca_pem]").fill(sandbox["ca_pem"])
     page.get_by_role("button", name="Save").click()

@@ -6,7 +6,7 @@ from itertools import count
 
 from mailadmin.core.content import Content
 from mailadmin.core.secret import Secret
-from mailadmin.core.settings import Cloud, EntraApp, OAuthRoute, RouteKey, RouteKind
+from mailadmin.core.settings import Cloud, Credential, EntraApp, OAuthRoute, RouteKey, RouteKind
 from mailadmin.transports.base import Mail
 from tests.fakes.graph_server import TENANT
 
@@ -24,7 +24,7 @@ def entra_app(host: str, ca_pem: str, **changes: object) -> EntraApp:
         "tenant": TENANT,
         # Tokens are kept for each app, so each test has one of its own.
         "client_id": f"client-{next(_numbers)}",
-        "secret": Secret(CLIENT_SECRET),
+        "credential": Credential(secret=Secret(CLIENT_SECRET)),
         **changes,
     }
     return EntraApp(**values)  # type: ignore[arg-type]

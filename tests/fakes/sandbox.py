@@ -15,6 +15,7 @@ from tempfile import mkdtemp
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import (
     Cloud,
+    Credential,
     EntraApp,
     OAuthRoute,
     RouteKey,
@@ -90,7 +91,7 @@ def sandbox_app(sandbox: Sandbox, **changes: object) -> EntraApp:
         "cloud": cloud,
         "tenant": sandbox.tenant,
         "client_id": sandbox.client_id,
-        "secret": Secret(sandbox.client_secret),
+        "credential": Credential(secret=Secret(sandbox.client_secret)),
         **changes,
     }
     return EntraApp(**values)  # type: ignore[arg-type]

@@ -121,7 +121,7 @@ class TestSmtpConnection:
         assert route.auth is SmtpAuth.XOAUTH2
         assert route.app == service.to_app()
         assert route.app is not None
-        assert route.app.secret == Secret(PASSWORD)
+        assert route.app.credential.secret == Secret(PASSWORD)
 
     @pytest.mark.parametrize(
         ("values", "field", "sentence"),
@@ -197,7 +197,7 @@ class TestIntegratedService:
         assert frozen.client_id == CLIENT_ID
         assert frozen.cloud.graph_host == "graph.microsoft.com"
         assert frozen.cloud.mail_hosts == (*CLOUDS["global"].mail_hosts, "smtp.contoso.example")
-        assert frozen.secret == Secret(PASSWORD)
+        assert frozen.credential.secret == Secret(PASSWORD)
 
     @pytest.mark.parametrize("name", CLOUDS)
     def test_hosts_typed_for_another_cloud_do_not_lead_a_microsoft_cloud_astray(self, name: str) -> None:

@@ -54,7 +54,7 @@ APP: dict[str, tuple[dict[str, Any], set[str]]] = {
     "proxy host": ({"proxy_host": "evil.example.net"}, {"secret", "proxy_password"}),
     "proxy port": ({"proxy_port": 8080}, {"secret", "proxy_password"}),
     "proxy user": ({"proxy_user": "eve"}, {"secret", "proxy_password"}),
-    "date": ({"secret_expires_on": "2099-01-01"}, set()),
+    "date": ({"credential_ends_on": "2099-01-01"}, set()),
 }
 
 
@@ -87,7 +87,7 @@ def test_each_slot_gives_its_secret_to_its_place_in_the_route() -> None:
     assert route.client is not None and route.client.key is not None
     assert route.client.key.reveal() == IDENTITY.key
     entra = full_app().to_app()
-    assert entra.secret is not None and entra.secret.reveal() == PASSWORD
+    assert entra.credential is not None and entra.credential.secret.reveal() == PASSWORD
     assert entra.proxy is not None and entra.proxy.password is not None
     assert entra.proxy.password.reveal() == "of the proxy"
 
@@ -160,7 +160,7 @@ def test_a_client_secret_that_was_stored_before_there_were_proxies_stays_readabl
         secret_stored=conf.key_ring().seal(f"mailadmin.integratedservice|{row.pk}|secret", PASSWORD),
         secret_destination=hashlib.sha256(repr(tuple(str(part) for part in old)).encode()).hexdigest(),
     )
-    secret = IntegratedService.objects.get(pk=row.pk).to_app().secret
+    secret = IntegratedService.objects.get(pk=row.pk).to_app().credential.secret
     assert secret is not None
     assert secret.reveal() == PASSWORD
 

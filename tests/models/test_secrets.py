@@ -91,7 +91,7 @@ def test_p9_a_client_secret_is_dropped_when_its_destination_changes(part: str) -
     changed(row, APP_CHANGES[part]).save()
     row.refresh_from_db()
     assert row.secret_stored == ""
-    assert row.to_app().secret is None
+    assert row.to_app().credential is None
 
 
 @pytest.mark.parametrize("part", SMTP_CHANGES)
@@ -111,7 +111,7 @@ def test_a_client_secret_is_not_handed_out_after_a_change_past_save(part: str) -
     IntegratedService.objects.filter(pk=row.pk).update(**APP_CHANGES[part])
     row = IntegratedService.objects.get(pk=row.pk)
     assert not row.secret.stored
-    assert row.to_app().secret is None
+    assert row.to_app().credential is None
 
 
 def test_a_password_is_not_handed_out_for_values_that_are_not_saved_yet() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from mailadmin.core.report import Step, StepState, as_text, overall, verdict
 from mailadmin.core.secret import Secret
-from mailadmin.core.settings import OAuthRoute
+from mailadmin.core.settings import Credential, OAuthRoute
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.probes.graph import GRAPH_PLAN, probe_graph
 from mailadmin.probes.recorder import Cancelled, Recorder
@@ -133,7 +133,9 @@ def test_missing_setting_fails_the_first_step(route: OAuthRoute, fact: str) -> N
 
 def test_missing_secret_fails_the_first_step() -> None:
     for secret in (None, Secret("")):
-        assert states(probe(oauth_route(entra_app("localhost:1", "", secret=secret))))[0] is FAILED
+        assert (
+            states(probe(oauth_route(entra_app("localhost:1", "", credential=Credential(secret=secret)))))[0] is FAILED
+        )
 
 
 def test_sign_in_host_that_does_not_listen() -> None:

@@ -12,7 +12,7 @@ import pytest
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
-from mailadmin.core.settings import EntraApp
+from mailadmin.core.settings import Credential, EntraApp
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.transports.entra.tokens import Token, claims_of, fetch_token, forget_token
 from tests.fakes.graph_server import (
@@ -83,7 +83,7 @@ def test_changed_secret_or_tenant_has_a_token_of_its_own() -> None:
     with Microsoft() as server:
         app = entra_app(server.host, server.ca_pem)
         fetch(app)
-        fetch(replace(app, secret=Secret("another secret")))
+        fetch(replace(app, credential=Credential(secret=Secret("another secret"))))
         fetch(replace(app, tenant="example.org"))
         fetch(replace(app, name="New name", id="2"))
     assert len(server.asked("token")) == 3
@@ -126,7 +126,7 @@ def test_threads_that_waited_share_the_failure() -> None:
         first = threading.Thread(target=ask, args=(app,))
         first.start()
         assert asked.wait(10)
-        waiting = replace(app, secret=Secret(reveal))
+        waiting = replace(app, credential=Credential(secret=Secret(reveal)))
         others = [threading.Thread(target=ask, args=(waiting,)) for _ in range(4)]
         for thread in others:
             thread.start()
@@ -220,7 +220,7 @@ def test_g3_kept_token_is_used_while_entra_does_not_answer() -> None:
 def test_missing_secret_is_told_before_any_connection() -> None:
     with Microsoft() as server:
         for secret in (None, Secret("")):
-            app = entra_app(server.host, server.ca_pem, secret=secret)
+            app = entra_app(server.host, server.ca_pem, credential=Credential(secret=secret))
             assert failure(server, app).fault.kind is Kind.SECRET_MISSING
         assert server.connections == 0
 

@@ -71,7 +71,7 @@ class SecretForm(ConsoleForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._slots: list[HeldSecret] = self.instance.secrets()
+        self._slots: list[HeldSecret] = [held for held in self.instance.secrets() if held.name in self.fields]
         self._before: dict[str, Destination] = {held.name: held.destination() for held in self._slots if held.stored}
         for held in self._slots:
             field = self.fields[held.name]

@@ -31,7 +31,7 @@ class IntegratedServiceForm(ProxyForm):
                 "tenant",
                 "client_id",
                 "secret",
-                "secret_expires_on",
+                "credential_ends_on",
                 "forget_secret",
             ),
         ),
@@ -72,7 +72,7 @@ class IntegratedServiceForm(ProxyForm):
             "graph_host",
             "tenant",
             "client_id",
-            "secret_expires_on",
+            "credential_ends_on",
             "mail_hosts",
             "ca_pem",
             *PROXY_COLUMNS,
@@ -81,7 +81,7 @@ class IntegratedServiceForm(ProxyForm):
         widgets = {
             "tenant": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
             "client_id": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-            "secret_expires_on": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+            "credential_ends_on": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
             "mail_hosts": textarea(),
             "ca_pem": certificates(),
             "account_kind": forms.RadioSelect,
@@ -93,7 +93,7 @@ class IntegratedServiceForm(ProxyForm):
             "graph_host": "Graph host",
             "tenant": "Tenant",
             "client_id": "Client ID",
-            "secret_expires_on": "Client secret ends on",
+            "credential_ends_on": "Client secret ends on",
             "mail_hosts": "Further mail hosts",
             "account_kind": "Account kind",
         }
@@ -104,7 +104,7 @@ class IntegratedServiceForm(ProxyForm):
             "graph_host": "Takes the mail; may be the same host.",
             "tenant": "The directory (tenant) ID, or a domain of the tenant.",
             "client_id": "The application (client) ID from the app's Overview page.",
-            "secret_expires_on": "Needed with a new secret: Entra shows it there, and the console warns in time.",
+            "credential_ends_on": "Needed with a new secret: Entra shows it there, and the console warns in time.",
             "mail_hosts": "Servers besides Microsoft's own that may get a token for SMTP; separated by spaces.",
             "ca_pem": "Only for hosts whose certificate was not issued by a public authority.",
             "account_kind": "OAuth services can only use a service account: mail leaves from background jobs with no "
@@ -117,7 +117,7 @@ class IntegratedServiceForm(ProxyForm):
                 "required": "Type the application (client) ID.",
                 "max_length": "An application (client) ID has 36 characters; copy it from the app's Overview page.",
             },
-            "secret_expires_on": {"invalid": "Type the date as year-month-day, such as 2027-03-31."},
+            "credential_ends_on": {"invalid": "Type the date as year-month-day, such as 2027-03-31."},
         }
 
     @sensitive_variables()
@@ -132,9 +132,9 @@ class IntegratedServiceForm(ProxyForm):
     def clean(self) -> dict[str, Any]:
         """Ask for the date on which a new secret ends. Raises nothing: errors go to their fields."""
         values = super().clean() or self.cleaned_data
-        if values.get("secret") and not values.get("secret_expires_on") and "secret_expires_on" not in self.errors:
+        if values.get("secret") and not values.get("credential_ends_on") and "credential_ends_on" not in self.errors:
             self.add_error(
-                "secret_expires_on",
+                "credential_ends_on",
                 "Type the date on which the secret ends; mail stops on that day unless it is renewed.",
             )
         return values
@@ -146,7 +146,7 @@ class IntegratedServiceForm(ProxyForm):
 
     def warnings(self) -> list[str]:
         """Return what was saved but will not work."""
-        ends = self.instance.secret_expires_on
+        ends = self.instance.credential_ends_on
         if self.instance.secret.stored and ends and ends < timezone.localdate():
             return [f"The client secret ended on {ends:%d %b %Y}: Entra refuses it. Make a new one and type it here."]
         if not self.instance.secret.stored:

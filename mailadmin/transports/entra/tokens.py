@@ -110,7 +110,7 @@ def forget_token(app: EntraApp, scopes: tuple[str, ...], refused: Token | None =
 
 def _account(app: EntraApp) -> _Account:
     """Return the account of `app` with its present secret; a changed secret or destination is another one."""
-    secret = app.secret.reveal() if app.secret else ""
+    secret = app.credential.secret.reveal() if app.credential and app.credential.secret else ""
     if not secret:
         raise MailError(Fault(Phase.TOKEN, Kind.SECRET_MISSING, host=app.cloud.authority_host))
     key = (entra_destination(app), hmac.digest(_SALT, secret.encode(), hashlib.sha256))
@@ -150,7 +150,7 @@ def _acquire(
 def _application(account: _Account, app: EntraApp) -> msal.ConfidentialClientApplication:
     return msal.ConfidentialClientApplication(
         app.client_id,
-        client_credential=app.secret.reveal() if app.secret else None,
+        client_credential=app.credential.secret.reveal() if app.credential and app.credential.secret else None,
         authority=f"https://{app.cloud.authority_host}/{app.tenant}",
         instance_discovery=False,  # it would ask the global cloud about every other authority
         http_client=account.client,
