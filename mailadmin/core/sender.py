@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .addresses import Address
 from .settings import OAuthRoute, Route, SenderPolicy, SenderRules
@@ -53,6 +53,16 @@ def choose(
     if default is not None:
         return Sender(rules.envelope or default.spec, (default.name, default.spec))
     return None
+
+
+def own_mailbox(route: OAuthRoute, given: Address | None) -> str:
+    """Return which of the route's mailboxes the From of a message names, "" when it is none of them."""
+    return next((one for one in route.identities if given is not None and one.lower() == given.key), "")
+
+
+def from_mailbox(route: OAuthRoute, mailbox: str) -> OAuthRoute:
+    """Return `route` as it sends by `mailbox`, one of its own: that is its sender then."""
+    return replace(route, sender=replace(route.sender, address=mailbox))
 
 
 def listed(address: Address, senders: Collection[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Sizes in words."""
+"""Sizes, in words and in base64."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ def in_words(size: int) -> str:
             number = f"{size / unit:.1f}" if size < 10 * unit else f"{size / unit:.0f}"
             return f"{number.removesuffix('.0')} {word}"
     return f"{size} {'byte' if size == 1 else 'bytes'}"
+
+
+def base64_size(size: int) -> int:
+    """Return how many letters `size` bytes are in base64 without line ends (RFC 4648 section 4)."""
+    return 4 * -(-size // 3)

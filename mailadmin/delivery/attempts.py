@@ -11,11 +11,11 @@ from datetime import datetime
 from django.utils import timezone
 
 from mailadmin.conf import network_policy
-from mailadmin.core import limits, policy
+from mailadmin.core import limits, policy, sender
 from mailadmin.core.errors import MailError, Scope
 from mailadmin.core.outcome import DeliveryState, RecipientOutcome, RecipientState, SendResult, Skipped
 from mailadmin.core.settings import OAuthRoute, Route, RouteKey
-from mailadmin.transports.base import Accepted, Transport
+from mailadmin.transports.base import Accepted, Transport, untold
 from mailadmin.transports.registry import open_transport
 
 from .convert import Draft, Dressed, dress
@@ -34,6 +34,23 @@ class Attempt:
     answer: str = ""
     error: MailError | None = None
     size_limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On which terms a message is handed over: whether no caller waits, so that a server's last answer may take
+    minutes; whether it is one of a list, so that it may wait its turn; and who is told how far a long upload is."""
+
+    in_background: bool = False
+    in_list: bool = False
+    progress: Callable[[str], None] = untold
+
+    def patience(self, last: bool) -> float:
+        """Return for how many seconds a limit of our own may hold the message; `last` tells that no other route is
+        left."""
+        if self.in_background or self.in_list:
+            return limits.GRAPH_LIST_PATIENCE_SECONDS
+        return limits.GRAPH_LAST_PATIENCE_SECONDS if last else limits.GRAPH_PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -103,33 +120,51 @@ def run(
     plan: Plan,
     transport_for: Callable[[Route], Transport],
     first: Tried | None = None,
-    in_background: bool = False,
+    terms: Terms | None = None,
 ) -> Run:
     """Try the routes of `plan` in their order and return what happened. Raises nothing of the mail family.
 
     `first` is what came of the first route, where somebody has handed the message to it already.
     """
+    terms = terms or Terms()
     result = Run({address: RecipientOutcome() for address in draft.addresses}, skipped=list(plan.skipped))
     remaining = draft.addresses
     started = time.monotonic() - (first.seconds if first else 0)
-    for route in plan.routes:
+    for place, route in enumerate(plan.routes, 1):
         if len(result.attempts) >= limits.ROUTES_TRIED and time.monotonic() - started > limits.ROUTES_SECONDS:
             result.skipped.append(Skipped(route.name, "The routes before it took too long."))
             continue
         if len(remaining) < len(draft.addresses) and isinstance(route, OAuthRoute):
             result.skipped.append(Skipped(route.name, "Others have the message already; Graph would send it again."))
             continue
-        tried = first if first and not result.attempts else _try(draft, route, remaining, transport_for, in_background)
+        tried = first if first and not result.attempts else None
+        if tried is None:
+            tried = _try(draft, route, remaining, transport_for, terms, last=place == len(plan.routes))
         remaining = _note(tried, route, remaining, result).try_next
         if not remaining:
             break
     return result
 
 
-def make_ready(draft: Draft, route: Route, recipients: tuple[str, ...], in_background: bool) -> Dressed:
-    """Return `draft` as it leaves on `route` for `recipients`; raises what `convert.dress` raises."""
+def make_ready(draft: Draft, route: Route, recipients: tuple[str, ...], terms: Terms, *, last: bool) -> Dressed:
+    """Return `draft` as it leaves on `route` for `recipients`; `last` tells that no other route is left. Raises what
+    `convert.dress` raises."""
+    mailbox = ""
+    if isinstance(route, OAuthRoute):
+        mailbox = sender.own_mailbox(route, draft.sender) or _next_mailbox(route)
+        route = sender.from_mailbox(route, mailbox)
     dressed = dress(draft, route, recipients)
-    return replace(dressed, mail=replace(dressed.mail, in_background=True)) if in_background else dressed
+    patience, background, progress = terms.patience(last), terms.in_background, terms.progress
+    mail = replace(dressed.mail, mailbox=mailbox, patience=patience, in_background=background, progress=progress)
+    return replace(dressed, mail=mail)
+
+
+def _next_mailbox(route: OAuthRoute) -> str:
+    if not route.mailboxes:
+        return route.identity
+    from mailadmin.transports.graph.manners import choose_mailbox  # of use for such routes only
+
+    return choose_mailbox(route)
 
 
 def _try(
@@ -137,14 +172,16 @@ def _try(
     route: Route,
     recipients: tuple[str, ...],
     transport_for: Callable[[Route], Transport],
-    in_background: bool,
+    terms: Terms,
+    *,
+    last: bool,
 ) -> Tried:
     started_at, started = timezone.now(), time.monotonic()
     accepted: Accepted | None = None
     error: MailError | None = None
     sent_as = ""
     try:
-        dressed = make_ready(draft, route, recipients, in_background)
+        dressed = make_ready(draft, route, recipients, terms, last=last)
         sent_as = dressed.sent_as
         accepted = transport_for(route).send(dressed.mail)
     except MailError as refusal:

@@ -76,6 +76,20 @@ def try_to_write(work: Callable[[CursorWrapper], object], *, one_statement: bool
     return True
 
 
+def try_to_write_apart(work: Callable[[CursorWrapper], object]) -> None:
+    """Do `work`, one statement, on a connection of the helper, from a thread that shall have none; best effort. SQLite
+    has one writer: while the caller writes, nothing more is to be written, and nobody waits for it."""
+
+    def whole() -> None:
+        with connections[_alias()].cursor() as cursor:
+            work(cursor)
+
+    try:
+        _in_helper(whole)
+    except Exception as error:
+        tell(logging.DEBUG, "The progress could not be written (%s).", type(error).__name__)
+
+
 def _in_real_transaction(alias: str) -> bool:
     """Tell whether the caller opened a transaction itself (the one around a TestCase does not count), on a
     database that can write beside it."""

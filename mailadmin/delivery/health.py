@@ -11,7 +11,7 @@ from django.utils import timezone
 from mailadmin.core import policy
 from mailadmin.core.errors import MailError
 from mailadmin.core.settings import RouteKey
-from mailadmin.models import RouteState, Settings
+from mailadmin.models import RouteState, SenderRefusal, Settings
 
 from . import database
 from .attempts import Run
@@ -70,8 +70,9 @@ def learn(sizes: Mapping[RouteKey, int]) -> None:
 
 
 def resume(key: RouteKey) -> bool:
-    """Use a stopped or failing route again; tell whether there was anything against it. What its server said
-    about sizes is kept."""
+    """Use a stopped or failing route again, and forget which senders it refused; tell whether there was anything
+    against the route itself. What its server said about sizes is kept."""
+    SenderRefusal.objects.filter(kind=key.kind, route_id=key.id).delete()
     known = RouteState.objects.filter(kind=key.kind, route_id=key.id)
     against = known.filter(Q(stopped=True) | Q(failing=True)).exists()
     known.filter(size_limit=0).delete()

@@ -30,7 +30,7 @@ from .prepared import Insert, Update
 from .telling import tell
 
 # What becomes known of a message only when it is over.
-_CLOSING = ("state", "finished_at", "duration_ms", "code", "reason", "sent_as", "skipped")
+_CLOSING = ("state", "finished_at", "duration_ms", "progress", "code", "reason", "sent_as", "skipped")
 _TAKEN_BY = ("route_kind", "route_id", "route_name")
 
 _insert_delivery = Insert(Delivery)
@@ -182,6 +182,7 @@ def _close(entry: Entry, state: DeliveryState, error: MailError | None, reason: 
         "state": state.value,
         "finished_at": timezone.now(),
         "duration_ms": round((time.monotonic() - entry.started) * 1000),
+        "progress": "",
         "code": error.code if error else "",
         "reason": reason or (error.summary if error else ""),
     }

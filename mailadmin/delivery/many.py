@@ -20,8 +20,9 @@ from mailadmin.core.settings import Route, RouteKey
 from mailadmin.transports.base import Mail
 
 from . import log, routes
-from .attempts import Sessions, Tried, make_ready
+from .attempts import Sessions, Terms, Tried, make_ready
 from .log import SendOptions
+from .progress import reporter
 from .routes import Snapshot
 from .send import Job, complete, prepare
 
@@ -145,7 +146,8 @@ class _List:
             ticket, _ = self._ready.popleft()
             self._out[ticket] = job
             try:
-                dressed = make_ready(job.draft, route, job.draft.addresses, self._options.in_background)
+                terms = Terms(self._options.in_background, in_list=True, progress=reporter(job.entry))
+                dressed = make_ready(job.draft, route, job.draft.addresses, terms, last=len(job.plan.routes) == 1)
             except MailError as error:  # not by this route
                 del self._out[ticket]
                 self._complete(ticket, job, Tried(timezone.now(), 0, "", None, error))

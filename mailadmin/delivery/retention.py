@@ -1,4 +1,4 @@
-"""Forgetting: deliveries and connection tests older than the settings keep them."""
+"""Forgetting: deliveries, connection tests and refused senders older than the settings keep them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from mailadmin.core import limits
-from mailadmin.models import ConnectionTest, Delivery, Settings
+from mailadmin.models import ConnectionTest, Delivery, SenderRefusal, Settings
 
 
 def prune() -> int:
@@ -16,8 +16,10 @@ def prune() -> int:
     and clear the kept drafts of unsaved tests that are too old to be used; return how many rows were deleted."""
     old = timezone.now() - timedelta(days=Settings.load().retention_days)
     ConnectionTest.forget_old_drafts()
-    return _delete(Delivery.objects.filter(created_at__lt=old)) + _delete(
-        ConnectionTest.objects.filter(started_at__lt=old)
+    return (
+        _delete(Delivery.objects.filter(created_at__lt=old))
+        + _delete(ConnectionTest.objects.filter(started_at__lt=old))
+        + _delete(SenderRefusal.objects.filter(last_at__lt=old))
     )
 
 

@@ -12,12 +12,13 @@ from django.db.models import BigIntegerField, CharField, QuerySet, TextField, Va
 from django.db.models.functions import Cast
 
 from mailadmin.conf import ConfigurationError
-from mailadmin.core import sender
+from mailadmin.core import limits, sender
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.outcome import Skipped
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import OAuthRoute, Route, RouteKey, RouteKind
+from mailadmin.core.sizes import base64_size
 from mailadmin.models import OAuthService, RouteState, Settings, SmtpConnection
 
 from . import database
@@ -121,8 +122,8 @@ def plan(snapshot: Snapshot, draft: Draft, only: RouteKey | None = None) -> Plan
         elif state.stopped and only is None:
             found.skipped.append(Skipped(route.name, f"It is stopped until somebody looks: {state.reason}"))
             found.passed_over = found.passed_over or not found.routes
-        elif 0 < state.size_limit < draft.content.size:
-            too_small.append((route, Skipped(route.name, _over(draft.content.size, state.size_limit))))
+        elif reason := _over(draft.content.size, state.size_limit) or _over_one_request(route, draft.content.size):
+            too_small.append((route, Skipped(route.name, reason)))
         else:
             found.routes.append(route)
     if found.routes:
@@ -151,7 +152,17 @@ def _misfit(route: Route, draft: Draft) -> str:
 
 
 def _over(size: int, limit: int) -> str:
+    if not 0 < limit < size:
+        return ""
     return f"The message has {_amount(size)}; this server takes at most {_amount(limit)}."
+
+
+def _over_one_request(route: Route, size: int) -> str:
+    """Say that a message needs an upload which the route is not set to do, or return ""."""
+    if not isinstance(route, OAuthRoute) or route.large_messages or base64_size(size) <= limits.GRAPH_REQUEST_BYTES:
+        return ""
+    limit = _amount(limits.GRAPH_REQUEST_BYTES // 4 * 3)
+    return f"The message has {_amount(size)}; one request to Graph takes {limit}, and uploads are not switched on."
 
 
 def _amount(size: int) -> str:

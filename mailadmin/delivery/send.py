@@ -11,10 +11,11 @@ from mailadmin.conf import ConfigurationError
 from mailadmin.core.errors import BadMessage, MailError
 from mailadmin.core.outcome import DeliveryState, SendResult
 
-from . import attempts, health, log, routes
-from .attempts import Run, Sessions, Tried
+from . import attempts, health, log, refusals, routes
+from .attempts import Run, Sessions, Terms, Tried
 from .convert import Draft, convert
 from .log import Entry, SendOptions
+from .progress import reporter
 from .routes import Plan, Snapshot
 
 __all__ = ["Job", "SendOptions", "Sessions", "complete", "prepare", "send_message"]
@@ -78,7 +79,7 @@ def complete(job: Job, sessions: Sessions, first: Tried | None = None) -> SendRe
             job.plan,
             lambda route: sessions.transport(route, version),
             first,
-            job.options.in_background,
+            Terms(job.options.in_background, progress=reporter(job.entry)),
         )
     except (MailError, ConfigurationError) as error:
         _fail(job.message, log.abandon(job.entry, error), str(error))
@@ -89,6 +90,7 @@ def complete(job: Job, sessions: Sessions, first: Tried | None = None) -> SendRe
     result = attempts.result_of(run, job.draft, job.plan.passed_over)
     log.finish(job.entry, job.draft, run, result)
     health.note(run, job.snapshot.states)
+    refusals.note(run, job.draft)
     job.message.mailadmin = result  # type: ignore[attr-defined]  # the documented place for the result
     if not result.sent and run.last_error:
         raise run.last_error

@@ -91,7 +91,7 @@ class RouteState(Versioned):
 
 class SenderRefusal(models.Model):
     """That a route may not send as `sender`: how often it was refused, when last, and why. It says nothing about other
-    senders, and is forgotten when the route takes a message of this sender."""
+    senders; a change or a good test of the route forgets it."""
 
     kind = models.CharField(max_length=10)
     route_id = models.UUIDField()

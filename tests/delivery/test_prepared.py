@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
 
-from mailadmin.delivery.attempts import make_ready
+from mailadmin.delivery.attempts import Terms, make_ready
 from mailadmin.delivery.convert import convert
 from mailadmin.delivery.prepared import Insert, Select, Update
 from mailadmin.models import Delivery, DeliveryAttempt
@@ -91,5 +91,5 @@ def test_a_query_is_asked_again_and_not_remembered() -> None:
 def test_a_message_that_nobody_waits_for_says_so_to_its_transport(peers: Peers) -> None:
     route, draft = add_smtp(peers).to_route(), convert(a_message())
     for in_background in (False, True):
-        mail = make_ready(draft, route, draft.addresses, in_background).mail
+        mail = make_ready(draft, route, draft.addresses, Terms(in_background), last=True).mail
         assert mail.in_background is in_background
