@@ -1,0 +1,123 @@
+"""Keeping to Microsoft's limits by ourselves: requests at once, the pace of a mailbox, and the pauses it asks for.
+
+Light on purpose: the delivery chooses a mailbox for each message without loading msal or requests. The counts are
+those that processes share (`transports.shared`), under names without secrets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count
+
+from mailadmin.core import limits
+from mailadmin.core.errors import MailError
+from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.settings import EntraApp, OAuthRoute
+from mailadmin.transports.shared import NotNow, Pace, shared
+
+Rest = Callable[[float], object]  # how to let some seconds pass
+
+_MINUTE = 60
+_PAUSES_ALONE = Pace(1.0, 1_000_000)  # so many may come at once that only a pause counts
+_rotation = count()
+
+
+def choose_mailbox(route: OAuthRoute) -> str:
+    """Return the mailbox of `route` whose turn to send comes first; of equals one after the other."""
+    app, mailboxes = route.app, route.identities
+    if app is None or len(mailboxes) == 1:
+        return route.identity
+    first = next(_rotation) % len(mailboxes)
+    in_turn = (*mailboxes[first:], *mailboxes[:first])
+    return min(in_turn, key=lambda mailbox: shared().until_free(_mailbox_name(app, mailbox), _pace(route)))
+
+
+def await_turn(route: OAuthRoute, app: EntraApp, mailbox: str, patience: float, rest: Rest = time.sleep) -> None:
+    """Take the next turn of `mailbox` to send a message, and let the time until then pass.
+
+    Raises MailError (PACED), and takes no turn, when that is longer than `patience` seconds.
+    """
+    pause = shared().until_free(_app_name(app), _PAUSES_ALONE)
+    if pause > patience:
+        raise _pausing(app, pause)
+    try:
+        wait = shared().book(_mailbox_name(app, mailbox), _pace(route), patience)
+    except NotNow as refusal:
+        text = f"The next turn of {mailbox} comes in {_in_words(refusal.seconds)}."
+        raise MailError(_paced(app, text, refusal.seconds)) from None
+    if (longest := max(wait, pause)) > 0:
+        rest(longest)
+
+
+def await_pause_end(app: EntraApp, patience: float, rest: Rest = time.sleep) -> None:
+    """Let the time pass for which Microsoft asked this app to pause, if it did.
+
+    Raises MailError (PACED) when that is longer than `patience` seconds.
+    """
+    pause = shared().until_free(_app_name(app), _PAUSES_ALONE)
+    if pause > patience:
+        raise _pausing(app, pause)
+    if pause > 0:
+        rest(pause)
+
+
+@contextmanager
+def place(app: EntraApp) -> Iterator[None]:
+    """Be one of the requests that may be under way for `app` at once, while the block runs.
+
+    Raises MailError (BUSY) when no place became free within limits.GRAPH_BUSY_SECONDS.
+    """
+    with ExitStack() as stack:
+        lease = shared().lease(_app_name(app), max(app.requests_at_once, 1), limits.GRAPH_BUSY_SECONDS)
+        try:
+            stack.enter_context(lease)
+        except NotNow as refusal:
+            text = f"None of {app.requests_at_once} became free within {_in_words(refusal.seconds)}."
+            raise MailError(Fault(Phase.GRAPH, Kind.BUSY, text, host=app.cloud.graph_host)) from None
+        yield
+
+
+def hold_back(app: EntraApp, mailbox: str, seconds: float) -> None:
+    """Let nobody send by `app`, or from `mailbox` ("" when none is meant), for so long."""
+    for name in (_app_name(app), _mailbox_name(app, mailbox) if mailbox else ""):
+        if name and seconds > 0:
+            shared().pause(name, seconds)
+
+
+def _pace(route: OAuthRoute) -> Pace:
+    number = route.messages_per_minute
+    return Pace(_MINUTE / number, min(limits.GRAPH_BURST, number)) if number > 0 else Pace(0, 1)
+
+
+def _app_name(app: EntraApp) -> str:
+    """Microsoft counts requests for an application in a tenant, whatever row of ours it stands in."""
+    return "graph:" + _digest(app.cloud.graph_host, app.tenant, app.client_id)
+
+
+def _mailbox_name(app: EntraApp, mailbox: str) -> str:
+    """Exchange counts messages for a mailbox, whatever app sends them."""
+    return "mailbox:" + _digest(app.cloud.graph_host, mailbox)
+
+
+def _digest(*parts: str) -> str:
+    text = "\n".join(part.strip().lower() for part in parts)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _pausing(app: EntraApp, seconds: float) -> MailError:
+    return MailError(_paced(app, f"Microsoft asked for a pause, which ends in {_in_words(seconds)}.", seconds))
+
+
+def _paced(app: EntraApp, text: str, seconds: float) -> Fault:
+    return Fault(Phase.GRAPH, Kind.PACED, text, host=app.cloud.graph_host, retry_after=seconds)
+
+
+def _in_words(seconds: float) -> str:
+    whole = math.ceil(seconds)
+    if whole < 2 * _MINUTE:
+        return f"{whole} second{'' if whole == 1 else 's'}"
+    return f"{math.ceil(whole / _MINUTE)} minutes"
