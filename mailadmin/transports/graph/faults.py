@@ -1,4 +1,4 @@
-"""What an answer of Microsoft Graph to sendMail means (pure).
+"""What an answer of Microsoft Graph means (pure).
 
 Sources: learn.microsoft.com, "Microsoft Graph error responses and resource types" and "throttling".
 """
@@ -8,52 +8,76 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from mailadmin.core import limits
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.knowledge import entries
 from mailadmin.core.redact import clean
 from mailadmin.net.http import Answer
 
 ACCEPTED = 202
+_THROTTLED, _UNAVAILABLE, _FULL = 429, 503, 507
 _DEPTH = 10  # innerError may nest; deeper than this is not Graph's
 _CODE_CHARS = 100
 
 
-def graph_fault(answer: Answer, host: str, port: int) -> Fault | None:
-    """Return what is wrong with an answer to sendMail, or None for 202, the only success.
+def graph_fault(answer: Answer, host: str, port: int, accepted: tuple[int, ...] = (ACCEPTED,)) -> Fault | None:
+    """Return what is wrong with `answer`, or None when its status is one of `accepted`.
 
-    `maybe_sent` is set where the message may have been taken all the same: another 2xx, a 5xx without a
-    clear refusal.
+    `maybe_sent` is set where the message may have been taken all the same: the request was one that sends (202 alone
+    is its success), and the answer is another 2xx, or a 5xx without a clear refusal.
     """
-    if answer.status == ACCEPTED:
+    if answer.status in accepted:
         return None
     codes, message, request_id = _error_of(answer.json)
     code = next((code for code in reversed(codes) if code in _known_codes()), codes[0] if codes else "")
-    redirect = 300 <= answer.status < 400
     return Fault(
         Phase.GRAPH,
-        Kind.HTTP_REDIRECT if redirect else Kind.HTTP_STATUS if codes else _kind(answer),
+        _kind(answer, bool(codes)),
         clean(message) or _words(answer),
         host=host,
         port=port,
         http_status=answer.status,
         graph_code=code,
-        maybe_sent=_maybe_sent(answer, bool(codes)),
+        maybe_sent=ACCEPTED in accepted and _maybe_sent(answer, bool(codes)),
         retry_after=answer.retry_after,
         request_id=clean(answer.headers.get("request-id", "") or request_id, limit=_CODE_CHARS),
     )
 
 
+def pause_asked(answer: Answer) -> float | None:
+    """Return for how many seconds Microsoft wants us to send nothing, None when it does not say so.
+
+    A success may ask for it as well, which is pacing and nothing else. Without a time it is
+    limits.GRAPH_PAUSE_SECONDS; never more than limits.GRAPH_MAX_PAUSE_SECONDS.
+    """
+    named = answer.retry_after
+    if not refused_for_now(answer) and not (answer.status < 300 and named is not None):
+        return None
+    return min(limits.GRAPH_PAUSE_SECONDS if named is None else named, limits.GRAPH_MAX_PAUSE_SECONDS)
+
+
+def refused_for_now(answer: Answer) -> bool:
+    """Tell whether Graph refused for sure, and would take the same request later: it is throttled or busy."""
+    if answer.status == _UNAVAILABLE:
+        return not _maybe_sent(answer, bool(_error_of(answer.json)[0]))
+    return answer.status == _THROTTLED
+
+
 def _maybe_sent(answer: Answer, graph_answered: bool) -> bool:
-    if answer.status == 503:
+    if answer.status == _UNAVAILABLE:
         return not graph_answered and answer.retry_after is None
-    if answer.status == 507:  # a full mailbox, when Graph says so itself
+    if answer.status == _FULL:  # a full mailbox, when Graph says so itself
         return not graph_answered
     return answer.status < 300 or answer.status >= 500
 
 
-def _kind(answer: Answer) -> Kind:
-    """Return the kind for an answer without Graph's error body: a page of something in between, or just
-    a status."""
+def _kind(answer: Answer, graph_answered: bool) -> Kind:
+    """Return the kind: an answer without Graph's error body may be a page of something in between, or just a
+    status. To be throttled is the same whoever says so."""
+    if 300 <= answer.status < 400:
+        return Kind.HTTP_REDIRECT
+    if graph_answered or answer.status == _THROTTLED:
+        return Kind.HTTP_STATUS
     return Kind.HTTP_ANSWER if answer.body.lstrip()[:1] == b"<" else Kind.HTTP_STATUS
 
 
