@@ -101,6 +101,16 @@ def address_list(text: str) -> tuple[str, ...]:
     return tuple(found.full for found in parse_list(parts))
 
 
+def mailbox_list(text: str) -> tuple[str, ...]:
+    """Return bare addresses separated by spaces, commas, semicolons or lines. Raises ValueError for the first bad one,
+    and for one that is named twice (a mailbox would send twice its share)."""
+    found = tuple(address(word) for word in re.split(r"[\s,;]+", text.strip()) if word)
+    for place, one in enumerate(found):
+        if one.lower() in (other.lower() for other in found[:place]):
+            raise ValueError(f"{show(one)} is named twice.")
+    return found
+
+
 def sender_list(text: str) -> tuple[str, ...]:
     """Return addresses or domains ("example.org", "@example.org") separated by spaces, commas or lines, in
     lower case. Raises ValueError for the first bad one."""

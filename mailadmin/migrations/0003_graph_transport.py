@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('key', models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ('sealed', models.TextField()),
-                ('expires_at', models.DateTimeField(db_index=True)),
+                ('expires_at', models.FloatField()),
             ],
         ),
         migrations.RenameField('integratedservice', 'secret_expires_on', 'credential_ends_on'),
@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='integratedservice',
             name='credential_kind',
-            field=models.CharField(choices=[('secret', 'Client secret'), ('certificate', 'Certificate'), ('federated', 'Federated assertion from a file'), ('managed-identity', 'Managed identity of this server (Azure)')], default='secret', max_length=20),
+            field=models.CharField(choices=[('secret', 'Client secret'), ('certificate', 'Certificate'), ('federated', 'Federated assertion from a file'), ('managed-identity', 'Managed identity of this server (Azure)')], default='secret', max_length=20, verbose_name='credential'),
         ),
         migrations.AddField(
             model_name='integratedservice',
@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='integratedservice',
             name='second_kind',
-            field=models.CharField(blank=True, choices=[('secret', 'Client secret'), ('certificate', 'Certificate'), ('federated', 'Federated assertion from a file'), ('managed-identity', 'Managed identity of this server (Azure)')], max_length=20),
+            field=models.CharField(blank=True, choices=[('secret', 'Client secret'), ('certificate', 'Certificate'), ('federated', 'Federated assertion from a file'), ('managed-identity', 'Managed identity of this server (Azure)')], max_length=20, verbose_name='second credential'),
         ),
         migrations.AddField(
             model_name='integratedservice',
@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='oauthservice',
             name='mailboxes',
-            field=models.TextField(blank=True, validators=[mailadmin.models.fields.Checked('address_list')], verbose_name='further mailboxes'),
+            field=models.TextField(blank=True, validators=[mailadmin.models.fields.Checked('mailbox_list')], verbose_name='further mailboxes'),
         ),
         migrations.AddField(
             model_name='oauthservice',
@@ -148,7 +148,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=80)),
                 ('place', models.PositiveSmallIntegerField()),
                 ('holder', models.CharField(blank=True, max_length=32)),
-                ('until', models.DateTimeField(null=True)),
+                ('until', models.FloatField(default=0)),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('name', 'place'), name='mailadmin_one_lease_for_a_place')],

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from mailadmin.core import clouds, limits, validation
-from mailadmin.core.destination import Destination, credential_destination
 from mailadmin.core.settings import (
     ClientType,
-    Credential,
     CredentialKind,
     EntraApp,
     OAuthRoute,
@@ -22,23 +20,16 @@ from mailadmin.core.settings import (
     SenderRules,
 )
 
+from .credentials import FIRST, CredentialHolder
 from .fields import Checked
-from .proxies import ProxyHolder
 from .routes import Named, RouteRow
-from .secrets import HeldSecret, SecretSlot
 from .settings import VersionedQuerySet
 
-
-def _destination(row: IntegratedService) -> Destination:
-    return credential_destination(row.app_without_secrets(), CredentialKind(row.credential_kind), row.certificate)
-
-
-def _second_destination(row: IntegratedService) -> Destination:
-    kind = CredentialKind(row.second_kind or CredentialKind.SECRET)
-    return credential_destination(row.app_without_secrets(), kind, row.second_certificate)
+if TYPE_CHECKING:
+    from .smtp import SmtpConnection
 
 
-class IntegratedService(ProxyHolder, Named):
+class IntegratedService(CredentialHolder, Named):
     """An app registration in Entra, usable by OAuth services as a service account only."""
 
     class AccountKind(models.TextChoices):
@@ -46,14 +37,6 @@ class IntegratedService(ProxyHolder, Named):
 
         SERVICE_ACCOUNT = "service-account", "Service account (client credentials)"
         USER = "user", "Signed-in user (delegated)"
-
-    class CredentialChoice(models.TextChoices):
-        """How the app proves itself to Entra."""
-
-        SECRET = CredentialKind.SECRET, "Client secret"
-        CERTIFICATE = CredentialKind.CERTIFICATE, "Certificate"
-        FEDERATED = CredentialKind.FEDERATED, "Federated assertion from a file"
-        MANAGED_IDENTITY = CredentialKind.MANAGED_IDENTITY, "Managed identity of this server (Azure)"
 
     class CloudName(models.TextChoices):
         """Microsoft's clouds, and one whose hosts are typed in."""
@@ -71,15 +54,6 @@ class IntegratedService(ProxyHolder, Named):
     ca_pem = models.TextField("own CA certificate (PEM)", blank=True, validators=[Checked("certificates")])
     tenant = models.CharField("tenant", max_length=255, blank=True, validators=[Checked("tenant")])
     client_id = models.CharField("client ID", max_length=36, blank=True, validators=[Checked("client_id")])
-    # Two credentials: the one in use, and a second one that waits to replace it.
-    credential_kind = models.CharField(max_length=20, choices=CredentialChoice, default=CredentialChoice.SECRET)
-    certificate = models.TextField(blank=True, validators=[Checked("client_certificate")])
-    secret = SecretSlot("client secret", _destination)
-    credential_ends_on = models.DateField("credential ends on", null=True, blank=True)
-    second_kind = models.CharField(max_length=20, choices=CredentialChoice, blank=True)
-    second_certificate = models.TextField(blank=True, validators=[Checked("client_certificate")])
-    second_secret = SecretSlot("second client secret", _second_destination)
-    second_ends_on = models.DateField("second credential ends on", null=True, blank=True)
     requests_at_once = models.PositiveSmallIntegerField(
         "requests to Graph at once",
         default=limits.GRAPH_REQUESTS_AT_ONCE,
@@ -97,7 +71,7 @@ class IntegratedService(ProxyHolder, Named):
     def clean(self) -> None:
         """Check what more than one field decides. Raises ValidationError."""
         super().clean()
-        errors = self.proxy_errors()
+        errors = self.proxy_errors() | self.credential_errors(FIRST)
         if self.cloud == clouds.CUSTOM:
             for field in ("authority_host", "graph_host"):
                 if not getattr(self, field):
@@ -120,19 +94,15 @@ class IntegratedService(ProxyHolder, Named):
 
     def secret_errors(self) -> dict[str, str]:
         """Return a sentence for each slot whose secret does not fit the row; call it after the secrets are put in."""
-        return self.proxy_secret_errors()
+        return self.proxy_secret_errors() | self.credential_secret_errors()
+
+    def routes(self) -> tuple[OAuthService | SmtpConnection, ...]:
+        """Return who signs in with this: OAuth services, then SMTP connections."""
+        return (*self.oauth_services.all(), *self.smtp_connections.all())
 
     def to_app(self) -> EntraApp:
         """Return the frozen value."""
         return replace(self.app_without_secrets(), credential=self.to_credential(), proxy=self.to_proxy())
-
-    def to_credential(self) -> Credential | None:
-        """Return the credential in use, None when nothing is stored for its destination."""
-        return _credential(self.credential_kind, self.secret, self.certificate, self.credential_ends_on)
-
-    def to_second_credential(self) -> Credential | None:
-        """Return the second credential, None when there is none."""
-        return _credential(self.second_kind, self.second_secret, self.second_certificate, self.second_ends_on)
 
     def app_without_secrets(self) -> EntraApp:
         """Return the frozen value without opening or judging a secret."""
@@ -155,16 +125,6 @@ class IntegratedService(ProxyHolder, Named):
         )
 
 
-def _credential(kind: str, held: HeldSecret, certificate: str, ends_on: date | None) -> Credential | None:
-    if kind == CredentialKind.MANAGED_IDENTITY:
-        return Credential(CredentialKind.MANAGED_IDENTITY, version="managed-identity")
-    secret, changed = held.value(), held.changed_at
-    if not kind or secret is None:
-        return None
-    version = changed.isoformat() if changed else ""
-    return Credential(CredentialKind(kind), secret, certificate, ends_on, version)
-
-
 class OAuthService(RouteRow):
     """A mailbox that sends through a provider's API, signed in by an integrated service."""
 
@@ -178,7 +138,7 @@ class OAuthService(RouteRow):
     client_type = models.CharField(max_length=20, choices=ClientTypeChoice, default=ClientTypeChoice.OFFICE365)
     integrated_service = models.ForeignKey(IntegratedService, on_delete=models.PROTECT, related_name="oauth_services")
     service_identity = models.CharField("service identity", max_length=254, validators=[Checked("address")])
-    mailboxes = models.TextField("further mailboxes", blank=True, validators=[Checked("address_list")])
+    mailboxes = models.TextField("further mailboxes", blank=True, validators=[Checked("mailbox_list")])
     scopes = models.CharField("scopes", max_length=255, blank=True, validators=[Checked("scopes")])
     send_as = models.TextField("Send-As addresses", blank=True, validators=[Checked("sender_list")])
     large_messages = models.BooleanField("send large messages by upload", default=False)
@@ -197,8 +157,12 @@ class OAuthService(RouteRow):
         verbose_name = "OAuth service"
 
     def clean(self) -> None:
-        """Refuse an integrated service that is not a service account. Raises ValidationError."""
+        """Refuse an integrated service that is not a service account, and a mailbox that is named twice. Raises
+        ValidationError."""
         super().clean()
+        if self.service_identity.strip().lower() in self.mailboxes.lower().replace(",", " ").replace(";", " ").split():
+            text = f"{self.service_identity.strip()} is the service identity and sends already; name only further ones."
+            raise ValidationError({"mailboxes": text})
         service = self.integrated_service if self.integrated_service_id else None
         if service and service.account_kind != IntegratedService.AccountKind.SERVICE_ACCOUNT:
             raise ValidationError(
@@ -225,7 +189,7 @@ class OAuthService(RouteRow):
             client_type=ClientType(self.client_type),
             app=self.integrated_service.to_app(),
             identity=self.service_identity.strip(),
-            mailboxes=validation.address_list(self.mailboxes),
+            mailboxes=validation.mailbox_list(self.mailboxes),
             large_messages=self.large_messages,
             save_to_sent=self.save_to_sent,
             settle=self.settle,

@@ -23,6 +23,7 @@ from django.views.decorators.debug import sensitive_variables
 from mailadmin import conf
 from mailadmin.core import references
 from mailadmin.core.destination import Destination
+from mailadmin.core.errors import MailError
 from mailadmin.core.secret import Secret
 
 from .opening import REFERENCE, check_reference, open_stored
@@ -31,12 +32,12 @@ from .opening import REFERENCE, check_reference, open_stored
 class SecretSlot:
     """A named secret of a model, declared in its class body; on a row it gives the `HeldSecret`.
 
-    `word` is what people call it ("password"), `destination` returns for a row where the secret may travel, and
-    must not open any secret. The slot brings three columns: `<name>_stored`, `<name>_destination`,
-    `<name>_changed_at`.
+    `word` is what people call it ("password"), or returns that for a row; `destination` returns for a row where the
+    secret may travel, and must not open any secret. The slot brings three columns: `<name>_stored`,
+    `<name>_destination`, `<name>_changed_at`.
     """
 
-    def __init__(self, word: str, destination: Callable[[Any], Destination]) -> None:
+    def __init__(self, word: str | Callable[[Any], str], destination: Callable[[Any], Destination]) -> None:
         self.word = word
         self.destination = destination
         self.name = ""
@@ -67,9 +68,14 @@ class HeldSecret:
     """The secret of one slot of one row: put in, kept, dropped, and opened only when it is used."""
 
     def __init__(self, slot: SecretSlot, row: models.Model) -> None:
-        self.name, self.word = slot.name, slot.word
+        self.name = slot.name
         self.columns = tuple(f"{slot.name}_{suffix}" for suffix in ("stored", "destination", "changed_at"))
         self._slot, self._row = slot, row
+
+    @property
+    def word(self) -> str:
+        """Return what people call the secret."""
+        return self._slot.word if isinstance(self._slot.word, str) else self._slot.word(self._row)
 
     @property
     def sealed(self) -> str:
@@ -139,6 +145,34 @@ class HeldSecret:
 
     def _context(self) -> str:
         return f"{self._row._meta.label_lower}|{self._row.pk}|{self.name}"
+
+
+@sensitive_variables()
+def exchange(one: HeldSecret, other: HeldSecret, meanwhile: Callable[[], None]) -> None:
+    """Swap what two slots of one row hold, each sealed anew for its new slot; the dates go with them.
+
+    `meanwhile` changes what decides the destinations of the slots. What belongs elsewhere, or cannot be read any
+    more, is forgotten. Raises ConfigurationError when there is no key.
+    """
+    taken = [(held, *_taken(held)) for held in (one, other)]
+    meanwhile()
+    for (_, text, changed_at), held in zip(taken, (other, one), strict=True):
+        try:
+            held.set(text)
+        except ValueError:  # a reference that was allowed once
+            held.clear()
+        if held.sealed:
+            setattr(held._row, held.columns[2], changed_at)
+
+
+@sensitive_variables()
+def _taken(held: HeldSecret) -> tuple[str, datetime | None]:
+    """Return the text that puts the secret into another slot, "" for none, and its date."""
+    secret = held.value()
+    try:
+        return held.reference or (secret.reveal() if secret else ""), held.changed_at
+    except MailError:
+        return "", None
 
 
 class SecretHolder(models.Model):
