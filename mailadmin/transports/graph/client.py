@@ -48,14 +48,15 @@ class GraphClient:
             raise mail_error(fault)
         return answer
 
-    def send_to_nobody(self) -> Answer:
-        """Ask to send a message without recipients and return the answer, whatever its status.
+    def send_to_nobody(self, mailbox: str = "") -> Answer:
+        """Ask to send a message without recipients from `mailbox` (the service identity without one) and return the
+        answer, whatever its status.
 
         Where token, permission and mailbox are in order this is 400 ErrorInvalidRecipients, and nothing is
         sent. Raises MailError when no answer came.
         """
         body = json.dumps(_NO_RECIPIENTS).encode()
-        return self._send_mail("application/json", body, unsure_after_body=False)
+        return self._send_mail("application/json", body, unsure_after_body=False, mailbox=mailbox)
 
     def fault(self, answer: Answer) -> Fault | None:
         """Return what is wrong with `answer`, None for 202."""
@@ -65,17 +66,17 @@ class GraphClient:
         """Close the connections."""
         self._session.close()
 
-    def _send_mail(self, content_type: str, body: bytes, unsure_after_body: bool) -> Answer:
+    def _send_mail(self, content_type: str, body: bytes, unsure_after_body: bool, mailbox: str = "") -> Answer:
         token = self.token()
-        answer = self._post(token, content_type, body, unsure_after_body)
+        answer = self._post(token, content_type, body, unsure_after_body, mailbox)
         if answer.status == 401:
             # Refused for sure, so once more is safe: the token may have been withdrawn before its end.
             forget_token(self.app, self.route.effective_scopes, token)
-            answer = self._post(self.token(), content_type, body, unsure_after_body)
+            answer = self._post(self.token(), content_type, body, unsure_after_body, mailbox)
         return answer
 
-    def _post(self, token: Token, content_type: str, body: bytes, unsure_after_body: bool) -> Answer:
-        path = f"/v1.0/users/{quote(self.route.identity.strip(), safe='@')}/sendMail"
+    def _post(self, token: Token, content_type: str, body: bytes, unsure_after_body: bool, mailbox: str) -> Answer:
+        path = f"/v1.0/users/{quote((mailbox or self.route.identity).strip(), safe='@')}/sendMail"
         headers = {"Content-Type": content_type, "client-request-id": str(uuid4())}
         self.note(f"> POST https://{self.app.cloud.graph_host}{path}")
         self.note(f"> Authorization: Bearer {MASK}")
