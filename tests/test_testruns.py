@@ -16,6 +16,7 @@ from mailadmin.core.report import StepState
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import ProxyKind, RouteKey, RouteKind, SmtpRoute
 from mailadmin.models import ConnectionTest, RouteState
+from mailadmin.testruns.runs import run, write
 from tests.console.rows_to_watch import wait_for
 from tests.fakes import certificates
 from tests.fakes.proxies import FakeProxy
@@ -117,15 +118,15 @@ def test_a_stopped_test_runs_no_further_step() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_test_that_is_stopped_before_it_starts_says_so() -> None:
     route = smtp_route(1)
-    test = testruns._write(route, None, "", True)
+    test = write(route, None, "", True)
     ConnectionTest.objects.update(cancel_requested=True)
-    testruns._run(test, route)
+    run(test, route)
     test.refresh_from_db()
     assert (test.state, test.verdict) == ("cancelled", "Stopped on request after 0 of 9 steps.")
 
 
 def test_a_test_without_a_beat_shows_as_interrupted(anna: User) -> None:
-    test = testruns._write(smtp_route(1), anna, "", True)
+    test = write(smtp_route(1), anna, "", True)
     assert test.shown_state == "running"
     test.beat_at = timezone.now() - timedelta(seconds=limits.TEST_LOST_SECONDS + 1)
     assert test.shown_state == "interrupted"

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     CLEAR_TEXT_REFUSED = "clear-text-refused"  # a password would have left without encryption
     TOKEN_HOST_REFUSED = "token-host-refused"  # noqa: S105 -- a token for a host that is not the cloud's
     TOKEN_AUDIENCE = "token-audience"  # noqa: S105 -- the scope asks for a token that is meant for another host
+    PERMISSION_WIDE = "permission-wide"  # the token may use every mailbox of the tenant; a finding, not a failure
     CREDENTIAL_BAD = "credential-bad"  # the certificate or key of an app cannot be used
     CREDENTIAL_ENDED = "credential-ended"  # it has ended, so it is not even tried
     IDENTITY_UNAVAILABLE = "identity-unavailable"  # no managed identity on this machine, or not allowed

@@ -83,7 +83,8 @@ def verdict(steps: Sequence[Step]) -> str:
     if unreached or last is None:
         text = f"The test ended early; this was not tried: {_titles(unreached) or 'anything'}."
     elif last.state in (StepState.OK, StepState.WARNING):
-        text = "Everything works: the test message was accepted."
+        what = "a token was given" if last.key == "token" else "the test message was accepted"
+        text = f"Everything works: {what}."
     elif unproven:
         text = f"Nothing failed, but this could not be proven: {_titles(unproven)}."
     else:
@@ -120,6 +121,6 @@ def _what_holds(steps: Sequence[Step], failed: Step) -> str:
         return "The server answers and TLS is sound."
     if failed.key in ("auth", "sender", "recipient", "message") and "greeting" in fine:
         return "The server answers." if failed.key == "auth" else "The server answers and takes our sign-in."
-    if failed.key == "mailbox" and "token" in fine:
+    if failed.key.startswith("mailbox") and "token" in fine:
         return "Signing in to Entra works."
     return ""

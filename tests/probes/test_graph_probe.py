@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,7 +12,7 @@ from mailadmin.core.report import Step, StepState, as_text, overall, verdict
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Credential, OAuthRoute
 from mailadmin.net.policy import NetworkPolicy
-from mailadmin.probes.graph import GRAPH_PLAN, probe_graph
+from mailadmin.probes.graph import graph_plan, probe_graph
 from mailadmin.probes.recorder import Cancelled, Recorder
 from mailadmin.transports.base import Mail
 from tests.fakes.graph_server import (
@@ -42,7 +43,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def probe(route: OAuthRoute, mail: Mail | None = None, recipient: str = "") -> dict[str, Step]:
-    steps = probe_graph(route, Recorder(GRAPH_PLAN), OPEN, recipient=recipient, mail=mail)
+    steps = probe_graph(route, Recorder(graph_plan(route)), OPEN, recipient=recipient, mail=mail)
     report = as_text("Test", steps)
     assert CLIENT_SECRET not in report
     assert "canary-signature" not in report
@@ -60,12 +61,18 @@ def scripted(
         audience = jwt(aud=f"https://{server.host}")
         fitting = tokens or (Says(200, token_body(audience)),)
         server._answers["token"] = list(fitting)
-        return probe(oauth_route(entra_app(server.host, server.ca_pem)), mail)
+        return probe(known(oauth_route(entra_app(server.host, server.ca_pem))), mail)
+
+
+def known(route: OAuthRoute) -> OAuthRoute:
+    """Return `route` with an app whose tenant-wide permission is marked as known."""
+    assert route.app
+    return replace(route, app=replace(route.app, wide_permission_ok=True))
 
 
 def test_n1_p3_without_a_message_everything_is_proven_and_nothing_is_sent() -> None:
     with running_sandbox() as (box, memory):
-        steps = probe(sandbox_oauth(box))
+        steps = probe(known(sandbox_oauth(box)))
         assert memory.kept == []
     assert states(steps) == [OK, OK, OK, OK, NOT_RUN]
     assert "no recipient" in steps["message"].fact
@@ -78,7 +85,7 @@ def test_n1_p3_without_a_message_everything_is_proven_and_nothing_is_sent() -> N
 def test_s5_with_a_message_it_arrives() -> None:
     with running_sandbox() as (box, memory):
         mail = a_mail()
-        steps = probe(sandbox_oauth(box), mail, "a@example.org")
+        steps = probe(known(sandbox_oauth(box)), mail, "a@example.org")
         assert [kept.raw for kept in memory.kept] == [bytes(mail.content)]
     assert states(steps) == [OK] * 5
     assert steps["message"].fact == "Accepted for a@example.org"
@@ -88,7 +95,7 @@ def test_s5_with_a_message_it_arrives() -> None:
 def test_n17_rehearsed_fault_is_explained_at_its_step() -> None:
     with running_sandbox() as (box, memory):
         memory.graph_fault = "secret-expired"
-        steps = probe(sandbox_oauth(box), a_mail())
+        steps = probe(known(sandbox_oauth(box)), a_mail())
     assert states(steps) == [OK, OK, FAILED, NOT_RUN, NOT_RUN]
     assert "AADSTS7000222" in steps["token"].fact
     assert steps["token"].remedy
@@ -97,7 +104,7 @@ def test_n17_rehearsed_fault_is_explained_at_its_step() -> None:
 
 def test_dialogue_shows_each_request_and_answer_and_no_secret() -> None:
     with running_sandbox() as (box, _memory):
-        steps = probe(sandbox_oauth(box), a_mail())
+        steps = probe(known(sandbox_oauth(box)), a_mail())
         assert box.client_secret not in as_text("Test", list(steps.values()))
     token = "\n".join(steps["token"].dialogue)
     assert "oauth2/v2.0/token" in token
@@ -157,12 +164,75 @@ def test_wrong_secret() -> None:
     assert "7000215" in steps["token"].fact
 
 
-def test_token_without_the_role_is_a_warning_because_rbac_may_give_the_right() -> None:
+def test_n8_a_token_without_the_role_is_a_note_because_rbac_may_give_the_right() -> None:
     with Microsoft(PROVEN) as server:
         server._answers["token"] = [Says(200, token_body(jwt(aud=f"https://{server.host}", roles=[])))]
-        steps = probe(oauth_route(entra_app(server.host, server.ca_pem)))
-    assert states(steps) == [OK, OK, WARNING, OK, NOT_RUN]
+        route = oauth_route(entra_app(server.host, server.ca_pem), large_messages=True, settle=True)
+        steps = probe(route)
+    assert states(steps) == [OK, OK, OK, OK, NOT_RUN]
     assert any("RBAC" in note for note in steps["token"].notes)
+
+
+@pytest.mark.parametrize("role", ["Mail.Send", "Mail.ReadWrite"])
+def test_n8_a_permission_for_every_mailbox_is_a_warning_with_the_way_out(role: str) -> None:
+    """N8."""
+    with Microsoft(PROVEN) as server:
+        server._answers["token"] = [Says(200, token_body(jwt(aud=f"https://{server.host}", roles=[role])))]
+        route = oauth_route(entra_app(server.host, server.ca_pem))
+        step = probe(route)["token"]
+        assert step.state is WARNING
+        assert step.code == "permission-wide"
+        assert any("least-privilege kit" in text for text in step.remedy)
+        assert step.owner
+        assert role in step.fact
+        calm = probe(known(route))["token"]
+    assert (calm.state, calm.problem) == (OK, "")
+    assert any("marked as known" in note for note in calm.notes)
+
+
+def test_what_switched_on_options_need_is_named_when_the_token_lacks_it() -> None:
+    with Microsoft(PROVEN) as server:
+        server._answers["token"] = [Says(200, token_body(jwt(aud=f"https://{server.host}", roles=["Mail.Send"])))]
+        route = known(oauth_route(entra_app(server.host, server.ca_pem), large_messages=True, settle=True))
+        steps = probe(route)
+        assert steps["token"].state is WARNING
+        assert [note for note in steps["token"].notes if "Mail.ReadWrite" in note and "by upload" in note]
+        assert [note for note in steps["token"].notes if "Mail.Read," in note]
+        roles = ["Mail.ReadWrite", "Mail.Send"]
+        server._answers["token"] = [Says(200, token_body(jwt(aud=f"https://{server.host}", roles=roles)))]
+        assert probe(route)["token"].state is OK
+
+
+def test_n7_every_mailbox_is_proven_and_each_failing_one_is_named() -> None:
+    """N7: several identities share the load, and each has a step of its own."""
+    unknown = Says(404, graph_error("ErrorInvalidUser", "No such user."))
+    with Microsoft(PROVEN, unknown, PROVEN, unknown) as server:
+        audience = jwt(aud=f"https://{server.host}")
+        server._answers["token"] = [Says(200, token_body(audience))]
+        others = ("second@example.org", "ROBOT@example.org", "third@example.org", "fourth@example.org")
+        route = known(oauth_route(entra_app(server.host, server.ca_pem), mailboxes=others))
+        steps = probe(route, a_mail(), "a@example.org")
+        paths = [request.path for request in server.asked("graph")]
+    assert [step.title for step in steps.values()][3:-1] == [
+        *("Mailbox robot@example.org", "Mailbox second@example.org"),
+        *("Mailbox third@example.org", "Mailbox fourth@example.org"),
+    ]
+    assert states(steps)[3:] == [OK, FAILED, OK, FAILED, NOT_RUN]
+    assert paths[1] == "/v1.0/users/second@example.org/sendMail"
+    assert "Signing in to Entra works." in verdict(list(steps.values()))
+
+
+def test_the_first_step_tells_the_credential_its_end_the_mailboxes_and_what_is_switched_on() -> None:
+    for days, state in ((40, OK), (3, WARNING), (-1, WARNING)):
+        ends = datetime.now(UTC).date() + timedelta(days=days)
+        credential = Credential(secret=Secret(CLIENT_SECRET), ends_on=ends)
+        app = entra_app(f"localhost:{free_port()}", "", credential=credential)
+        settings = probe(oauth_route(app, mailboxes=("b@example.org",), large_messages=True))["settings"]
+        assert settings.state is state
+        assert settings.fact.startswith("robot@example.org and 1 more mailbox, tenant ")
+        assert any(str(ends) in note and "client secret" in note for note in settings.notes)
+        assert any("30 messages a minute" in note for note in settings.notes)
+        assert any("Mail.ReadWrite" in note for note in settings.notes)
 
 
 def test_token_for_another_service_is_explained() -> None:
@@ -239,8 +309,9 @@ def test_p3_sign_in_and_graph_may_be_two_hosts() -> None:
 def test_cancelled_test_stops_before_its_next_step() -> None:
     with Microsoft(PROVEN) as server:
         answers = iter([False, False, True])
-        recorder = Recorder(GRAPH_PLAN, cancelled=lambda: next(answers))
+        route = oauth_route(entra_app(server.host, server.ca_pem))
+        recorder = Recorder(graph_plan(route), cancelled=lambda: next(answers))
         with pytest.raises(Cancelled):
-            probe_graph(oauth_route(entra_app(server.host, server.ca_pem)), recorder, OPEN)
+            probe_graph(route, recorder, OPEN)
         assert server.requests == []
     assert [step.state for step in recorder.steps[:2]] == [OK, OK]

@@ -90,6 +90,7 @@ FAILURES: dict[str, Fault | list[Fault]] = {
     "token-host-refused": ours(Kind.TOKEN_HOST_REFUSED, phase=AUTH),
     "token-trust-refused": ours(Kind.TOKEN_TRUST_REFUSED, phase=AUTH),
     "token-audience": ours(Kind.TOKEN_AUDIENCE, phase=Phase.TOKEN),
+    "permission-wide": ours(Kind.PERMISSION_WIDE, phase=Phase.TOKEN),
     "credential-bad": ours(Kind.CREDENTIAL_BAD, "The private key does not belong to the certificate.", Phase.TOKEN),
     "credential-ended": ours(Kind.CREDENTIAL_ENDED, "The certificate ended on 3 Nov 2026.", Phase.TOKEN),
     "identity-unavailable": ours(Kind.IDENTITY_UNAVAILABLE, phase=Phase.TOKEN),

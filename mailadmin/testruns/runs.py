@@ -1,22 +1,16 @@
-"""Runs of Test Connection: a row with its steps, walked by a thread that starts when the row is committed.
-
-Typed secrets stay in the memory of that thread. The page reads the rows, so it works under any server.
-"""
+"""One run: its rows are written, its ladder is walked in a thread, and what came out is written down."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connections, transaction
 from django.utils import timezone
@@ -25,15 +19,15 @@ from django.views.decorators.debug import sensitive_variables
 from mailadmin import conf
 from mailadmin.core import limits
 from mailadmin.core.errors import MailError
-from mailadmin.core.keyring import CannotOpen
 from mailadmin.core.report import Step, StepState, as_text, overall, verdict
-from mailadmin.core.settings import OAuthRoute, Route, SmtpRoute
 from mailadmin.delivery import health
 from mailadmin.delivery.convert import test_mail
-from mailadmin.models import ConnectionTest, ConnectionTestStep, RouteState, SmtpConnection
-from mailadmin.probes.graph import GRAPH_PLAN, probe_graph
+from mailadmin.models import ConnectionTest, ConnectionTestStep, RouteState
 from mailadmin.probes.recorder import Cancelled, Recorder, fail
-from mailadmin.probes.smtp import probe_smtp, smtp_plan
+from mailadmin.transports.base import Mail
+
+from .drafts import keep_draft
+from .ladders import AppSubject, Subject, kind_and_id, name_of, plan, target, walk
 
 logger = logging.getLogger("mailadmin.tests")
 
@@ -46,8 +40,9 @@ class TooManyTests(Exception):
     """The user started as many tests as one minute allows; the text is a sentence with the wait."""
 
 
+@sensitive_variables("draft")
 def start(
-    route: Route,
+    subject: Subject,
     *,
     user: Any,
     recipient: str = "",
@@ -55,42 +50,30 @@ def start(
     draft: Mapping[str, str] | None = None,
     session_key: str = "",
 ) -> ConnectionTest:
-    """Write the test of `route` with its waiting steps, start it on commit, and return its row.
+    """Write the test of `subject` with its waiting steps, start it on commit, and return its row.
 
-    With a `recipient` a real message is sent, without one the test stops before it. `draft` holds the
+    With a `recipient` a route sends a real message, without one the test stops before it. `draft` holds the
     typed values of an unsaved test; they are kept sealed for the browser session `session_key`. Raises
     TooManyTests when the user has to wait.
     """
     with transaction.atomic():
         _refuse_haste(user)
         ConnectionTest.forget_old_drafts()
-        test = _write(route, user, recipient, saved_values)
+        test = write(subject, user, recipient, saved_values)
         if draft is not None:
-            test.draft, test.draft_session = _seal(test, draft), _session_digest(session_key)
-            test.save(update_fields=["draft", "draft_session"])
+            keep_draft(test, draft, session_key)
         # A daemon, so that a stopping server does not wait; a test without a beat shows as interrupted.
-        thread = threading.Thread(target=_in_thread, args=(test, route), name=f"test-{test.pk}", daemon=True)
+        thread = threading.Thread(target=_in_thread, args=(test, subject), name=f"test-{test.pk}", daemon=True)
         transaction.on_commit(thread.start)
     return test
 
 
-def run_now(route: Route, *, recipient: str = "", saved_values: bool = True, user: Any = None) -> ConnectionTest:
-    """Test `route` in the calling thread, without the limit per minute, and return the finished row."""
-    test = _write(route, user, recipient, saved_values)
-    _run(test, route)
+def run_now(subject: Subject, *, recipient: str = "", saved_values: bool = True, user: Any = None) -> ConnectionTest:
+    """Test `subject` in the calling thread, without the limit per minute, and return the finished row."""
+    test = write(subject, user, recipient, saved_values)
+    run(test, subject)
     test.refresh_from_db()
     return test
-
-
-def target(route: Route) -> str:
-    """Return in a few words what is tested: "mail.example.org:587 · STARTTLS required"."""
-    if isinstance(route, SmtpRoute):
-        where = f"{route.host}:{route.effective_port} · {SmtpConnection.SecurityChoice(route.security).label}"
-        proxy = route.proxy
-    else:
-        where = f"{route.identity} · {route.app.cloud.graph_host if route.app else 'no integrated service'}"
-        proxy = route.app.proxy if route.app else None
-    return f"{where} · through {proxy}" if proxy else where
 
 
 def steps_of(test: ConnectionTest) -> list[Step]:
@@ -104,30 +87,6 @@ def report(test: ConnectionTest, steps: list[Step]) -> str:
     when = f"{test.started_at:%Y-%m-%d %H:%M:%S} UTC"
     heading = f"Test of {test.name} ({test.target}) on {when}: {test.shown_label}"
     return as_text(heading, steps)
-
-
-@sensitive_variables("opened")
-def open_draft(test: ConnectionTest, session_key: str) -> dict[str, str] | None:
-    """Return the typed values of an unsaved test, or None when they are gone, too old, or of another browser
-    session (without a session nobody can tell whose they are)."""
-    old = timezone.now() - test.started_at > timedelta(minutes=limits.TEST_DRAFT_MINUTES)
-    if not session_key or not test.draft or old or test.draft_session != _session_digest(session_key):
-        return None
-    try:
-        opened = json.loads(conf.key_ring().open(_draft_context(test), test.draft))
-    except (CannotOpen, conf.ConfigurationError):
-        return None  # the key ring was changed meanwhile: the values are lost like after fifteen minutes
-    return {str(key): str(value) for key, value in opened.items()}
-
-
-def forget_draft(test: ConnectionTest) -> None:
-    """Erase the typed values of `test`."""
-    ConnectionTest.objects.filter(pk=test.pk).update(draft="", draft_session="")
-
-
-def count_for(test: ConnectionTest, row: Any) -> None:
-    """Let `test` count as a test of the saved `row`: its values were saved just as they had been tested."""
-    ConnectionTest.objects.filter(pk=test.pk).update(route_id=row.pk, saved_values=True, saved_at=timezone.now())
 
 
 # -- Writing the rows ---------------------------------------------------------------------------------
@@ -150,13 +109,15 @@ def _refuse_haste(user: Any) -> None:
         )
 
 
-def _write(route: Route, user: Any, recipient: str, saved_values: bool) -> ConnectionTest:
+def write(subject: Subject, user: Any, recipient: str, saved_values: bool) -> ConnectionTest:
+    """Write the row of a test that is about to run, with its waiting steps, and return it."""
+    kind, row_id = kind_and_id(subject)
     with transaction.atomic():
         test = ConnectionTest.objects.create(
-            kind=route.key.kind,
-            route_id=route.key.id or None,
-            name=route.name,
-            target=target(route)[:320],
+            kind=kind,
+            route_id=row_id or None,
+            name=name_of(subject),
+            target=target(subject)[:320],
             recipient=recipient,
             saved_values=saved_values,
             asked_by=user,
@@ -164,7 +125,7 @@ def _write(route: Route, user: Any, recipient: str, saved_values: bool) -> Conne
         )
         ConnectionTestStep.objects.bulk_create(
             ConnectionTestStep(test=test, place=place, key=key, title=title)
-            for place, (key, title) in enumerate(_plan(route))
+            for place, (key, title) in enumerate(plan(subject))
         )
     return test
 
@@ -172,22 +133,22 @@ def _write(route: Route, user: Any, recipient: str, saved_values: bool) -> Conne
 # -- Walking the ladder -------------------------------------------------------------------------------
 
 
-def _in_thread(test: ConnectionTest, route: Route) -> None:
+def _in_thread(test: ConnectionTest, subject: Subject) -> None:
     try:
-        _run(test, route)
+        run(test, subject)
     except Exception:  # the last frame of the thread: nobody is left to tell but the log
         logger.exception("Connection test %s could not be finished.", test.pk)
     finally:
         connections.close_all()
 
 
-def _run(test: ConnectionTest, route: Route) -> None:
-    """Walk the ladder of `route` and write what comes out; never leaves the test running."""
+def run(test: ConnectionTest, subject: Subject) -> None:
+    """Walk the ladder of `subject` and write what comes out; never leaves the test running."""
     asked_to_stop = ConnectionTest.objects.filter(pk=test.pk, cancel_requested=True).exists
-    recorder = Recorder(_plan(route), sink=partial(_write_step, test), cancelled=asked_to_stop)
+    recorder = Recorder(plan(subject), sink=partial(_write_step, test), cancelled=asked_to_stop)
     with _beating(test):
         try:
-            _probe(route, recorder, test)
+            _probe(subject, recorder, test)
         except Cancelled:
             steps = recorder.finish()
             done = sum(step.state is not StepState.NOT_RUN for step in steps)
@@ -199,51 +160,47 @@ def _run(test: ConnectionTest, route: Route) -> None:
         else:
             steps = recorder.finish()
             _finish(test, _state(steps), verdict(steps))
-            if test.saved_values and test.route_id and overall(steps) in (StepState.OK, StepState.WARNING):
-                health.resume(route.key)
+            _use_again(test, subject, steps)
 
 
-def _plan(route: Route) -> Sequence[tuple[str, str]]:
-    return smtp_plan(route) if isinstance(route, SmtpRoute) else GRAPH_PLAN
-
-
-def _probe(route: Route, recorder: Recorder, test: ConnectionTest) -> None:
+def _probe(subject: Subject, recorder: Recorder, test: ConnectionTest) -> None:
     policy = conf.network_policy()
     try:
-        mail = _message(route, test) if test.recipient else None
+        mail = _message(subject, test)
     except MailError as error:  # for example: nothing says who the message is from
         fail(recorder.steps[0], error)
         _write_step(test, 0, recorder.steps[0])
         return
-    if isinstance(route, OAuthRoute):
-        probe_graph(route, recorder, policy, recipient=test.recipient, mail=mail)
-    else:
-        sender = mail.sender if mail else _sender(route)
-        learn = partial(_learn_size, test, route)
-        probe_smtp(route, recorder, policy, sender=sender, recipient=test.recipient, mail=mail, learn_size=learn)
+    learn = partial(_learn_size, test, subject)
+    walk(subject, recorder, policy, recipient=test.recipient, mail=mail, learn_size=learn)
 
 
-def _learn_size(test: ConnectionTest, route: SmtpRoute, limit: int) -> None:
-    """Keep what the server of a saved route said it takes (bytes, 0 for no limit), with the time at which it did."""
-    if not (test.saved_values and test.route_id):
-        return
-    if limit or RouteState.objects.filter(kind=route.key.kind, route_id=test.route_id).exists():
-        health.learn({route.key: limit})
-
-
-def _message(route: Route, test: ConnectionTest) -> Any:
+def _message(subject: Subject, test: ConnectionTest) -> Mail | None:
+    """Return the message to send, None for a test without one. Raises MailError."""
+    if isinstance(subject, AppSubject) or not test.recipient:
+        return None
     text = (
-        f"This is the test message of the connection “{route.name}” ({test.target}).\n\n"
+        f"This is the test message of the connection “{subject.name}” ({test.target}).\n\n"
         f"{test.asked_by_name or 'Somebody'} pressed Test Connection at {test.started_at:%Y-%m-%d %H:%M:%S} UTC. "
         "It arrived, so this connection works.\n"
     )
-    return test_mail(route, test.recipient, f"Test of {route.name}", text)
+    mail: Mail = test_mail(subject, test.recipient, f"Test of {subject.name}", text)
+    return mail
 
 
-def _sender(route: SmtpRoute) -> str:
-    """Return the envelope sender of a probe that sends no message."""
-    given = route.sender.envelope or route.sender.address
-    return given or (route.user if "@" in route.user else str(settings.DEFAULT_FROM_EMAIL))
+def _learn_size(test: ConnectionTest, subject: Subject, limit: int) -> None:
+    """Keep what the server of a saved route said it takes (bytes, 0 for no limit), with the time at which it did."""
+    if isinstance(subject, AppSubject) or not (test.saved_values and test.route_id):
+        return
+    if limit or RouteState.objects.filter(kind=subject.key.kind, route_id=test.route_id).exists():
+        health.learn({subject.key: limit})
+
+
+def _use_again(test: ConnectionTest, subject: Subject, steps: list[Step]) -> None:
+    """A stopped route whose saved values passed the test sends again. A token alone proves no route."""
+    passed = overall(steps) in (StepState.OK, StepState.WARNING)
+    if not isinstance(subject, AppSubject) and passed and test.saved_values and test.route_id:
+        health.resume(subject.key)
 
 
 def _state(steps: list[Step]) -> str:
@@ -284,19 +241,3 @@ def _beat(test: ConnectionTest, ended: threading.Event) -> None:
         except DatabaseError as error:  # one missed beat does no harm
             logger.warning("Connection test %s could not be kept alive: %s", test.pk, error)
     connections.close_all()
-
-
-# -- Drafts -------------------------------------------------------------------------------------------
-
-
-@sensitive_variables("draft")
-def _seal(test: ConnectionTest, draft: Mapping[str, str]) -> str:
-    return conf.key_ring().seal(_draft_context(test), json.dumps(dict(draft)))
-
-
-def _draft_context(test: ConnectionTest) -> str:
-    return f"mailadmin.connectiontest|{test.pk}|draft"
-
-
-def _session_digest(session_key: str) -> str:
-    return hashlib.sha256(session_key.encode()).hexdigest()

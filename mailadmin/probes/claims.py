@@ -1,0 +1,106 @@
+"""What an access token says of itself, in sentences for a test (pure). Nothing here is verified: only the service that
+a token is for can do that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from mailadmin.core.clouds import CLOUDS
+from mailadmin.core.settings import EntraApp
+
+Claims = Mapping[str, Any]
+
+SEND, READ_WRITE, READ = "Mail.Send", "Mail.ReadWrite", "Mail.Read"
+SMTP_SEND = "SMTP.SendAsApp"
+# What an app may do with every mailbox when Entra grants it (learn.microsoft.com, "limit mailbox access").
+WIDE = (SEND, READ_WRITE)
+# App ids of Microsoft's own services, the same in every tenant and cloud (learn.microsoft.com, "verify first-party
+# Microsoft applications in sign-in reports"): Microsoft Graph, and Office 365 Exchange Online.
+GRAPH_ID = "00000003-0000-0000-c000-000000000000"
+EXCHANGE_ID = "00000002-0000-0ff1-ce00-000000000000"
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def permissions(claims: Claims) -> list[str]:
+    """Return the application permissions that the token names (`roles`), sorted."""
+    roles = claims.get("roles")
+    return sorted(str(role) for role in roles) if isinstance(roles, list) else []
+
+
+def wide(claims: Claims) -> list[str]:
+    """Return the permissions for every mailbox of the tenant that the token names."""
+    return [name for name in WIDE if name in permissions(claims)]
+
+
+def about_audience(claims: Claims, app: EntraApp, scopes: Iterable[str]) -> list[str]:
+    """Explain a token (`aud`) for another service or another cloud than the scopes ask for; [] when it fits."""
+    audience = str(claims.get("aud", ""))
+    wanted = next((urlsplit(scope).netloc.lower() for scope in scopes if urlsplit(scope).netloc), "")
+    if not audience or not wanted:
+        return []
+    for_graph = wanted == app.cloud.graph_host.lower()
+    if audience == (GRAPH_ID if for_graph else EXCHANGE_ID) or _host(audience) == wanted:
+        return []
+    what = "Microsoft Graph at " if for_graph else ""
+    sentence = f"The token is for {audience}, not for {what}{wanted}."
+    if elsewhere := _cloud_of(_host(audience), app):
+        sentence += f" That host belongs to the cloud “{elsewhere}”: a token holds in its own cloud only."
+    if for_graph:
+        sentence += f" Leave the scopes empty, or use {app.cloud.graph_scope}."
+    return [sentence]
+
+
+def about_identity(claims: Claims, app: EntraApp) -> list[str]:
+    """Explain a token that was given to another tenant or app than the settings name; [] when both fit.
+
+    A tenant that is named by a domain cannot be compared with the ID in the token.
+    """
+    found = []
+    tenant, client = str(claims.get("tid", "")), str(claims.get("appid") or claims.get("azp") or "")
+    if tenant and _GUID.fullmatch(app.tenant) and tenant.lower() != app.tenant.lower():
+        found.append(f"The token is of the tenant {tenant}, the settings name {app.tenant}.")
+    if client and app.client_id and client.lower() != app.client_id.lower():
+        found.append(f"The token was given to the app {client}, the settings name {app.client_id}.")
+    return found
+
+
+def about_send(claims: Claims, name: str = SEND) -> list[str]:
+    """Note that the token does not name the permission to send, which need not be wrong; [] when it does."""
+    if name in permissions(claims):
+        return []
+    return [
+        f"The token does not name the permission {name}. That is in order when the permission is given in Exchange "
+        "(RBAC for Applications), which no token shows; otherwise add the application permission in Entra and grant "
+        "admin consent."
+    ]
+
+
+def about_options(claims: Claims, needs: Iterable[tuple[str, tuple[str, ...]]]) -> list[str]:
+    """Name what a switched-on option lacks. `needs` holds the option and the permissions of which one is enough.
+
+    Only a token with permissions for mail says something: without any they are given in Exchange.
+    """
+    named = permissions(claims)
+    if not any(name.startswith("Mail.") for name in named):
+        return []
+    return [
+        f"“{option}” needs the permission {enough[0]}, which the token does not name."
+        for option, enough in needs
+        if not any(name in named for name in enough)
+    ]
+
+
+def _host(audience: str) -> str:
+    return urlsplit(audience).netloc.lower()
+
+
+def _cloud_of(host: str, app: EntraApp) -> str:
+    """Return the name of the cloud, other than the app's own, whose Graph or mail host this is; "" for none."""
+    for cloud in CLOUDS.values():
+        known = (cloud.graph_host, urlsplit(cloud.smtp_scope).netloc, *cloud.mail_hosts)
+        if host and cloud.name != app.cloud.name and host in known:
+            return cloud.name
+    return ""

@@ -1,0 +1,173 @@
+"""The step ladder for an integrated service by itself: can it sign in, and what may it do with its token?
+
+The ladder of an OAuth service walks the same steps before its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from mailadmin.core import limits
+from mailadmin.core.errors import MailError, mail_error
+from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.report import Step, StepState
+from mailadmin.core.settings import Credential, CredentialKind, EntraApp
+from mailadmin.net.environment import proxy_for
+from mailadmin.net.http import look_at, split_host
+from mailadmin.net.policy import NetworkPolicy
+from mailadmin.transports.entra.sign_in import Note
+from mailadmin.transports.entra.tokens import Token, fetch_token
+
+from . import claims
+from .recorder import Recorder, StepFailed, fail
+
+APP_PLAN: tuple[tuple[str, str], ...] = (
+    ("settings", "Settings"),
+    ("signin-host", "Sign-in host"),
+    ("token", "Token"),
+)
+Needs = Iterable[tuple[str, tuple[str, ...]]]
+_CREDENTIALS = {
+    CredentialKind.SECRET: "client secret",
+    CredentialKind.CERTIFICATE: "certificate",
+    CredentialKind.FEDERATED: "federated assertion",
+    CredentialKind.MANAGED_IDENTITY: "managed identity of this server",
+}
+
+
+def probe_app(
+    app: EntraApp, recorder: Recorder, policy: NetworkPolicy, *, scopes: tuple[str, ...] = (), send: str = claims.SEND
+) -> list[Step]:
+    """Test `app` step by step up to its token for `scopes` (those of its cloud's Graph without any) and return the
+    steps. `send` is the permission that the token is looked through for. Nothing is sent.
+
+    Raises Cancelled when the recorder was told to stop; the recorder holds the steps so far.
+    """
+    with suppress(StepFailed):
+        with recorder.step("settings") as step:
+            _complete(app)
+            step.fact = describe_app(step, app)
+        with recorder.step("signin-host") as step:
+            look_at_sign_in_host(step, app, policy)
+        with recorder.step("token") as step:
+            asked = scopes or (app.cloud.graph_scope,)
+            # A token of the sending may be kept; the test asks for a new one, to prove that it can be got.
+            token = fetch_token(app, asked, policy, fresh=True, note=dialogue(step))
+            describe_token(step, token, app, asked, send=send)
+    return recorder.finish()
+
+
+def describe_app(step: Step, app: EntraApp) -> str:
+    """Note into `step` what `app` signs in with and by which way, and return the app in a few words.
+
+    Raises MailError when it has no credential.
+    """
+    credential = app.credential
+    if credential is None or (credential.kind is not CredentialKind.MANAGED_IDENTITY and not credential.secret):
+        raise MailError(Fault(Phase.SETTINGS, Kind.SECRET_MISSING))
+    if credential.secret and not credential.secret.reveal():
+        raise MailError(Fault(Phase.SETTINGS, Kind.SECRET_MISSING))
+    _describe_credential(step, credential)
+    for host in dict.fromkeys((app.cloud.authority_host, app.cloud.graph_host)):
+        if app.proxy:
+            step.notes.append(f"{host} is reached by the proxy {app.proxy}.")
+        elif proxy := proxy_for(*split_host(host)):
+            step.notes.append(f"{host} is reached by the proxy {proxy} that the environment names.")
+    return f"tenant {app.tenant}, cloud {app.cloud.name}" if app.tenant else f"cloud {app.cloud.name}"
+
+
+def look_at_sign_in_host(step: Step, app: EntraApp, policy: NetworkPolicy) -> None:
+    """Connect to the sign-in host and note its certificate. Raises MailError.
+
+    A managed identity asks the machine itself, so that nothing is to be seen there.
+    """
+    if app.credential and app.credential.kind is CredentialKind.MANAGED_IDENTITY:
+        step.state, step.fact = StepState.NOT_RUN, "Not needed: a managed identity gets its token on this machine"
+        return
+    host = app.cloud.authority_host
+    peer = look_at(host, policy, app.cloud.ca_pem, proxy=app.proxy)
+    certificate = peer.certificate
+    now = datetime.now(UTC)
+    way = f"by the proxy {peer.proxy}" if peer.proxy else f"at {peer.address}"
+    step.fact = f"{host} {way}, {certificate.tls_version}"
+    step.notes.append(f"The certificate is {certificate.words(now)}.")
+    if certificate.days_left(now) < limits.CERTIFICATE_WARNING_DAYS:
+        step.state = StepState.WARNING
+
+
+def describe_token(
+    step: Step, token: Token, app: EntraApp, scopes: tuple[str, ...], *, send: str = claims.SEND, needs: Needs = ()
+) -> None:
+    """Write into `step` what the token says of itself, and warn of what does not fit the settings.
+
+    `needs` names the switched-on options with the permissions of which one is enough.
+    """
+    minutes = max(round((token.expires_at - time.time()) / 60), 0)
+    named = ", ".join(claims.permissions(token.claims)) or "none named in it"
+    step.fact = f"Valid for {minutes} minutes; permissions: {named}"
+    if not token.claims:
+        step.state = StepState.WARNING
+        step.notes.append("The token cannot be read, so its permissions are not known here.")
+        return
+    warnings = [
+        *claims.about_audience(token.claims, app, scopes),
+        *claims.about_identity(token.claims, app),
+        *claims.about_options(token.claims, needs),
+    ]
+    step.notes += warnings
+    if warnings:
+        step.state = StepState.WARNING
+    step.notes += claims.about_send(token.claims, send)
+    _warn_of_wide_permission(step, claims.wide(token.claims), app)
+
+
+def dialogue(step: Step) -> Note:
+    """Return a function that adds a line to the dialogue of `step`, up to the limit."""
+
+    def note(line: str) -> None:
+        if len(step.dialogue) < limits.DIALOGUE_LINES:
+            step.dialogue.append(line)
+
+    return note
+
+
+def _complete(app: EntraApp) -> None:
+    """Raises MailError that says what is missing."""
+    managed = app.credential is not None and app.credential.kind is CredentialKind.MANAGED_IDENTITY
+    needed = {"a sign-in host": app.cloud.authority_host, "a Graph host": app.cloud.graph_host}
+    if not managed:
+        needed |= {"a tenant": app.tenant, "a client ID": app.client_id}
+    for what, value in needed.items():
+        if not value:
+            text = f"The integrated service lacks {what}."
+            raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text))
+
+
+def _describe_credential(step: Step, credential: Credential) -> None:
+    word = _CREDENTIALS[credential.kind]
+    if credential.ends_on is None:
+        step.notes.append(f"It signs in with its {word}.")
+        return
+    days = (credential.ends_on - datetime.now(UTC).date()).days
+    if days < 0:
+        step.state = StepState.WARNING
+        step.notes.append(f"Its {word} ended on {credential.ends_on}.")
+        return
+    when = {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")
+    step.notes.append(f"It signs in with its {word}, which ends {when} ({credential.ends_on}).")
+    if days <= limits.CERTIFICATE_WARNING_DAYS:
+        step.state = StepState.WARNING
+
+
+def _warn_of_wide_permission(step: Step, names: list[str], app: EntraApp) -> None:
+    if not names:
+        return
+    named = " and ".join(names)
+    if app.wide_permission_ok:
+        step.notes.append(f"{named} given in Entra holds for every mailbox of the tenant; this is marked as known.")
+        return
+    step.notes.append(f"{named} given in Entra holds for every mailbox of the tenant.")
+    fail(step, mail_error(Fault(Phase.TOKEN, Kind.PERMISSION_WIDE)), StepState.WARNING)
