@@ -7,7 +7,6 @@
 | `SECRET_REFS` | `env:MAILADMIN_SECRET_*`, `file:/run/secrets/` | secrets outside the database that may be read |
 | `NETWORK` | everything but link-local, metadata, multicast | `ALLOW_PRIVATE`, `ALLOW_LOOPBACK`, `PORTS` |
 | `MANAGED_IDENTITY` | False | integrated services may use this machine's managed identity (Azure) |
-| `MANAGED_IDENTITY` | False | integrated services may sign in as the Azure machine that this process runs on |
 | `DELIVERY_LOG` | True | keep a row for each message; False leaves only the lines of the logger `mailadmin.delivery` |
 | `SANDBOX` | False | the sandbox may be started and added |
 | `SANDBOX_FOLDER` | `.mailadmin/sandbox` | where the sandbox keeps its certificates |
@@ -38,7 +37,6 @@ _DEFAULTS: dict[str, Any] = {
     "KEY_FILE": None,
     "SECRET_REFS": DEFAULT_ALLOWED,
     "NETWORK": {},
-    "MANAGED_IDENTITY": False,
     "MANAGED_IDENTITY": False,
     "DELIVERY_LOG": True,
     "SANDBOX": False,

@@ -69,6 +69,10 @@ GRAPH_PAUSE_SECONDS = 30  # after a 429 or 503 that names no Retry-After
 GRAPH_MAX_PAUSE_SECONDS = 600  # a longer Retry-After is asked again after this: it may be lifted sooner
 GRAPH_BUSY_SECONDS = 60  # waiting for one of the requests at once; each takes a second or two
 GRAPH_LEASE_SECONDS = 150  # a place held by a process that died is free again: longer than HTTP_TOTAL_SECONDS
+SHARED_POLL_SECONDS = 0.005  # whoever waits for a place looks again after this; the pauses grow ...
+SHARED_MAX_POLL_SECONDS = 0.1  # ... up to this: far shorter than a request, and ten small statements a second
+SHARED_LOCK_SECONDS = 1  # for a lock that is held for microseconds: its holder was stopped in the middle
+SHARED_RETRY_SECONDS = 5  # what processes share is not asked for again for this long after it could not be reached
 GRAPH_IDLE_SESSIONS = 4  # kept connections to one Graph host: as many as may be used at once
 GRAPH_LIST_AHEAD = 2  # of a list, messages taken ahead for each request at once
 GRAPH_UPLOAD_RANGE_BYTES = 12 * 320 * 1024  # Microsoft: at most 4 MB for one range; 320 KiB is OneDrive's unit
@@ -83,6 +87,8 @@ TOKEN_TRIES = 3  # a token costs nothing, so a failing sign-in host is asked aga
 TOKEN_PAUSE_SECONDS = 0.5  # before the second try, twice as long before the third
 TOKEN_REFUSED_SECONDS = 300  # a credential that Entra refused is not tried again for this long, unless it is tested
 ASSERTION_SECONDS = 600  # how long our own signed assertion holds; Microsoft advises 5 to 10 minutes
+IDENTITY_CONNECT_SECONDS = 2  # to the identity endpoint of our own machine; elsewhere than in Azure nobody answers
+IDENTITY_SECONDS = 10  # for its answer; it asks Entra in its turn
 TOKEN_APPS = 64  # app registrations whose tokens are kept in a process, the newest ones
 
 # -- Connecting, proxies and revocation lists --------------------------------------------------------

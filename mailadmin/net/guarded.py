@@ -145,6 +145,8 @@ def open_connection(
 
 def open_line(host: str, port: int, policy: NetworkPolicy, seconds: float, proxy: Proxy | None = None) -> socket.socket:
     """Return a connection without TLS, as `open_connection`; raises as that does."""
+    if policy.own_machine:
+        return dial(host, port, policy, seconds)
     if proxy:
         return connect_through(proxy, host, port, policy, seconds)
     if named := proxy_for(host, port):

@@ -194,7 +194,7 @@ def _attempt(
 ) -> Answer | Fault:
     """Return the answer or what went wrong. Never raises, because its frames hold the token."""
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or 443
+    host, port = parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 443)
     try:
         # A packed answer could unpack to any size, and error bodies are small.
         request = requests.Request(method, url, {"Accept-Encoding": "identity", **headers}, data=body)

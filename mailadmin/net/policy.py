@@ -34,11 +34,18 @@ _IPV4_COMPATIBLE = ipaddress.ip_network("::/96")  # RFC 4291 section 2.5.5.1, de
 @dataclass(frozen=True)
 class NetworkPolicy:
     """What a deployment lets the dialler reach. `ports` empty means every port; link-local, metadata,
-    multicast, unspecified, broadcast and reserved addresses stay closed whatever is set here."""
+    multicast, unspecified, broadcast and reserved addresses stay closed whatever is set here.
+
+    `managed_identity` allows asking the machine that we run on for a token of its own; it opens nothing else.
+    `own_machine` is set by `net.machine` for that one request, by nobody else: the environment of the process names
+    where it goes, so any address may be dialled, and never by a proxy.
+    """
 
     allow_private: bool = True
     allow_loopback: bool = True
     ports: tuple[int, ...] = ()
+    managed_identity: bool = False
+    own_machine: bool = False
 
 
 def port_refusal(port: int, policy: NetworkPolicy) -> str:
@@ -54,6 +61,8 @@ def address_refusal(text: str, policy: NetworkPolicy) -> str:
 
     An IPv6 form that carries an IPv4 address is judged by both. `text` may have a zone ("fe80::1%eth0").
     """
+    if policy.own_machine:
+        return ""
     address = ipaddress.ip_address(text.partition("%")[0])
     for judged in (address, *_embedded(address)):
         if kind := _closed_kind(judged, policy):
