@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from queue import Empty, SimpleQueue
 
 from mailadmin.core import limits
+from mailadmin.transports import spreading
 from mailadmin.transports.base import Handed, Mail
 
 from .supply import Supply
@@ -19,34 +20,8 @@ from .worker import Crew, Done, Gone, Job, Worker
 
 
 def spread(supply: Supply, mails: Iterable[tuple[int, Mail]]) -> Iterator[Handed]:
-    """Yield what became of each of `mails`, in the order in which they were finished; tickets are unique.
-
-    `mails` is read ahead within limits, and a message leaves however long the next one takes to be made; results have
-    precedence over reading. Should `mails` raise, what was read is brought to its end first. When the iterator is
-    closed early, what is in flight is finished and its fate lost, and what nobody has begun is dropped. In a child
-    that was forked in the middle the iterator just ends: the messages are the parent's.
-    """
-    caller = _Caller(supply)
-    source = iter(mails)
-    failure: Exception | None = None
-    more = True
-    try:
-        while caller.at_home and (more or caller.owed):
-            reading = more and caller.has_room
-            if handed := caller.next_handed(wait=not reading):
-                yield handed
-                continue
-            if reading:
-                try:
-                    caller.add(Job(*next(source)))
-                except StopIteration:
-                    more = False
-                except Exception as error:
-                    more, failure = False, error
-    finally:
-        caller.dismiss()
-    if failure is not None:
-        raise failure
+    """Yield what became of each of `mails`, over the sessions of `supply`; see `spreading.spread`."""
+    return spreading.spread(lambda: _Caller(supply), mails)
 
 
 class _Caller:
@@ -75,11 +50,11 @@ class _Caller:
         ahead = 2 * limits.LIST_SESSION_MESSAGES * self._supply.route.sessions.parallel
         return self.owed < ahead and self._bytes < limits.LIST_AHEAD_BYTES
 
-    def add(self, job: Job) -> None:
+    def add(self, ticket: int, mail: Mail) -> None:
         """Hand in a job."""
         self.owed += 1
-        self._bytes += job.mail.content.size
-        self._crew.jobs.put(job)
+        self._bytes += mail.content.size
+        self._crew.jobs.put(Job(ticket, mail))
         self._grow()
 
     def next_handed(self, *, wait: bool) -> Handed | None:
