@@ -58,7 +58,8 @@ class Kind(StrEnum):
     NOT_CARRIED = "not-carried"  # Graph cannot carry this message in the form that its size asks for
     PACED = "paced"  # our own limit: the mailbox has sent its messages of this minute, or must pause
     BUSY = "busy"  # our own limit: no request to Graph became free in time
-    UPLOAD_BROKEN = "upload-broken"  # an attachment could not be brought into the draft
+    UPLOAD_BROKEN = "upload-broken"  # the draft of a large message, or a file in it, could not be made
+    DRAFT_REFUSED = "draft-refused"  # Graph allows no drafts: Mail.ReadWrite is missing
     # names and lines
     DNS_NOT_FOUND = "dns-not-found"
     DNS_FAILED = "dns-failed"  # the resolver did not answer, or asked to try again

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 
 from mailadmin.core import limits
+from mailadmin.core.content import Content
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.transports.base import Mail
@@ -15,18 +16,25 @@ from mailadmin.transports.base import Mail
 _MEGABYTE = 1_000_000
 
 
-def graph_mime(mail: Mail) -> bytes:
+def graph_content(mail: Mail) -> Content:
     """Return the content of `mail` with a Bcc header for its blind recipients.
 
     Graph has no envelope: who is in no header gets nothing. Exchange takes the header away before it
     delivers. The header goes to the top, so that every other byte stays as it is; one address a line
-    keeps lines short (RFC 5322 section 2.1.1). Raises MailError (TOO_LARGE) before anything is put together.
+    keeps lines short (RFC 5322 section 2.1.1).
     """
-    _check(mail.content.size, limits.GRAPH_REQUEST_BYTES)
     if not mail.blind:
-        return bytes(mail.content)
+        return mail.content
     named = b"Bcc: " + b",\r\n ".join(spec.encode("ascii") for spec in mail.blind) + b"\r\n"
-    return bytes(mail.content.with_head(named + mail.content.head))
+    return mail.content.with_head(named + mail.content.head)
+
+
+def graph_mime(mail: Mail) -> bytes:
+    """Return the message as bytes, see `graph_content`. Raises MailError (TOO_LARGE) before anything is put together
+    when one request cannot take it."""
+    content = graph_content(mail)
+    _check(content.size, limits.GRAPH_REQUEST_BYTES)
+    return bytes(content)
 
 
 def encoded(mime: bytes, limit: int = limits.GRAPH_REQUEST_BYTES) -> bytes:
@@ -38,8 +46,13 @@ def encoded(mime: bytes, limit: int = limits.GRAPH_REQUEST_BYTES) -> bytes:
     return base64.b64encode(mime)
 
 
+def encoded_size(size: int) -> int:
+    """Return how many letters `size` bytes have in base64 without line ends."""
+    return 4 * ((size + 2) // 3)
+
+
 def _check(content_size: int, limit: int) -> None:
-    size = 4 * ((content_size + 2) // 3)
+    size = encoded_size(content_size)
     if size > limit:
         text = (
             f"Encoded for Microsoft Graph the message has {size / _MEGABYTE:.1f} MB; one request takes at "

@@ -1,0 +1,203 @@
+"""A message as Microsoft Graph takes it in JSON form, the only one that can do without a copy in Sent Items (pure).
+
+Source: learn.microsoft.com, "user: sendMail" and "message resource type". JSON has one body, files, and few headers;
+whatever else a message says would be lost, so `json_message` refuses it with the reason.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from email.policy import SMTP
+from typing import Any
+
+from mailadmin.core import headers, limits
+from mailadmin.core.addresses import Address, AddressError, parse_list
+from mailadmin.core.content import Content
+from mailadmin.transports.base import Mail
+
+from .parts import Attachment, CannotTravelError, Part, attachment, opened
+
+_ADDRESSES = {"to": "toRecipients", "cc": "ccRecipients", "reply-to": "replyTo"}
+# Said in another place of the JSON, or by Exchange itself.
+_TAKEN_CARE_OF = {"from", "subject", "message-id", "date", "mime-version", "content-type", "content-transfer-encoding"}
+_IMPORTANCE = {
+    "importance": {"high": "high", "normal": "normal", "low": "low"},
+    "x-msmail-priority": {"high": "high", "normal": "normal", "low": "low"},
+    "priority": {"urgent": "high", "normal": "normal", "non-urgent": "low"},  # RFC 4021 section 2.1.54
+    "x-priority": {"1": "high", "2": "high", "3": "normal", "4": "low", "5": "low"},
+}
+_BODIES = {"text/plain": "text", "text/html": "html"}
+_BODY_HEADERS = {"content-type", "content-transfer-encoding", "mime-version"}
+_OWN_HEADER = re.compile(r"x-[!-9;-~]+")
+_PLAIN_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_ENCODED_WORD = "=?"  # RFC 2047
+
+
+def json_message(mail: Mail, mailbox: str) -> dict[str, Any]:
+    """Return `mail` as a message of Graph, sent by `mailbox`.
+
+    Raises CannotTravelError that says what would be lost. Message-ID goes along; Date is Exchange's own.
+    """
+    fields = _fields(mail.content.head)
+    body, files = _body_and_files(mail.content)
+    message: dict[str, Any] = {"subject": _subject(mail.content.head), "body": body}
+    for name, key in _ADDRESSES.items():
+        if name in fields:
+            message[key] = [_recipient(address) for address in _addresses(name, fields[name])]
+    if mail.blind:
+        message["bccRecipients"] = [_recipient(address) for address in _addresses("bcc", ", ".join(mail.blind))]
+    message |= _from(fields, mailbox) | _importance(fields) | _own_headers(mail.content.head, fields)
+    if "message-id" in fields:
+        message["internetMessageId"] = fields["message-id"]
+    if files:
+        message["attachments"] = [file_attachment(file) for file in files]
+    return message
+
+
+def json_loss(mail: Mail, mailbox: str) -> str:
+    """Return what `mail` would lose in JSON, as the end of a sentence; "" when nothing."""
+    try:
+        json_message(mail, mailbox)
+    except CannotTravelError as reason:
+        return str(reason)
+    return ""
+
+
+def file_attachment(file: Attachment) -> dict[str, Any]:
+    """Return `file` as Graph takes it, with its content in base64."""
+    return about_file(file) | {"contentBytes": base64.b64encode(file.data).decode("ascii")}
+
+
+def about_file(file: Attachment) -> dict[str, Any]:
+    """Return `file` as Graph takes it, without its content."""
+    said = {"@odata.type": "#microsoft.graph.fileAttachment", "name": file.name, "contentType": file.content_type}
+    more: dict[str, Any] = {"isInline": file.inline} | ({"contentId": file.content_id} if file.content_id else {})
+    return said | more
+
+
+def _fields(head: bytes) -> dict[str, str]:
+    """Return the value of each header (lower-case name). Raises CannotTravelError for one that JSON cannot say."""
+    found: dict[str, str] = {}
+    for name, _ in headers.fields(head):
+        known = name in _TAKEN_CARE_OF or name in _ADDRESSES or name in _IMPORTANCE or _OWN_HEADER.fullmatch(name)
+        if not known:
+            raise CannotTravelError(f"the message has the header {name.title()[:60] or 'without a name'}")
+        if name in found:
+            raise CannotTravelError(f"the message has the header {name.title()[:60]} twice")
+        found[name] = headers.value(head, name)
+    return found
+
+
+def _subject(head: bytes) -> str:
+    try:
+        return str(SMTP.header_factory("Subject", headers.value(head, "subject")))
+    except Exception:  # Python's own code, which fails in many ways where a text is odd enough
+        raise CannotTravelError("its subject cannot be read") from None
+
+
+def _addresses(name: str, value: str) -> list[Address]:
+    try:
+        groups = SMTP.header_factory("To", value).groups
+        if any(group.display_name is not None for group in groups):
+            raise CannotTravelError(f"the header {name.title()} names a group")
+        return parse_list([value], local_names=True)
+    except AddressError:
+        raise CannotTravelError(f"the header {name.title()} cannot be read") from None
+    except CannotTravelError:
+        raise
+    except Exception:  # Python's own code, as above
+        raise CannotTravelError(f"the header {name.title()} cannot be read") from None
+
+
+def _recipient(address: Address) -> dict[str, Any]:
+    name = {"name": address.name} if address.name else {}
+    return {"emailAddress": {"address": address.spec} | name}
+
+
+def _from(fields: dict[str, str], mailbox: str) -> dict[str, Any]:
+    """Return the sender where it says more than the mailbox does by itself."""
+    if not fields.get("from"):
+        return {}
+    senders = _addresses("from", fields["from"])
+    if len(senders) > 1:
+        raise CannotTravelError("the header From names several senders")
+    own = senders[0].key == mailbox.strip().lower() and not senders[0].name
+    return {} if own else {"from": _recipient(senders[0])}
+
+
+def _importance(fields: dict[str, str]) -> dict[str, str]:
+    words = {known.get(fields[name].lower().split(" (")[0]) for name, known in _IMPORTANCE.items() if name in fields}
+    if None in words or len(words) > 1:
+        raise CannotTravelError("its headers about priority do not agree")
+    return {"importance": str(words.pop())} if words else {}
+
+
+def _own_headers(head: bytes, fields: dict[str, str]) -> dict[str, Any]:
+    """Return the headers that begin with X-; an empty list is an error for Graph."""
+    spelt = {name: raw.split(b":")[0].decode("ascii", "replace").strip() for name, raw in headers.fields(head)}
+    own = {name: value for name, value in fields.items() if name.startswith("x-") and name not in _IMPORTANCE}
+    if len(own) > limits.GRAPH_HEADERS:
+        raise CannotTravelError(f"the message has more than {limits.GRAPH_HEADERS} headers of its own")
+    for name, value in own.items():
+        if not _PLAIN_VALUE.fullmatch(value) or _ENCODED_WORD in value:
+            raise CannotTravelError(f"the header {spelt[name][:60]} is not plain text")
+    listed = [{"name": spelt[name], "value": value} for name, value in own.items()]
+    return {"internetMessageHeaders": listed} if listed else {}
+
+
+def _body_and_files(content: Content) -> tuple[dict[str, str], list[Attachment]]:
+    """Return the one body and the files. Raises CannotTravelError when there is more than that."""
+    whole = Part(content.head, tuple(p if not isinstance(p, bytes) else memoryview(p) for p in content.body))
+    kind = _kind(whole)
+    if not kind.startswith("multipart/"):
+        return _body(whole), []
+    if kind == "multipart/alternative":
+        raise CannotTravelError("the message has both text and HTML")
+    kind, (first, *others) = opened(content)
+    related = kind == "multipart/related"
+    try:
+        files = [_exact(first, body=True, related=related)]
+        body = {"contentType": "text", "content": ""}
+    except CannotTravelError:
+        files, body = [], _body(first)
+        if {name for name, _ in headers.fields(first.head)} - _BODY_HEADERS:
+            raise CannotTravelError("its text has headers of its own") from None
+    files += [_exact(part, body=False, related=related) for part in others]
+    if related and (body["contentType"] != "html" or not all(file.inline for file in files)):
+        raise CannotTravelError("its parts belong together in a way that JSON cannot say")
+    return body, files
+
+
+def _exact(part: Part, body: bool, related: bool) -> Attachment:
+    """Return the file that `part` is, and refuse one that would arrive in another way."""
+    file = attachment(part, body, related)
+    if file.changed:
+        raise CannotTravelError(file.changed)
+    if ";" in file.content_type and not file.content_type.endswith("charset=us-ascii"):
+        raise CannotTravelError(f"the text file “{file.name}” has a character set of its own")
+    return file
+
+
+def _body(part: Part) -> dict[str, str]:
+    kind = _kind(part)
+    if kind == "multipart/alternative":
+        raise CannotTravelError("the message has both text and HTML")
+    if kind not in _BODIES:
+        raise CannotTravelError(f"the message has a part of the type {kind[:60]}")
+    about = part.about
+    type_header = about["content-type"]
+    if {*(type_header.params if type_header else ())} - {"charset"}:
+        raise CannotTravelError("its text says more about its form than JSON can")
+    try:
+        text = bytes(part.data).decode(str(about.get_param("charset") or "us-ascii"))
+    except (LookupError, ValueError):
+        raise CannotTravelError("its text is not in the character set that it names") from None
+    return {"contentType": _BODIES[kind], "content": text}
+
+
+def _kind(part: Part) -> str:
+    try:
+        return part.about.get_content_type()
+    except Exception:  # Python's own code, as above
+        raise CannotTravelError("its headers cannot be read") from None

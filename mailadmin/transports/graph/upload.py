@@ -1,0 +1,196 @@
+"""One large file into a draft by an upload session: ranges in their order, and on from where it broke off.
+
+Source: learn.microsoft.com, "Attach large files to Outlook messages or events". Whoever knows the address of a
+session may write to it, so it is a secret and never gets a token.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from mailadmin.core import limits
+from mailadmin.core.errors import MailError
+from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.redact import clean
+from mailadmin.core.secret import Secret
+from mailadmin.core.sizes import in_words
+from mailadmin.net.http import Answer
+from mailadmin.transports.base import Mail
+
+from .faults import refused_for_now
+from .json_form import about_file
+from .parts import Attachment
+
+_DONE = 201
+_PAUSE_SECONDS = 0.5  # before asking again about a range that failed, when nobody names a time
+_NAME_CHARS = 80
+
+
+class Client(Protocol):
+    """What drafts and uploads need of the client, see `client.GraphClient`."""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        mailbox: str,
+        content_type: str = "",
+        body: bytes = b"",
+        unsure_after_body: bool = False,
+        patience: float = 0,
+    ) -> Answer:
+        """Ask for something below /v1.0/users/{mailbox}."""
+
+    def put(self, url: Secret, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send one range."""
+
+    def get_status(self, url: Secret) -> Answer:
+        """Ask how far an upload is."""
+
+    def cancel(self, url: Secret) -> None:
+        """Give an upload up. Raises nothing."""
+
+    def fault(self, answer: Answer, accepted: tuple[int, ...] = ...) -> Fault | None:
+        """Return what is wrong with an answer."""
+
+
+class Unclear(Exception):
+    """Nobody knows what the draft holds now: it is to be thrown away and begun anew. `error` is why."""
+
+    def __init__(self, error: MailError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def start_session(answer: Answer) -> Secret | None:
+    """Return the address of the session that `answer` names, None when it names none by https."""
+    said = answer.json
+    url = said.get("uploadUrl") if isinstance(said, dict) else None
+    if not isinstance(url, str):
+        return None
+    try:
+        parts = urlsplit(url)
+        return Secret(url) if parts.scheme == "https" and parts.hostname and not parts.username else None
+    except ValueError:
+        return None
+
+
+def session_body(file: Attachment) -> bytes:
+    """Return the request for a session."""
+    said = {key: value for key, value in about_file(file).items() if not key.startswith("@")}
+    return json.dumps({"AttachmentItem": {"attachmentType": "file", "size": file.size, **said}}).encode()
+
+
+def upload(client: Client, mail: Mail, url: Secret, file: Attachment) -> None:
+    """Bring `file` into the draft whose session is at `url`, and tell `mail.progress` how far it is.
+
+    Raises MailError when Graph refuses it or it broke off too often, Unclear when nobody knows whether it arrived;
+    the session is cancelled then.
+    """
+    try:
+        _Upload(client, mail, url, file).run()
+    except (MailError, Unclear):
+        client.cancel(url)
+        raise
+
+
+class _Upload:
+    def __init__(self, client: Client, mail: Mail, url: Secret, file: Attachment) -> None:
+        self._client, self._mail, self._url, self._file = client, mail, url, file
+        self._view = memoryview(file.data)
+        self._patience = mail.patience  # seconds that may be spent on waiting
+
+    def run(self) -> None:
+        start, farthest, tries = 0, 0, 0
+        while True:
+            self._mail.progress(_progress(self._file, start))
+            answer, error = self._send(start)
+            if answer and answer.status == _DONE:
+                return
+            position = _position(answer) if answer else None
+            if position is None:
+                tries += 1
+                error = error or self._refusal(answer)
+                if tries >= limits.GRAPH_UPLOAD_TRIES:
+                    raise error
+                self._wait(answer, error, tries)
+                position = self._asked(error)
+            elif position <= farthest:
+                tries += 1
+            start = position
+            if start > farthest:
+                farthest, tries = start, 0
+            if start >= self._file.size or tries >= limits.GRAPH_UPLOAD_TRIES:
+                raise Unclear(_broken(self._file, "Graph has lost count of what it got."))
+
+    def _send(self, start: int) -> tuple[Answer | None, MailError | None]:
+        """Send the range from `start` on; return the answer, or why there is none."""
+        end = min(start + limits.GRAPH_UPLOAD_RANGE_BYTES, self._file.size)
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Range": f"bytes {start}-{end - 1}/{self._file.size}",
+        }
+        try:
+            return self._client.put(self._url, bytes(self._view[start:end]), headers), None
+        except MailError as error:
+            return None, error
+
+    def _refusal(self, answer: Answer | None) -> MailError:
+        """Return why `answer` is no success; raise it when another try would not help."""
+        fault = self._client.fault(answer, accepted=(_DONE,)) if answer else None
+        words = f"Graph answered: {said(fault)}." if fault else "The answer says nothing that is known."
+        error = _broken(self._file, words, fault)
+        if answer and 400 <= answer.status < 500 and answer.status not in (408, 409, 416, 429):
+            raise Unclear(error) if answer.status in (404, 410) else error
+        return error
+
+    def _wait(self, answer: Answer | None, error: MailError, tries: int) -> None:
+        """Wait before the next try. Raises `error` when that would take longer than the message may."""
+        named = answer.retry_after if answer and (refused_for_now(answer) or answer.status >= 500) else None
+        seconds = _PAUSE_SECONDS * 2 ** (tries - 1) if named is None else named
+        if seconds > self._patience:
+            raise error
+        self._patience -= seconds
+        time.sleep(seconds)
+
+    def _asked(self, error: MailError) -> int:
+        """Ask where to go on. Raises Unclear when the session does not say so: it may be complete."""
+        try:
+            position = _position(self._client.get_status(self._url))
+        except MailError:
+            position = None
+        if position is None:
+            raise Unclear(error)
+        return position
+
+
+def _position(answer: Answer) -> int | None:
+    """Return where the next range begins: Outlook says "2097152", other services "2097152-" or "26-54"."""
+    ranges = answer.json.get("nextExpectedRanges") if answer.status == 200 and isinstance(answer.json, dict) else None
+    first: Any = ranges[0] if isinstance(ranges, list) and ranges else ""
+    digits = str(first).partition("-")[0].strip()
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 16 else None
+
+
+def _progress(file: Attachment, done: int) -> str:
+    """Return how far it is: "Uploading report.pdf: 12 of 30 MB"."""
+    total, sent = in_words(file.size), in_words(done)
+    unit = f" {total.split()[1]}"
+    return f"Uploading {clean(file.name, limit=_NAME_CHARS)}: {sent.removesuffix(unit)} of {total}"
+
+
+def said(fault: Fault) -> str:
+    """Return an answer of Graph in words: "HTTP 503, ErrorServerBusy: Try later"."""
+    codes = ", ".join(filter(None, (f"HTTP {fault.http_status}" if fault.http_status else "", fault.graph_code)))
+    return f"{codes}: {fault.text}".removesuffix(".") if fault.text else codes
+
+
+def _broken(file: Attachment, words: str, fault: Fault | None = None) -> MailError:
+    text = f"“{clean(file.name, limit=_NAME_CHARS)}”: {words}"
+    retry_after, request_id = (fault.retry_after, fault.request_id) if fault else (None, "")
+    return MailError(Fault(Phase.GRAPH, Kind.UPLOAD_BROKEN, text, retry_after=retry_after, request_id=request_id))
