@@ -207,11 +207,12 @@ def silent_server(tls: bool = True) -> Iterator[ScriptedServer]:
 
 @dataclass(frozen=True)
 class Says:
-    """One answer of the fake Microsoft."""
+    """One answer of the fake Microsoft; `meanwhile` runs between request and answer."""
 
     status: int
     body: object = b""
     headers: dict[str, str] = field(default_factory=dict)
+    meanwhile: Callable[[Request], object] = lambda request: None
 
 
 class Microsoft(ScriptedServer):
@@ -224,6 +225,7 @@ class Microsoft(ScriptedServer):
         tokens: tuple[Says | Script, ...] | None = None,
         config: Says | None = None,
     ) -> None:
+        self._turns = threading.Lock()
         super().__init__(self._talk)
         self._config = config
         self._answers = {"token": list(tokens or (Says(200, token_body()),)), "graph": list(graph)}
@@ -241,12 +243,14 @@ class Microsoft(ScriptedServer):
                 config = {"token_endpoint": f"{base}/token", "authorization_endpoint": f"{base}/authorize"}
                 said: Says | Script = self._config or Says(200, config)
             else:
-                answers = self._answers[kind]
-                said = answers.pop(0) if len(answers) > 1 else answers[0]
+                with self._turns:
+                    answers = self._answers[kind]
+                    said = answers.pop(0) if len(answers) > 1 else answers[0]
             if not isinstance(said, Says):
                 exchange.unread = request
                 said(exchange)
                 return
+            said.meanwhile(request)
             exchange.answer(said.status, said.body, **said.headers)
 
 
@@ -278,6 +282,24 @@ def graph_error(code: str, message: str = "Because.", **inner: object) -> dict[s
 def entra_error(number: int, error: str = "invalid_client") -> dict[str, object]:
     text = f"AADSTS{number}: It is so. Trace ID: t-1 Correlation ID: c-1 Timestamp: 2026-11-02 10:00:00Z"
     return {"error": error, "error_description": text, "error_codes": [number], "trace_id": "t-1"}
+
+
+class Crowd:
+    """Counts how many are inside at once, each for `seconds`; `most` is the most there were."""
+
+    def __init__(self, seconds: float = 0.01) -> None:
+        self.most = 0
+        self._inside = 0
+        self._seconds = seconds
+        self._lock = threading.Lock()
+
+    def __call__(self, request: Request) -> None:
+        with self._lock:
+            self._inside += 1
+            self.most = max(self.most, self._inside)
+        time.sleep(self._seconds)
+        with self._lock:
+            self._inside -= 1
 
 
 def free_port() -> int:

@@ -1,22 +1,30 @@
-"""The requests to Microsoft Graph: with a token, once, and once more with a new token after a 401."""
+"""The requests to Microsoft Graph: with a token, within Microsoft's limits, and none sent twice but where the first was
+refused for sure."""
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 from uuid import uuid4
 
-from mailadmin.core.errors import MailError, mail_error
+from mailadmin.core import limits
+from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
-from mailadmin.core.redact import MASK, clean
+from mailadmin.core.redact import MASK, clean, mask
+from mailadmin.core.secret import Secret
 from mailadmin.core.settings import EntraApp, OAuthRoute
-from mailadmin.net.http import Answer, exchange, guarded_session, split_host
+from mailadmin.net.http import Answer, exchange, split_host
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.transports.entra.sign_in import Note, silent
 from mailadmin.transports.entra.tokens import Token, fetch_token, forget_token
 
-from .faults import graph_fault
-from .mime import encoded
+from .faults import ACCEPTED, graph_fault, pause_asked, refused_for_now
+from .manners import await_pause_end, hold_back, place
+from .pool import POOL, Lent, way_to
+from .upload_host import ask_upload_host
 
 _NO_RECIPIENTS = {
     "message": {"subject": "Connection test", "body": {"contentType": "text", "content": ""}},
@@ -24,29 +32,81 @@ _NO_RECIPIENTS = {
 }
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """One request for a mailbox."""
+
+    method: str
+    path: str  # below the mailbox
+    mailbox: str
+    content_type: str
+    body: bytes = field(repr=False)
+    unsure_after_body: bool
+
+
 class GraphClient:
-    """Sends for one OAuth service. `note` is told the dialogue, without secrets. Close it in the end."""
+    """Asks Graph for one OAuth service; one thread at a time. `note` is told the dialogue, without secrets.
+
+    The connections are those of the pool, so that a client costs nothing to make.
+    """
 
     def __init__(self, route: OAuthRoute, policy: NetworkPolicy, note: Note = silent) -> None:
         """Raises MailError when a setting is missing."""
         self.app = complete_app(route)
         self.route, self.policy, self.note = route, policy, note
         self.host, self.port = split_host(self.app.cloud.graph_host)
-        self._session = guarded_session(policy, self.app.cloud.ca_pem, proxy=self.app.proxy)
+        self._bearer: Token | None = None  # the token that was used last
 
     def token(self, fresh: bool = False) -> Token:
         """Return the token for the route's scopes. Raises MailError."""
         return fetch_token(self.app, self.route.effective_scopes, self.policy, fresh=fresh, note=self.note)
 
-    def send_mime(self, mime: bytes) -> Answer:
-        """Send a message in MIME form, its recipients in its headers; return the 202 answer.
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        mailbox: str,
+        content_type: str = "",
+        body: bytes = b"",
+        unsure_after_body: bool = False,
+        patience: float = limits.GRAPH_PATIENCE_SECONDS,
+    ) -> Answer:
+        """Ask for `path` below /v1.0/users/{mailbox} and return the answer, whatever its status.
 
-        Raises MailError; DeliveryUnsure when the message may have been taken.
+        A token that is refused is replaced once. Where Graph is throttled or busy, everybody keeps the pause that it
+        asks for, and this request is made once more if the pause is over within `patience` seconds. Raises MailError
+        when no answer came, PACED when Microsoft asked before for a pause that takes longer, BUSY when no place became
+        free; with `unsure_after_body` DeliveryUnsure when the request may have been acted on.
         """
-        answer = self._send_mail("text/plain", encoded(mime), unsure_after_body=True)
-        if fault := self.fault(answer):
-            raise mail_error(fault)
+        until = time.monotonic() + patience
+        asked = _Asked(method, path, mailbox.strip(), content_type, body, unsure_after_body)
+        if method != "DELETE":  # what it takes away would stay for good
+            await_pause_end(self.app, patience)
+        answer = self._ask(asked)
+        pause = self._heed(answer, asked.mailbox)
+        if pause is not None and refused_for_now(answer) and pause <= until - time.monotonic():
+            self.note(f"Graph wants a pause of {pause:.0f} seconds.")
+            time.sleep(pause)
+            answer = self._ask(asked)
+            self._heed(answer, asked.mailbox)
         return answer
+
+    def put(self, url: Secret, body: bytes | memoryview, headers: Mapping[str, str]) -> Answer:
+        """Put a piece of an upload and return the answer, whatever its status: to the host that Graph named, without
+        the token. The address grants the upload by itself, so it is in no note and no error. Raises MailError."""
+        return self._upload("PUT", url, bytes(body), headers)
+
+    def get_status(self, url: Secret) -> Answer:
+        """Ask how far an upload is, as `put` does. Raises MailError."""
+        return self._upload("GET", url)
+
+    def cancel(self, url: Secret) -> None:
+        """Give an upload up. Best effort: Microsoft forgets it by itself in the end. Raises nothing."""
+        try:
+            self._upload("DELETE", url)
+        except MailError as error:
+            self.note(f"The upload could not be cancelled: {error.summary}")
 
     def send_to_nobody(self, mailbox: str = "") -> Answer:
         """Ask to send a message without recipients from `mailbox` (the service identity without one) and return the
@@ -56,49 +116,65 @@ class GraphClient:
         sent. Raises MailError when no answer came.
         """
         body = json.dumps(_NO_RECIPIENTS).encode()
-        return self._send_mail("application/json", body, unsure_after_body=False, mailbox=mailbox)
+        mailbox = mailbox or self.route.identity
+        return self.request("POST", "/sendMail", mailbox=mailbox, content_type="application/json", body=body)
 
-    def fault(self, answer: Answer) -> Fault | None:
-        """Return what is wrong with `answer`, None for 202."""
-        return graph_fault(answer, self.host, self.port)
+    def fault(self, answer: Answer, accepted: tuple[int, ...] = (ACCEPTED,)) -> Fault | None:
+        """Return what is wrong with `answer`, None when its status is one of `accepted`; see `graph_fault`."""
+        fault = graph_fault(answer, self.host, self.port, accepted)
+        if fault and self._bearer:
+            return replace(fault, text=mask(fault.text, [self._bearer.value.reveal()]))
+        return fault
 
     def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
+        """Do nothing: between two requests a client holds no connection."""
 
-    def _send_mail(self, content_type: str, body: bytes, unsure_after_body: bool, mailbox: str = "") -> Answer:
-        token = self.token()
-        answer = self._post(token, content_type, body, unsure_after_body, mailbox)
+    def _ask(self, asked: _Asked) -> Answer:
+        self._bearer = self.token()
+        answer = self._exchange(asked, self._bearer)
         if answer.status == 401:
             # Refused for sure, so once more is safe: the token may have been withdrawn before its end.
-            forget_token(self.app, self.route.effective_scopes, token)
-            answer = self._post(self.token(), content_type, body, unsure_after_body, mailbox)
+            forget_token(self.app, self.route.effective_scopes, self._bearer)
+            self._bearer = self.token()
+            answer = self._exchange(asked, self._bearer)
         return answer
 
-    def _post(self, token: Token, content_type: str, body: bytes, unsure_after_body: bool, mailbox: str) -> Answer:
-        path = f"/v1.0/users/{quote((mailbox or self.route.identity).strip(), safe='@')}/sendMail"
-        headers = {"Content-Type": content_type, "client-request-id": str(uuid4())}
-        self.note(f"> POST https://{self.app.cloud.graph_host}{path}")
+    def _exchange(self, asked: _Asked, token: Token) -> Answer:
+        url = f"https://{self.app.cloud.graph_host}/v1.0/users/{quote(asked.mailbox, safe='@')}{asked.path}"
+        headers = {"Content-Type": asked.content_type} if asked.content_type else {}
+        headers["client-request-id"] = str(uuid4())
+        self.note(f"> {asked.method} {clean(url)}")
         self.note(f"> Authorization: Bearer {MASK}")
         for name, value in headers.items():
             self.note(f"> {name}: {value}")
-        answer = exchange(
-            self._session,
-            "POST",
-            f"https://{self.app.cloud.graph_host}{path}",
-            phase=Phase.GRAPH,
-            headers=headers,
-            body=body,
-            bearer=token.value,
-            unsure_after_body=unsure_after_body,
-        )
+        way = way_to(self.app.cloud.graph_host, self.app, self.policy)
+        with place(self.app), POOL.session(way) as lent:
+            answer = _once(lent, asked, url, headers, token)
+        self._note_answer(answer, [token.value.reveal()])
+        return answer
+
+    def _upload(self, method: str, url: Secret, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
+        outcome = ask_upload_host(method, url, body, headers or {}, self.app, self.policy, self.note)
+        if isinstance(outcome, Fault):
+            # Raised here, where no frame holds the address.
+            raise MailError(outcome)
+        self._heed(outcome)
+        return outcome
+
+    def _heed(self, answer: Answer, mailbox: str = "") -> float | None:
+        """Let everybody keep the pause that `answer` asks for, and return its seconds, None without one."""
+        pause = pause_asked(answer)
+        if pause is not None:
+            hold_back(self.app, mailbox, pause)
+        return pause
+
+    def _note_answer(self, answer: Answer, secrets: list[str]) -> None:
         self.note(f"< {answer.status}")
         for name in ("request-id", "Retry-After"):
             if name in answer.headers:
                 self.note(f"< {name}: {clean(answer.headers[name])}")
         if answer.body:
-            self.note("< " + clean(answer.text, [token.value.reveal()]))
-        return answer
+            self.note("< " + clean(answer.text, secrets))
 
 
 def complete_app(route: OAuthRoute) -> EntraApp:
@@ -117,6 +193,31 @@ def complete_app(route: OAuthRoute) -> EntraApp:
         if not value:
             raise _incomplete(f"The OAuth service lacks {what}.")
     return app
+
+
+def _once(lent: Lent, asked: _Asked, url: str, headers: dict[str, str], token: Token) -> Answer:
+    """Make the request once; again only where the server had closed the kept connection before all of a message
+    had left, so that it surely did nothing."""
+
+    def attempt() -> Answer:
+        return exchange(
+            lent.session,
+            asked.method,
+            url,
+            phase=Phase.GRAPH,
+            headers=headers,
+            body=asked.body,
+            bearer=token.value,
+            unsure_after_body=asked.unsure_after_body,
+        )
+
+    try:
+        return attempt()
+    except MailError as error:
+        broke = error.fault.phase is Phase.GRAPH and error.fault.kind is Kind.CLOSED
+        if not (lent.kept and asked.unsure_after_body and broke and not error.fault.maybe_sent):
+            raise
+    return attempt()
 
 
 def _incomplete(text: str) -> MailError:

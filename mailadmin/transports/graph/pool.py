@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from mailadmin.core import limits
 from mailadmin.core.secret import Secret
-from mailadmin.core.settings import Proxy
+from mailadmin.core.settings import EntraApp, Proxy
 from mailadmin.net.http import GuardedSession, guarded_session
 from mailadmin.net.policy import NetworkPolicy
 
@@ -30,6 +30,11 @@ class Way(NamedTuple):
     ca_pem: str
     proxy: Proxy | None
     policy: NetworkPolicy
+
+
+def way_to(host: str, app: EntraApp, policy: NetworkPolicy) -> Way:
+    """Return the way of `app` to `host`."""
+    return Way(host, app.cloud.ca_pem, app.proxy, policy)
 
 
 class Lent(NamedTuple):
@@ -61,10 +66,11 @@ class HttpPool:
         self._sweeper: threading.Timer | None = None
 
     @contextmanager
-    def session(self, way: Way, keep: int = limits.GRAPH_IDLE_SESSIONS) -> Iterator[Lent]:
+    def session(self, way: Way) -> Iterator[Lent]:
         """Have a session for `way` while the block runs: the one that was used last, or a new one.
 
-        It rests afterwards, unless `keep` others do already. Raises MailError when a certificate cannot be read.
+        It rests afterwards, unless limits.GRAPH_IDLE_SESSIONS others do already. Raises MailError when a certificate
+        cannot be read.
         """
         process = os.getpid()
         resting = self._take(way)
@@ -72,7 +78,7 @@ class HttpPool:
         try:
             yield Lent(session, resting is not None)
         finally:
-            if os.getpid() != process or not self._give(way, session, keep):
+            if os.getpid() != process or not self._give(way, session):
                 session.close()
 
     def clear(self) -> None:
@@ -106,10 +112,10 @@ class HttpPool:
         _close(leaving)
         return taken
 
-    def _give(self, way: Way, session: GuardedSession, keep: int) -> bool:
+    def _give(self, way: Way, session: GuardedSession) -> bool:
         with self._lock:
             found = self._resting.setdefault(way, [])
-            if len(found) >= keep or not self._sweep_later():
+            if len(found) >= limits.GRAPH_IDLE_SESSIONS or not self._sweep_later():
                 return False
             found.append(_Resting(session, time.monotonic(), _password(way)))
             return True

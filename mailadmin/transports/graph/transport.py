@@ -2,45 +2,77 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from mailadmin.core.errors import MailError
+from mailadmin.core.errors import DeliveryUnsure, MailError, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import OAuthRoute
+from mailadmin.net.http import Answer
 from mailadmin.net.policy import NetworkPolicy
-from mailadmin.transports.base import Accepted, Handed, Mail, one_by_one
+from mailadmin.transports.base import Accepted, Handed, Mail
 from mailadmin.transports.entra.sign_in import Note, silent
+from mailadmin.transports.spreading import spread
 
 from .client import GraphClient
-from .mime import graph_mime
+from .draft import send_draft
+from .manners import Rest, await_turn
+from .many import Crew
+from .plan import DraftPlan, JsonPlan, MimePlan, plan_for
+from .settle import look_for
 
 
 class GraphTransport:
-    """Sends the messages of one OAuth service. The client is made with the first message."""
+    """Sends the messages of one OAuth service. Nothing is opened before the first message, and what is opened belongs
+    to the pool of the process."""
 
     def __init__(self, route: OAuthRoute, policy: NetworkPolicy, note: Note = silent) -> None:
         self._route, self._policy, self._note = route, policy, note
-        self._client: GraphClient | None = None
 
     def send(self, mail: Mail) -> Accepted:
         """Hand over one message. Raises MailError; DeliveryUnsure when it may have been taken."""
-        refuse_unfit(mail)
-        if self._client is None:
-            self._client = GraphClient(self._route, self._policy, self._note)
-        answer = self._client.send_mime(graph_mime(mail))
-        request_id = clean(answer.headers.get("request-id", ""), limit=100)
-        return Accepted(f"202 Accepted, request-id {request_id}" if request_id else "202 Accepted")
+        return self._send(mail, time.sleep)
 
     def send_many(self, mails: Iterable[tuple[int, Mail]]) -> Iterator[Handed]:
-        """Hand over many messages; see `Transport.send_many`."""
-        return one_by_one(self, mails)
+        """Hand over many messages, as many at once as the app may ask for; see `Transport.send_many`, `spread`."""
+        most = self._route.app.requests_at_once if self._route.app else 1
+        return spread(lambda: Crew(self._send, most), mails)
 
     def close(self) -> None:
-        """Close the connections."""
-        if self._client:
-            self._client.close()
-            self._client = None
+        """Do nothing: between two messages a transport holds no connection."""
+
+    def _send(self, mail: Mail, rest: Rest) -> Accepted:
+        return hand_over(GraphClient(self._route, self._policy, self._note), mail, rest)
+
+
+def hand_over(client: GraphClient, mail: Mail, rest: Rest = time.sleep) -> Accepted:
+    """Send `mail` in the form that its size and content ask for, when its mailbox has its turn.
+
+    `rest` lets the time until then pass. Raises MailError; DeliveryUnsure when the message may have been taken, after
+    a look into the mailbox where the service allows that.
+    """
+    refuse_unfit(mail)
+    mailbox = mail.mailbox or client.route.identity
+    mail = replace(mail, mailbox=mailbox)
+    plan = plan_for(mail, client.route)
+    until = time.monotonic() + mail.patience
+    await_turn(client.route, client.app, mailbox, mail.patience, rest)
+    try:
+        if isinstance(plan, DraftPlan):
+            answer = send_draft(client, mail, plan)
+        else:
+            answer = _send_mail(client, mailbox, plan, max(until - time.monotonic(), 0))
+    except DeliveryUnsure as unsure:
+        keeps_no_copy = isinstance(plan, JsonPlan) and not client.route.save_to_sent
+        if keeps_no_copy or not client.route.settle:
+            raise
+        found, words = look_for(client, mailbox, mail.message_id)
+        if not found:
+            raise _still(unsure, words) from None
+        return Accepted(_joined(words, plan.remark))
+    return Accepted(_joined(_words(answer), plan.remark))
 
 
 def refuse_unfit(mail: Mail) -> None:
@@ -57,3 +89,33 @@ def refuse_unfit(mail: Mail) -> None:
     if mail.needs_utf8:
         text = "Microsoft Graph takes no address with letters beyond ASCII before the @."
         raise MailError(Fault(Phase.MESSAGE, Kind.UTF8_UNSUPPORTED, text))
+
+
+def _send_mail(client: GraphClient, mailbox: str, plan: MimePlan | JsonPlan, patience: float) -> Answer:
+    """Send in one request. Raises MailError."""
+    answer = client.request(
+        "POST",
+        "/sendMail",
+        mailbox=mailbox,
+        content_type="text/plain" if isinstance(plan, MimePlan) else "application/json",
+        body=plan.body,
+        unsure_after_body=True,
+        patience=patience,
+    )
+    if fault := client.fault(answer):
+        raise mail_error(fault)
+    return answer
+
+
+def _still(unsure: DeliveryUnsure, words: str) -> DeliveryUnsure:
+    """Return the same outcome, and what the look into the mailbox brought."""
+    return DeliveryUnsure(replace(unsure.fault, text=f"{unsure.fault.text} {words}".strip()))
+
+
+def _words(answer: Answer) -> str:
+    request_id = clean(answer.headers.get("request-id", ""), limit=100)
+    return f"202 Accepted, request-id {request_id}" if request_id else "202 Accepted"
+
+
+def _joined(words: str, remark: str) -> str:
+    return f"{words}; {remark}" if remark else words
