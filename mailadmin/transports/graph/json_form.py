@@ -32,6 +32,7 @@ _BODY_HEADERS = {"content-type", "content-transfer-encoding", "mime-version"}
 _OWN_HEADER = re.compile(r"x-[!-9;-~]+")
 _PLAIN_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _ENCODED_WORD = "=?"  # RFC 2047
+_SEVERAL = "the message has its text in several forms, such as text and HTML"
 
 
 def json_message(mail: Mail, mailbox: str) -> dict[str, Any]:
@@ -153,7 +154,7 @@ def _body_and_files(content: Content) -> tuple[dict[str, str], list[Attachment]]
     if not kind.startswith("multipart/"):
         return _body(whole), []
     if kind == "multipart/alternative":
-        raise CannotTravelError("the message has both text and HTML")
+        raise CannotTravelError(_SEVERAL)
     kind, (first, *others) = opened(content)
     related = kind == "multipart/related"
     try:
@@ -173,7 +174,7 @@ def _exact(part: Part, body: bool, related: bool) -> Attachment:
     """Return the file that `part` is, and refuse one that would arrive in another way."""
     file = attachment(part, body, related)
     if file.changed:
-        raise CannotTravelError(file.changed)
+        raise CannotTravelError(f"in JSON {file.changed}")
     if ";" in file.content_type and not file.content_type.endswith("charset=us-ascii"):
         raise CannotTravelError(f"the text file “{file.name}” has a character set of its own")
     return file
@@ -182,7 +183,7 @@ def _exact(part: Part, body: bool, related: bool) -> Attachment:
 def _body(part: Part) -> dict[str, str]:
     kind = _kind(part)
     if kind == "multipart/alternative":
-        raise CannotTravelError("the message has both text and HTML")
+        raise CannotTravelError(_SEVERAL)
     if kind not in _BODIES:
         raise CannotTravelError(f"the message has a part of the type {kind[:60]}")
     about = part.about

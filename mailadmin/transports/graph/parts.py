@@ -154,7 +154,8 @@ def _attachment(part: Part, body: bool, related: bool) -> Attachment:
     shown = f"the part “{name or kind}”"
     if kind.startswith("multipart/"):
         raise CannotTravelError(f"{shown} is made of parts itself")
-    if (body and (related or disposition != "attachment")) or not (disposition or name or content_id):
+    bare = kind.startswith("text/") and not (disposition or name or content_id)
+    if bare or (body and (related or disposition != "attachment")):
         raise CannotTravelError("its text has to stay in it")
     names = [field for field, _ in headers.fields(part.head)]
     lost = [field for field in names if field not in _FILE_HEADERS or names.count(field) > 1]
