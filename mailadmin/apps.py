@@ -5,9 +5,11 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
+from .transports import shared
+
 
 class MailadminConfig(AppConfig):
-    """Registers checks, signals and the roles."""
+    """Registers checks, signals and the roles, and what the processes share."""
 
     name = "mailadmin"
     verbose_name = "Mail administration"
@@ -16,6 +18,8 @@ class MailadminConfig(AppConfig):
     def ready(self) -> None:
         """Connect what waits for Django's signals."""
         from . import checks  # noqa: F401 -- registers itself
+        from .delivery.shared.installation import Installation
         from .roles import grant_roles
 
+        shared.install(Installation)
         post_migrate.connect(grant_roles, sender=self, dispatch_uid="mailadmin.roles")

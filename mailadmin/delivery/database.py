@@ -32,7 +32,7 @@ _helper: ThreadPoolExecutor | None = None
 
 def read(work: Callable[[], Result]) -> Result:
     """Return what `work` reads, from the caller's thread where that is possible, else from the helper."""
-    return _in_helper(work) if _event_loop_runs() else work()
+    return _in_helper(work) if event_loop_runs() else work()
 
 
 def read_apart(work: Callable[[], Result]) -> Result:
@@ -61,7 +61,7 @@ def write(work: Callable[[CursorWrapper], Result], *, one_statement: bool = Fals
         with transaction.atomic(using=alias), connection.cursor() as cursor:
             return work(cursor)
 
-    if _event_loop_runs() or _in_real_transaction(alias):
+    if event_loop_runs() or _in_real_transaction(alias):
         return _in_helper(whole)
     return whole()
 
@@ -105,7 +105,7 @@ def _alias() -> str:
     return router.db_for_write(Delivery) or DEFAULT_DB_ALIAS
 
 
-def _event_loop_runs() -> bool:
+def event_loop_runs() -> bool:
     """Tell whether Django refuses the ORM in this thread, by Django's own rule."""
     try:
         asyncio.get_running_loop()

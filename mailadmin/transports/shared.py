@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
 from mailadmin.core.secret import Secret
+
+from .line import GiveBack, Line
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,10 @@ class Process:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._free = threading.Condition()
+        self._lock = threading.Lock()
         self._tokens: dict[str, SharedToken] = {}
-        self._held: dict[str, int] = defaultdict(int)
         self._paces: dict[str, tuple[float, float]] = {}
+        self._line = Line(_Counted())
 
     def token(self, key: str) -> SharedToken | None:
         """See `Shared`."""
@@ -105,20 +107,17 @@ class Process:
     @contextmanager
     def lease(self, name: str, places: int, wait: float) -> Iterator[None]:
         """See `Shared`."""
-        with self._free:
-            if not self._free.wait_for(lambda: self._held[name] < places, wait):
-                raise NotNow(wait)
-            self._held[name] += 1
+        give_back = self._line.take(name, places, wait)
+        if give_back is None:
+            raise NotNow(wait)
         try:
             yield
         finally:
-            with self._free:
-                self._held[name] -= 1
-                self._free.notify_all()
+            give_back()
 
     def book(self, name: str, pace: Pace, patience: float) -> float:
         """See `Shared`."""
-        with self._free:
+        with self._lock:
             due, paused = self._paces.get(name, (0.0, 0.0))
             wait, due = turn(due, paused, self._clock(), pace)
             if wait > patience:
@@ -128,14 +127,38 @@ class Process:
 
     def until_free(self, name: str, pace: Pace) -> float:
         """See `Shared`."""
-        with self._free:
+        with self._lock:
             return turn(*self._paces.get(name, (0.0, 0.0)), self._clock(), pace)[0]
 
     def pause(self, name: str, seconds: float) -> None:
         """See `Shared`."""
-        with self._free:
+        with self._lock:
             due, paused = self._paces.get(name, (0.0, 0.0))
             self._paces[name] = (due, max(paused, self._clock() + seconds))
+
+
+class _Counted:
+    """Places of one process: there is nobody else to be polite to."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: Counter[str] = Counter()
+
+    def take(self, name: str, places: int, polite: bool) -> GiveBack | None:
+        """See `Places`."""
+        with self._lock:
+            if self._held[name] >= places:
+                return None
+            self._held[name] += 1
+        return lambda: self._give_back(name)
+
+    def waiting(self, name: str, places: int, seconds: float) -> AbstractContextManager[None]:
+        """See `Places`."""
+        return nullcontext()
+
+    def _give_back(self, name: str) -> None:
+        with self._lock:
+            self._held[name] -= 1
 
 
 _installed: Shared = Process()
