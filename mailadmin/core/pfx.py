@@ -6,7 +6,7 @@ A PFX file is PKCS #12 (RFC 7292); PEM is RFC 7468. The library that reads them 
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from .secret import Secret
@@ -75,12 +75,13 @@ def check_pair(certificate_pem: str, key: Secret) -> None:
 
 def ends_on(certificate_pem: str) -> date:
     """Return the last day (UTC) of the first certificate. Raises ValueError with a sentence when it cannot be read."""
-    return _own(certificate_pem).not_valid_after_utc.date()
+    return validity(certificate_pem)[1].date()
 
 
-def starts_on(certificate_pem: str) -> date:
-    """Return the first day (UTC) of the first certificate. Raises ValueError as `ends_on`."""
-    return _own(certificate_pem).not_valid_before_utc.date()
+def validity(certificate_pem: str) -> tuple[datetime, datetime]:
+    """Return from when until when (aware, UTC) the first certificate holds. Raises ValueError as `ends_on`."""
+    own = _own(certificate_pem)
+    return own.not_valid_before_utc, own.not_valid_after_utc
 
 
 def thumbprint(certificate_pem: str) -> str:

@@ -183,7 +183,7 @@ def test_pair_that_does_not_fit_is_refused() -> None:
 def test_days_and_thumbprint_are_those_of_the_first_certificate() -> None:
     identity = rsa_identity()
     chain = identity.certificate + authority().pem
-    assert pfx.starts_on(chain) == datetime.date(2026, 1, 31)
+    assert pfx.validity(chain)[0] == datetime.datetime(2026, 1, 31, 22, tzinfo=datetime.UTC)
     assert pfx.ends_on(chain) == datetime.date(2027, 2, 28)
     assert pfx.thumbprint(chain) == identity.parsed.fingerprint(hashes.SHA1()).hex().upper()
     with pytest.raises(ValueError, match="not a readable PEM certificate"):

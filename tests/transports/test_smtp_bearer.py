@@ -17,7 +17,7 @@ from mailadmin.core import clouds
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
-from mailadmin.core.settings import EntraApp, ProxyKind, Security, SmtpAuth, SmtpRoute, TlsSettings
+from mailadmin.core.settings import Credential, EntraApp, ProxyKind, Security, SmtpAuth, SmtpRoute, TlsSettings
 from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.transports.smtp.session import SmtpSession
 from tests.fakes import certificates
@@ -57,7 +57,9 @@ def route(smtp: SmtpServer, entra: ScriptedServer, *mail_hosts: str, **changes: 
         ca_pem=entra.ca_pem,
     )
     # A client id of its own, because tokens are kept for the process.
-    app = EntraApp("1", "Contoso", cloud, "contoso.example", str(uuid.uuid4()), Secret("client-secret"))
+    app = EntraApp(
+        "1", "Contoso", cloud, "contoso.example", str(uuid.uuid4()), Credential(secret=Secret("client-secret"))
+    )
     values = {"auth": SmtpAuth.XOAUTH2, "user": "anna@example.org", "app": app, "security": Security.TLS}
     return smtp_route(smtp.port, **(values | changes))
 

@@ -1,4 +1,4 @@
-"""What an answer of the Entra sign-in host means (pure)."""
+"""What an answer of the Entra sign-in host, or of a machine's identity endpoint, means (pure)."""
 
 from __future__ import annotations
 
@@ -48,6 +48,49 @@ def token_fault(answer: Answer, wanted: str, host: str, port: int) -> Fault | No
     if known and 400 <= answer.status < 500:
         return fault(Kind.TOKEN_REFUSED, text or clean(str(error)))
     return fault(Kind.HTTP_ANSWER, f"The answer (HTTP {answer.status}) is not one that Entra gives.")
+
+
+def refuses_credential(answer: Answer) -> bool:
+    """Tell whether the sign-in host refused the credential itself, whatever the reason (RFC 6749 section 5.2)."""
+    return isinstance(answer.json, dict) and answer.json.get("error") == "invalid_client"
+
+
+def identity_fault(answer: Answer, host: str, port: int) -> Fault | None:
+    """Return what is wrong with the answer of a machine's identity endpoint at `host`, None when it holds a token or
+    is the challenge of Azure Arc, which wants to be answered.
+
+    The endpoints word their errors in three ways (learn.microsoft.com, "managed identities" for virtual machines, App
+    Service and Service Fabric).
+    """
+    body: Any = answer.json
+    said: dict[str, Any] = body if isinstance(body, dict) else {}
+    inner = said.get("error")
+    spoken = [said.get("error_description"), said.get("message"), inner]
+    if isinstance(inner, dict):
+        spoken.append(inner.get("message"))
+    text = next((clean(_TRAILER.sub("", words)) for words in spoken if isinstance(words, str) and words), "")
+
+    def fault(kind: Kind, words: str) -> Fault:
+        return Fault(
+            Phase.TOKEN,
+            kind,
+            words,
+            host=host,
+            port=port,
+            http_status=answer.status,
+            aadsts=_aadsts(said, text),
+            retry_after=answer.retry_after,
+        )
+
+    if answer.status == 200 and isinstance(said.get("access_token"), str) and said["access_token"]:
+        return None
+    if answer.status == 401 and answer.headers.get("WWW-Authenticate"):
+        return None
+    if answer.status == 429 or answer.status >= 500:
+        return fault(Kind.HTTP_STATUS, text or f"The identity endpoint answered with HTTP {answer.status}.")
+    if 400 <= answer.status < 500 and said:
+        return fault(Kind.TOKEN_REFUSED if _aadsts(said, text) else Kind.IDENTITY_UNAVAILABLE, text)
+    return fault(Kind.IDENTITY_UNAVAILABLE, f"What answers (HTTP {answer.status}) is no identity endpoint.")
 
 
 def _aadsts(said: dict[str, Any], text: str) -> str:

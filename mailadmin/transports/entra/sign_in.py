@@ -3,6 +3,7 @@ msal can stumble over it, keep it for a minute, or log it."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,9 +17,10 @@ from mailadmin.core.settings import EntraApp
 from mailadmin.net.http import Answer, HttpTimeouts, exchange, guarded_session, split_host
 from mailadmin.net.policy import NetworkPolicy
 
-from .faults import token_fault
+from .faults import refuses_credential, token_fault
 
 Note = Callable[[str], None]
+_MOMENT = 0.1  # seconds
 _SECRET_FIELDS = ("client_secret", "client_assertion")
 
 
@@ -27,48 +29,52 @@ def silent(line: str) -> None:
 
 
 @dataclass(frozen=True)
-class SignInAnswer:
+class MsalAnswer:
     """An answer in the shape that msal reads."""
 
     status_code: int
     text: str
     headers: Mapping[str, str]
 
+    @classmethod
+    def of(cls, answer: Answer) -> MsalAnswer:
+        """Return `answer` in that shape."""
+        return cls(answer.status, answer.text, answer.headers)
+
     def raise_for_status(self) -> None:
         """Do nothing: answers with an error never get this far."""
 
 
 class SignInClient:
-    """Asks the sign-in host of one app. `policy`, `proxy` and `note` (told each line of dialogue, without secrets)
-    may be changed between requests."""
+    """Asks the sign-in host of `app` until `deadline` (monotonic); `note` is told each line of dialogue, without
+    secrets. `credential_refused` tells whether Entra refused the credential itself."""
 
-    def __init__(self, app: EntraApp) -> None:
+    def __init__(self, app: EntraApp, policy: NetworkPolicy, note: Note, deadline: float) -> None:
+        """Raises MailError when the sign-in host is none."""
         self.host, self.port = split_host(app.cloud.authority_host)
-        self.policy = NetworkPolicy()
-        self.proxy = app.proxy
-        self.note: Note = silent
-        self._ca_pem = app.cloud.ca_pem
+        self.credential_refused = False
+        self._app, self._policy, self._note, self._deadline = app, policy, note, deadline
 
-    def get(self, url: str, params: Any = None, headers: Any = None, **unused: Any) -> SignInAnswer:
+    def get(self, url: str, params: Any = None, headers: Any = None, **unused: Any) -> MsalAnswer:
         """Return the OpenID configuration. Raises MailError."""
         return self._ask("GET", url, "token_endpoint", headers, {})
 
-    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **unused: Any) -> SignInAnswer:
+    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **unused: Any) -> MsalAnswer:
         """Return a token answer. Raises MailError."""
         return self._ask("POST", url, "access_token", headers, dict(data or {}))
 
     def close(self) -> None:
         """Do nothing: each request has a connection of its own, tokens being asked for once an hour."""
 
-    def _ask(self, method: str, url: str, wanted: str, headers: Any, form: dict[str, str]) -> SignInAnswer:
+    def _ask(self, method: str, url: str, wanted: str, headers: Any, form: dict[str, Any]) -> MsalAnswer:
         self._check_host(url)
+        secrets = [_text(form[name]) for name in _SECRET_FIELDS if name in form]
         shown = {name: MASK if name in _SECRET_FIELDS else value for name, value in form.items()}
-        self.note(f"> {method} {clean(url)}")
+        self._note(f"> {method} {clean(url)}")
         if shown:
-            self.note("> " + clean("&".join(f"{name}={value}" for name, value in shown.items())))
+            self._note("> " + clean("&".join(f"{name}={value}" for name, value in shown.items())))
         extra = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
-        timeouts = HttpTimeouts(read=limits.TOKEN_READ_SECONDS, total=limits.TOKEN_TOTAL_SECONDS)
-        with guarded_session(self.policy, self._ca_pem, timeouts, self.proxy) as session:
+        with guarded_session(self._policy, self._app.cloud.ca_pem, self._timeouts(), self._app.proxy) as session:
             answer = exchange(
                 session,
                 method,
@@ -79,11 +85,17 @@ class SignInClient:
             )
         fault = token_fault(answer, wanted, self.host, self.port)
         if fault:
-            fault = replace(fault, text=mask(fault.text, [form.get(name, "") for name in _SECRET_FIELDS]))
-        self.note(f"< {answer.status}" + (f" {fault.text}" if fault else ""))
+            fault = replace(fault, text=mask(fault.text, secrets))
+            self.credential_refused = refuses_credential(answer)
+        self._note(f"< {answer.status}" + (f" {fault.text}" if fault else ""))
         if fault:
             raise MailError(fault)
-        return _for_msal(answer)
+        return MsalAnswer.of(answer)
+
+    def _timeouts(self) -> HttpTimeouts:
+        """Return what is left of the time; a moment at least, in which the request fails as one that took too long."""
+        left = max(self._deadline - time.monotonic(), _MOMENT)
+        return HttpTimeouts(min(limits.HTTP_CONNECT_SECONDS, left), min(limits.TOKEN_READ_SECONDS, left), left)
 
     def _check_host(self, url: str) -> None:
         """The host's own configuration names the token endpoint; the secret goes to no other host."""
@@ -93,5 +105,6 @@ class SignInClient:
             raise MailError(Fault(Phase.TOKEN, Kind.HTTP_ANSWER, text, host=self.host, port=self.port))
 
 
-def _for_msal(answer: Answer) -> SignInAnswer:
-    return SignInAnswer(answer.status, answer.text, answer.headers)
+def _text(value: Any) -> str:
+    """Return a field as text; msal hands over a signed assertion as bytes."""
+    return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)

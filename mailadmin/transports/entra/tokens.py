@@ -1,61 +1,60 @@
-"""Tokens for an app registration used as a service account (client credentials), by msal.
-
-Tokens live in memory, one msal application for each app registration and secret; at most one thread
-asks Entra for it at a time, and the others share what it got.
-"""
+"""Tokens for an app registration used as a service account (client credentials): kept in memory, shared among the
+processes of an installation, and asked for by one at a time."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
 import os
-import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
-
-import msal
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 
 from mailadmin.core import limits
-from mailadmin.core.destination import entra_destination
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
-from mailadmin.core.secret import Secret
 from mailadmin.core.settings import EntraApp
 from mailadmin.net.policy import NetworkPolicy
+from mailadmin.transports.shared import NotNow, SharedToken, shared
 
-from .sign_in import Note, SignInClient, silent
+from . import credentials
+from .asking import Asked, Token, ask, claims_of
+from .audience import check_audience
+from .identity import check_allowed
+from .sign_in import Note, silent
 
-_SPARE_AFTER_FAILURE = 60  # seconds a kept token must still hold to be used while Entra does not answer
-_SALT = secrets.token_bytes(16)
+__all__ = ["Token", "claims_of", "fetch_token", "forget_token"]
+
+# Answers in their own right; after any other failure a kept token is used while it holds.
+_ANSWERS = frozenset({Kind.TOKEN_REFUSED, Kind.ROUTE_INCOMPLETE, Kind.CREDENTIAL_BAD, Kind.CREDENTIAL_ENDED})
+_SAYS_ENDED = ("7000222",)  # AADSTS: the client secret has expired
+
+
+@dataclass
+class _Kept:
+    """What is known about the tokens for some scopes; `fault` is how the last fetch failed."""
+
+    token: Token | None = None
+    fetches: int = 0
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True)
-class Token:
-    """An access token. `expires_at` is in seconds since the epoch; `claims` is what the token says of
-    itself (aud, tid, appid, roles, exp), not verified and for display only, empty when it cannot be read."""
+class _Refusal:
+    """A credential that Entra refused, by its mark, and until when (monotonic) it is not tried again."""
 
-    value: Secret
-    expires_at: float
-    claims: Mapping[str, Any] = field(repr=False)
-    from_cache: bool
+    mark: bytes
+    until: float
+    fault: Fault
 
 
 class _Account:
-    """One app registration with one secret: msal's application, its tokens, how the last fetch ended."""
+    """One credential of one app registration: whose turn it is to ask, what was got, what was refused."""
 
-    def __init__(self, app: EntraApp) -> None:
+    def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.client = SignInClient(app)
-        self.application: msal.ConfidentialClientApplication | None = None
-        self.tokens: dict[tuple[str, ...], Token] = {}
-        self.fetches = 0
-        self.fault: Fault | None = None
+        self.kept: dict[tuple[str, ...], _Kept] = {}
+        self.refusal: _Refusal | None = None
 
 
 _accounts: OrderedDict[object, _Account] = OrderedDict()
@@ -69,23 +68,36 @@ def fetch_token(
     *,
     fresh: bool = False,
     note: Note = silent,
+    to: str = "",
 ) -> Token:
-    """Return a token for `scopes`, from memory while it holds for more than 5 minutes.
+    """Return a token for `scopes`, a kept one while it holds for more than TOKEN_SPARE_SECONDS.
 
-    `fresh` asks Entra in any case; `note` is told the dialogue, without secrets. While Entra does not
-    answer, a kept token is used until a minute before its end. Raises MailError with phase TOKEN (DNS,
-    TCP, TLS when the sign-in host was not reached), and whatever revealing the secret raises.
+    `to` is the host ("host:port") that the token will be shown to; name it wherever it is. `fresh` asks Entra in any
+    case; `note` is told the dialogue, without secrets. While Entra does not answer, or another thread asks, a kept
+    token is used until TOKEN_LAST_SECONDS before its end. A credential that Entra refused is not tried again for
+    TOKEN_REFUSED_SECONDS, unless it changed.
+
+    Raises MailError with phase TOKEN (DNS, TCP, TLS when the sign-in host was not reached), and whatever revealing
+    the secret raises.
     """
+    check_audience(app, scopes, to)
+    check_allowed(app, policy)
     account = _account(app)
-    fetches = account.fetches
-    if not account.lock.acquire(timeout=limits.TOKEN_TOTAL_SECONDS):
+    kept = account.kept.setdefault(scopes, _Kept())
+    fetches, usable = kept.fetches, None if fresh else kept.token
+    if usable and usable.holds(limits.TOKEN_SPARE_SECONDS):
+        return replace(usable, from_cache=True)
+    if usable and not usable.holds(limits.TOKEN_LAST_SECONDS):
+        usable = None
+    if not account.lock.acquire(timeout=0 if usable else limits.TOKEN_TOTAL_SECONDS):
+        if usable:
+            return replace(usable, from_cache=True)
         text = "Another thread waits for Entra's answer."
         raise MailError(Fault(Phase.TOKEN, Kind.TIMEOUT, text, host=app.cloud.authority_host))
     try:
-        if fetches != account.fetches and account.fault and not fresh:
-            outcome: Token | Fault = account.fault  # who held the lock before us asked, in vain
-        else:
-            outcome = _acquire(account, app, scopes, policy, fresh, note)
+        # Whoever held the lock before us has asked already, for us too.
+        outcome = None if fresh or fetches == kept.fetches else _outcome_of_another(kept)
+        outcome = outcome or _renewed(account, kept, app, scopes, policy, fresh, note)
     finally:
         account.lock.release()
     if isinstance(outcome, Fault):
@@ -97,95 +109,100 @@ def fetch_token(
 def forget_token(app: EntraApp, scopes: tuple[str, ...], refused: Token | None = None) -> None:
     """Drop the kept token for `scopes`, so that the next fetch asks Entra.
 
-    With `refused`, only that token is dropped: another thread may have a newer one already.
+    With `refused`, only that token is dropped: another thread or process may have a newer one already. Raises what
+    revealing the secret raises.
     """
-    account = _account(app)
+    account, key = _account(app), credentials.shared_key(app, scopes)
     with account.lock:
-        kept = account.tokens.get(scopes)
-        if refused is None or (kept and kept.value == refused.value):
-            account.tokens.pop(scopes, None)
-            if account.application:
-                account.application.remove_tokens_for_client()
+        kept = account.kept.get(scopes)
+        if kept and kept.token and (refused is None or kept.token.value == refused.value):
+            kept.token = None
+        if key:
+            found = shared().token(key)
+            if found and (refused is None or found.value == refused.value):
+                shared().keep_token(key, None)
 
 
 def _account(app: EntraApp) -> _Account:
-    """Return the account of `app` with its present secret; a changed secret or destination is another one."""
-    secret = app.credential.secret.reveal() if app.credential and app.credential.secret else ""
-    if not secret:
-        raise MailError(Fault(Phase.TOKEN, Kind.SECRET_MISSING, host=app.cloud.authority_host))
-    key = (entra_destination(app), hmac.digest(_SALT, secret.encode(), hashlib.sha256))
-    del secret
+    """Return the account of the present credential of `app`; a changed credential or destination is another one."""
+    key = credentials.identity(app)
     with _accounts_lock:
-        account = _accounts.setdefault(key, _Account(app)) if key not in _accounts else _accounts[key]
+        account = _accounts.setdefault(key, _Account())
         _accounts.move_to_end(key)
         while len(_accounts) > limits.TOKEN_APPS:
             _accounts.popitem(last=False)
         return account
 
 
-def _acquire(
+def _outcome_of_another(kept: _Kept) -> Token | Fault | None:
+    """Return how the fetch of another thread ended."""
+    return replace(kept.token, from_cache=True) if kept.token else kept.fault
+
+
+def _renewed(
+    account: _Account,
+    kept: _Kept,
+    app: EntraApp,
+    scopes: tuple[str, ...],
+    policy: NetworkPolicy,
+    fresh: bool,
+    note: Note,
+) -> Token | Fault:
+    """Return a new token, another process's or Entra's, or what went wrong. Raises what revealing the secret raises."""
+    key = credentials.shared_key(app, scopes)
+    with ExitStack() as held:
+        if key and not fresh:
+            # A place that stays taken belongs to a process that died: asking twice does no harm.
+            with suppress(NotNow):
+                held.enter_context(shared().lease(f"token:{key}", 1, limits.TOKEN_TOTAL_SECONDS))
+        outcome: Token | Fault | None = _from_others(key, kept) if key and not fresh else None
+        if outcome is None:
+            outcome = _asked(account, app, scopes, policy, fresh, note)
+            if key and isinstance(outcome, Token):
+                shared().keep_token(key, SharedToken(outcome.value, outcome.expires_at))
+    spare = None if fresh else kept.token
+    kept.fetches += 1
+    if isinstance(outcome, Token):
+        kept.token, kept.fault = replace(outcome, from_cache=False), None
+        return outcome
+    kept.fault = outcome
+    if spare and outcome.kind not in _ANSWERS and spare.holds(limits.TOKEN_LAST_SECONDS):
+        return replace(spare, from_cache=True)
+    return outcome
+
+
+def _from_others(key: str, kept: _Kept) -> Token | None:
+    """Return the token that another process got, if it holds for long enough."""
+    found = shared().token(key)
+    if found is None:
+        return None
+    token = Token(found.value, found.expires_at, {}, from_cache=True)
+    if not token.holds(limits.TOKEN_SPARE_SECONDS):
+        return None
+    return replace(token, claims=claims_of(found.value.reveal()))
+
+
+def _asked(
     account: _Account, app: EntraApp, scopes: tuple[str, ...], policy: NetworkPolicy, fresh: bool, note: Note
 ) -> Token | Fault:
-    """Return a token or what went wrong. Never raises, because its frames hold the secret."""
-    account.client.policy, account.client.proxy, account.client.note = policy, app.proxy, note
-    kept = None if fresh else account.tokens.get(scopes)
-    try:
-        # Even the constructor asks the sign-in host (for its OpenID configuration).
-        application = None if fresh else account.application
-        application = application or _application(account, app)
-        token = _token(application.acquire_token_for_client(list(scopes)))
-    except MailError as error:
-        return _failed(account, error.fault, kept)
-    except Exception as error:  # msal fails on odd answers with errors of many types
-        text = f"The answer is not one that Entra gives ({type(error).__name__})."
-        return _failed(account, Fault(Phase.TOKEN, Kind.HTTP_ANSWER, text, host=account.client.host), kept)
-    account.application = application
-    if not token.from_cache:
-        account.fetches += 1
-        account.fault = None
-        account.tokens[scopes] = token
-    return token
+    """Return what Entra gives or says. Raises only what revealing the secret raises."""
+    text = credentials.opened(app)
+    mark = credentials.mark(text)
+    refusal = account.refusal
+    if not fresh and refusal and refusal.mark == mark and time.monotonic() < refusal.until:
+        return refusal.fault
+    asked = ask(app, scopes, policy, text, note)
+    account.refusal = _refusal(app, mark, asked)
+    return asked.outcome
 
 
-def _application(account: _Account, app: EntraApp) -> msal.ConfidentialClientApplication:
-    return msal.ConfidentialClientApplication(
-        app.client_id,
-        client_credential=app.credential.secret.reveal() if app.credential and app.credential.secret else None,
-        authority=f"https://{app.cloud.authority_host}/{app.tenant}",
-        instance_discovery=False,  # it would ask the global cloud about every other authority
-        http_client=account.client,
-    )
-
-
-def _failed(account: _Account, fault: Fault, kept: Token | None) -> Token | Fault:
-    """Return the kept token when Entra gave no answer and it still holds, else the fault."""
-    account.fetches += 1
-    account.fault = fault
-    refused = fault.kind in (Kind.TOKEN_REFUSED, Kind.ROUTE_INCOMPLETE)
-    if kept and not refused and kept.expires_at > time.time() + _SPARE_AFTER_FAILURE:
-        return replace(kept, from_cache=True)
-    return fault
-
-
-def _token(result: dict[str, Any]) -> Token:
-    value = str(result["access_token"])
-    return Token(
-        value=Secret(value),
-        expires_at=time.time() + float(result["expires_in"]),
-        claims=claims_of(value),
-        from_cache=result.get("token_source") == "cache",
-    )
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    """Return what a JWT (RFC 7519) says of itself, not verified; {} when it is not one."""
-    parts = token.split(".")
-    try:
-        payload = parts[1] + "=" * (-len(parts[1]) % 4)
-        claims = json.loads(base64.urlsafe_b64decode(payload))
-    except (IndexError, ValueError, RecursionError):
-        return {}
-    return claims if isinstance(claims, dict) else {}
+def _refusal(app: EntraApp, mark: bytes, asked: Asked) -> _Refusal | None:
+    """Return what to remember. A secret that has ended by Entra's word and by its own date never works again."""
+    if not asked.credential_refused or isinstance(asked.outcome, Token):
+        return None
+    for_good = asked.outcome.aadsts in _SAYS_ENDED and credentials.ended(app.credential)
+    until = float("inf") if for_good else time.monotonic() + limits.TOKEN_REFUSED_SECONDS
+    return _Refusal(mark, until, asked.outcome)
 
 
 def _forget_everything() -> None:

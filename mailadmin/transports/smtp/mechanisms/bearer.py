@@ -12,6 +12,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import EntraApp
+from mailadmin.transports.entra.audience import never_typed
 from mailadmin.transports.entra.tokens import fetch_token, forget_token
 from mailadmin.transports.smtp.reply import Reply
 
@@ -42,7 +43,8 @@ def sign_in(session: SmtpSession, offered: tuple[str, ...]) -> str:
     if method is None:
         raise missing_method(session, wanted, offered)
     scopes = (app.cloud.smtp_scope,)
-    token = fetch_token(app, scopes, session.policy)
+    where = f"[{session.host}]:{session.port}" if ":" in session.host else f"{session.host}:{session.port}"
+    token = fetch_token(app, scopes, session.policy, to=where)
     try:
         _attempt(session, method, token.value)
     except MailError as error:
@@ -51,7 +53,7 @@ def sign_in(session: SmtpSession, offered: tuple[str, ...]) -> str:
         forget_token(app, scopes, token)
         if not (token.from_cache and session.open):
             raise
-        _attempt(session, method, fetch_token(app, scopes, session.policy).value)
+        _attempt(session, method, fetch_token(app, scopes, session.policy, to=where).value)
     return method
 
 
@@ -65,9 +67,11 @@ def _refuse_foreign_host(session: SmtpSession, app: EntraApp) -> None:
 
 def _refuse_loose_trust(session: SmtpSession, app: EntraApp) -> None:
     """Behind a proxy a machine is the cloud's only by its certificate, so the connection may not choose whom to trust:
-    who may edit it need not be one who may have the token."""
+    who may edit it need not be one who may have the token. The integrated service may choose, unless nobody typed its
+    credential."""
     tls = session.route.tls
-    own_ca = tls.ca_pem.split() not in ([], app.cloud.ca_pem.split())  # line ends aside
+    trusted = [] if never_typed(app) else app.cloud.ca_pem.split()  # line ends aside
+    own_ca = tls.ca_pem.split() not in ([], trusted)
     if session.route.proxy and (own_ca or tls.trusted_hosts or not tls.check_identity):
         loose = "an own CA" if own_ca else "trusted hosts" if tls.trusted_hosts else "no check of the identity"
         text = f"The connection has a proxy and {loose}, so no token of {app.name} is sent."
