@@ -6,90 +6,54 @@ authorization error codes"; the texts are ours.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
-import json
-import secrets
-import time
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
-from .behaviour import GRAPH_FAULTS
+from .assertions import ASSERTION_TYPE, AssertionRefused, Assertions
+from .faults import TOKEN, Faults, GraphFault
+from .manners import Manners
+from .tokens import SMTP_ROLE, TOKEN_SECONDS, Registration, Tokens
 from .web import WebAnswer, WebRequest
 
-TOKEN_SECONDS = 3599  # as Entra
 _LOCAL = ("localhost", "127.0.0.1", "::1")
-
-
-@dataclass(frozen=True)
-class Registration:
-    """The one app registration that the sandbox knows."""
-
-    tenant: str
-    client_id: str
-    client_secret: str
-
-
-class Tokens:
-    """Issues and checks tokens. They look like JWTs and are signed with a key of this process."""
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._key = secrets.token_bytes(32)
-        self._clock = clock
-
-    def issue(self, audience: str, roles: list[str], registration: Registration) -> str:
-        """Return a token for `audience` that carries `roles`."""
-        now = int(self._clock())
-        claims = {
-            "aud": audience,
-            "iss": f"https://sts.sandbox.invalid/{registration.tenant}/",
-            "iat": now,
-            "nbf": now,
-            "exp": now + TOKEN_SECONDS,
-            "appid": registration.client_id,
-            "roles": roles,
-            "tid": registration.tenant,
-            "uti": secrets.token_urlsafe(16),
-        }
-        signed = f"{_packed({'typ': 'JWT', 'alg': 'HS256'})}.{_packed(claims)}"
-        return f"{signed}.{self._sign(signed)}"
-
-    def check(self, token: str) -> dict[str, Any] | None:
-        """Return the claims of a token that this process issued and that still holds, else None."""
-        signed, _, signature = token.rpartition(".")
-        if not hmac.compare_digest(self._sign(signed).encode(), signature.encode()):
-            return None
-        payload = signed.partition(".")[2]
-        claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return claims if claims["exp"] > self._clock() else None
-
-    def _sign(self, text: str) -> str:
-        return _unpadded(hmac.digest(self._key, text.encode(), hashlib.sha256))
+_NO_TENANT = ("common", "organizations", "consumers")
+_TENANT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[\w-]+(\.[\w-]+)+", re.IGNORECASE)
 
 
 class Entra:
     """Answers the requests of a sign-in host that listens on `host` ("localhost:8443")."""
 
-    def __init__(self, registration: Registration, tokens: Tokens, host: Callable[[], str]) -> None:
-        self._known, self._tokens, self._host = registration, tokens, host
+    def __init__(
+        self,
+        registration: Registration,
+        tokens: Tokens,
+        assertions: Assertions,
+        manners: Manners,
+        host: Callable[[], str],
+    ) -> None:
+        self._known, self._tokens, self._assertions = registration, tokens, assertions
+        self._manners, self._host = manners, host
 
-    def answer(self, request: WebRequest, fault_name: str) -> WebAnswer | None:
+    def answer(self, request: WebRequest, faults: Faults) -> WebAnswer | None:
         """Return the answer, or None when the path is not one of Entra's."""
         tenant, _, rest = urlsplit(request.path).path.lstrip("/").partition("/")
         if rest == "v2.0/.well-known/openid-configuration":
+            self._manners.saw("configuration")
             return self._configuration(tenant)
         if rest == "oauth2/v2.0/token" and request.method == "POST":
-            return self._token(tenant, _form(request), fault_name)
+            self._manners.saw("token")
+            self._manners.wait()
+            return self._token(tenant, _form(request), faults)
         return None
 
     def _configuration(self, tenant: str) -> WebAnswer:
-        if tenant.lower() != self._known.tenant:
-            return _unknown_tenant(tenant)
-        base = f"https://{self._host()}/{self._known.tenant}"
+        if refusal := self._refuse_tenant(tenant):
+            return refusal
+        base = self._base(tenant)
         return WebAnswer(
             200,
             {
@@ -97,19 +61,20 @@ class Entra:
                 "token_endpoint": f"{base}/oauth2/v2.0/token",
                 "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
                 "jwks_uri": f"{base}/discovery/v2.0/keys",
-                "token_endpoint_auth_methods_supported": ["client_secret_post"],
+                "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
             },
         )
 
-    def _token(self, tenant: str, form: dict[str, str], fault_name: str) -> WebAnswer:
-        fault = GRAPH_FAULTS.get(fault_name)
-        if fault and fault.at == "token":
-            return _refusal(fault.status, fault.code, fault.message)
+    def _token(self, tenant: str, form: dict[str, str], faults: Faults) -> WebAnswer:
+        if fault := faults.strike(TOKEN):
+            return _rehearsed(fault)
         if refusal := self._refuse(tenant, form):
             return refusal
         audience = form["scope"].removesuffix("/.default")
-        role = "Mail.Send" if urlsplit(audience).netloc == self._host() else "SMTP.SendAsApp"
-        token = self._tokens.issue(audience, [role], self._known)
+        on_graph = urlsplit(audience).netloc == self._host()
+        roles = faults.roles(self._known.roles) if on_graph else (SMTP_ROLE,)
+        token = self._tokens.issue(audience, roles, self._known)
+        self._manners.issued()
         seconds = TOKEN_SECONDS
         return WebAnswer(
             200,
@@ -120,57 +85,81 @@ class Entra:
     def _refuse(self, tenant: str, form: dict[str, str]) -> WebAnswer | None:
         for name in ("grant_type", "client_id", "scope"):
             if not form.get(name):
-                return _refusal(400, "invalid_request", f"AADSTS900144: The body must contain the parameter '{name}'.")
-        if tenant.lower() != self._known.tenant:
-            return _unknown_tenant(tenant)
+                return _refusal(400, "invalid_request", 900144, f"The body must contain the parameter '{name}'.")
+        if tenant.lower() in _NO_TENANT:
+            text = "No tenant was named in the request; an application without a user needs one."
+            return _refusal(400, "invalid_request", 50059, text)
+        if refusal := self._refuse_tenant(tenant):
+            return refusal
         if form["grant_type"] != "client_credentials":
-            return _refusal(400, "unsupported_grant_type", "AADSTS70003: This grant type is not supported.")
+            return _refusal(400, "unsupported_grant_type", 70003, "This grant type is not supported.")
         if form["client_id"].lower() != self._known.client_id:
-            text = f"AADSTS700016: Application '{form['client_id']}' was not found in the directory."
-            return _refusal(400, "unauthorized_client", text)
+            text = f"Application '{form['client_id']}' was not found in the directory."
+            return _refusal(400, "unauthorized_client", 700016, text)
+        return self._refuse_credential(tenant, form) or _refuse_scope(form["scope"])
+
+    def _refuse_tenant(self, tenant: str) -> WebAnswer | None:
+        if tenant.lower() in (self._known.tenant, *_NO_TENANT):
+            return None
+        if not _TENANT.fullmatch(tenant):
+            text = f"The tenant '{tenant[:100]}' is neither a directory ID nor a domain."
+            return _refusal(400, "invalid_request", 900023, text)
+        return _refusal(400, "invalid_request", 90002, f"Tenant '{tenant[:100]}' was not found.")
+
+    def _refuse_credential(self, tenant: str, form: dict[str, str]) -> WebAnswer | None:
+        if assertion := form.get("client_assertion"):
+            if form.get("client_assertion_type") != ASSERTION_TYPE:
+                return _refusal(400, "invalid_request", 900144, "The body must contain 'client_assertion_type'.")
+            try:
+                self._assertions.check(assertion, f"{self._base(tenant)}/oauth2/v2.0/token")
+            except AssertionRefused as refused:
+                federated = 700211 <= refused.number <= 700213
+                return _refusal(400 if federated else 401, "invalid_client", refused.number, refused.text)
+            return None
         if not form.get("client_secret"):
-            return _refusal(401, "invalid_client", "AADSTS7000218: The body must contain client_secret.")
+            text = "The body must contain 'client_assertion' or 'client_secret'."
+            return _refusal(401, "invalid_client", 7000218, text)
         if not hmac.compare_digest(form["client_secret"].encode(), self._known.client_secret.encode()):
-            text = "AADSTS7000215: Invalid client secret provided. Send the secret's value, not its ID."
-            return _refusal(401, "invalid_client", text)
-        return _refuse_scope(form["scope"])
+            text = "Invalid client secret provided. Send the secret's value, not its ID."
+            return _refusal(401, "invalid_client", 7000215, text)
+        return None
+
+    def _base(self, tenant: str) -> str:
+        return f"https://{self._host()}/{tenant.lower()}"
 
 
 def _refuse_scope(scope: str) -> WebAnswer | None:
+    if len(scope.split()) != 1:
+        return _refusal(400, "invalid_scope", 70011, "A request names the scope of one resource.")
     if not scope.endswith("/.default"):
-        text = f"AADSTS1002012: The scope '{scope}' is not valid; it must end with /.default."
-        return _refusal(400, "invalid_scope", text)
+        return _refusal(400, "invalid_scope", 1002012, f"The scope '{scope}' is not valid; it must end with /.default.")
     if urlsplit(scope).scheme != "https" or urlsplit(scope).hostname not in _LOCAL:
-        text = f"AADSTS500011: The resource '{scope.removesuffix('/.default')}' was not found in the tenant."
-        return _refusal(400, "invalid_resource", text)
+        text = f"The resource '{scope.removesuffix('/.default')}' was not found in the tenant."
+        return _refusal(400, "invalid_resource", 500011, text)
     return None
 
 
-def _unknown_tenant(tenant: str) -> WebAnswer:
-    return _refusal(400, "invalid_request", f"AADSTS90002: Tenant '{tenant[:100]}' was not found.")
+def _rehearsed(fault: GraphFault) -> WebAnswer:
+    if fault.page is not None or not fault.status:
+        return WebAnswer(fault.status, fault.page, fault.headers)
+    return _refusal(fault.status, fault.code, fault.aadsts, fault.message, fault)
 
 
-def _refusal(status: int, error: str, text: str) -> WebAnswer:
-    trace = str(uuid4())
-    number = text.removeprefix("AADSTS").partition(":")[0]
-    description = f"{text} Trace ID: {trace} Correlation ID: {uuid4()} Timestamp: 2026-11-02 10:00:00Z"
+def _refusal(status: int, error: str, number: int, text: str, fault: GraphFault | None = None) -> WebAnswer:
+    trace, now = str(uuid4()), datetime.now(UTC)
+    times = f"Trace ID: {trace} Correlation ID: {uuid4()} Timestamp: {now:%Y-%m-%d %H:%M:%S}Z"
     body = {
         "error": error,
-        "error_description": description,
-        "error_codes": [int(number)],
+        "error_description": f"AADSTS{number}: {text} {times}",
+        "error_codes": [number],
+        "timestamp": f"{now:%Y-%m-%d %H:%M:%S}Z",
         "trace_id": trace,
     }
-    return WebAnswer(status, body)
+    return WebAnswer(status, body, fault.headers if fault else {})
 
 
 def _form(request: WebRequest) -> dict[str, str]:
+    if request.content_type != "application/x-www-form-urlencoded":
+        return {}
     fields = parse_qs(request.body.decode("utf-8", "replace"), keep_blank_values=True)
     return {name: values[0] for name, values in fields.items()}
-
-
-def _packed(value: dict[str, Any]) -> str:
-    return _unpadded(json.dumps(value).encode())
-
-
-def _unpadded(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from functools import cached_property
 from pathlib import Path
 
-from .behaviour import Behaviour, Inbox
+from .assertions import Assertions, Issuer
+from .behaviour import GRAPH_FAULTS, Behaviour, Inbox
 from .certificates import certificates
-from .entra import Entra, Registration, Tokens
+from .client_key import client_certificate, signing_key
+from .entra import Entra
+from .faults import Faults, Occasions
 from .graph import Graph
+from .manners import MICROSOFTS, Limits, Manners, Statistics
+from .tokens import Registration, Tokens
 from .web import WebAnswer, WebRequest, WebServer
 
 # Known to everybody, and of use on the loopback address of this machine only.
@@ -22,18 +29,25 @@ HOST = "localhost"
 
 
 class Sandbox:
-    """Both servers. `folder` keeps the certificates; port 0 takes a free one, shown after `start`.
+    """Both servers. `folder` keeps certificates and keys; port 0 takes a free one, shown after `start`.
 
-    `ca_pem` is what a connection must trust; `user` and `password` sign in by SMTP; `tenant`, `client_id`
-    and `client_secret` get tokens; `https_host` is the sign-in host and the Graph host.
+    `ca_pem` is what a connection must trust; `user` and `password` sign in by SMTP; `tenant`, `client_id` and one of
+    `client_secret`, `client_certificate` with `client_key` (PEM), or `assertion()` get tokens; `https_host` is the
+    sign-in host and the Graph host.
     """
 
     user, password = USER, PASSWORD
-    tenant, client_id = REGISTRATION.tenant, REGISTRATION.client_id
-    client_secret = REGISTRATION.client_secret
 
     def __init__(
-        self, folder: Path, inbox: Inbox, behaviour: Behaviour, smtp_port: int = 0, https_port: int = 0
+        self,
+        folder: Path,
+        inbox: Inbox,
+        behaviour: Behaviour,
+        smtp_port: int = 0,
+        https_port: int = 0,
+        *,
+        limits: Limits = MICROSOFTS,
+        registration: Registration = REGISTRATION,
     ) -> None:
         """Raises ImportError with a sentence when aiosmtpd is missing, OSError when a port is taken."""
         try:
@@ -41,11 +55,16 @@ class Sandbox:
         except ImportError:
             raise ImportError("The sandbox needs aiosmtpd; install it with: pip install 'mailadmin[sandbox]'") from None
         made = certificates(folder)
-        self.ca_pem = made.ca_pem
-        self._behaviour = behaviour
+        self.folder, self.ca_pem = folder, made.ca_pem
+        self.tenant, self.client_id = registration.tenant, registration.client_id
+        self.client_secret = registration.client_secret
+        self.client_certificate, self.client_key = client_certificate(folder)
+        self._behaviour, self._occasions = behaviour, Occasions()
+        self._manners = Manners(limits)
         tokens = Tokens()
-        self._entra = Entra(REGISTRATION, tokens, lambda: self.https_host)
-        self._graph = Graph(tokens, inbox)
+        assertions = Assertions(self.client_id, self.client_certificate, lambda: self._issuer, time.time)
+        self._entra = Entra(registration, tokens, assertions, self._manners, lambda: self.https_host)
+        self._graph = Graph(registration, tokens, inbox, self._manners, lambda: self.https_host)
         handler = Handler(USER, PASSWORD, tokens, inbox, behaviour)
         self._smtp = SmtpServer(smtp_port, made.server_context(), handler)
         self._web = WebServer(https_port, made.server_context(), self._answer)
@@ -64,6 +83,19 @@ class Sandbox:
         self._smtp.stop()
         self._web.stop()
 
+    def assertion(self) -> str:
+        """Return an assertion of another issuer whom the app registration trusts (federated); it holds for an hour."""
+        return self._issuer.assertion(time.time())
+
+    @property
+    def statistics(self) -> Statistics:
+        """Return what was counted since the start, or since `forget`."""
+        return self._manners.statistics()
+
+    def forget(self) -> None:
+        """Start to count anew."""
+        self._manners.forget()
+
     @property
     def smtp_port(self) -> int:
         """Return the port of the SMTP server."""
@@ -79,7 +111,12 @@ class Sandbox:
         """Return the sign-in host and Graph host, with the port ("localhost:8443")."""
         return f"{HOST}:{self.https_port}"
 
+    @cached_property
+    def _issuer(self) -> Issuer:
+        return Issuer(f"https://{HOST}/federation", signing_key(self.folder / "issuer.key"))
+
     def _answer(self, request: WebRequest) -> WebAnswer:
-        fault = self._behaviour.graph()
-        answer = self._entra.answer(request, fault) or self._graph.answer(request, fault)
+        name = self._behaviour.graph()
+        faults = Faults(name, GRAPH_FAULTS.get(name), self._occasions)
+        answer = self._entra.answer(request, faults) or self._graph.answer(request, faults)
         return answer or WebAnswer(404, {"error": {"code": "ResourceNotFound", "message": "No such page."}})

@@ -17,8 +17,9 @@ from weakref import WeakSet
 
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, LoginPassword
 
-from .behaviour import SMTP_FAULTS, Behaviour, Inbox, SmtpFault
-from .entra import Tokens
+from .behaviour import SMTP_FAULTS, Behaviour, Inbox
+from .faults import SmtpFault
+from .tokens import SMTP_ROLE, Tokens
 
 AUTH_LINE_BYTES = 12_288  # RFC 4954 section 4: a token makes the line long
 MAX_LINE_BYTES = 1000  # RFC 5321 section 4.5.3.1.6, with its CRLF
@@ -70,9 +71,19 @@ class Handler:
         fields = dict(part.partition(b"=")[::2] for part in given.split(b"\x01") if part)
         kind, _, token = fields.get(b"auth", b"").decode("utf-8", "replace").partition(" ")
         claims = self._tokens.check(token) if kind.lower() == "bearer" else None
-        if claims and "SMTP.SendAsApp" in claims["roles"] and fields.get(b"user"):
+        if claims and SMTP_ROLE in claims.get("roles", ()) and fields.get(b"user"):
             return AuthResult(success=True, handled=False, auth_data=None)
         return AuthResult(success=False, handled=False, message="535 5.7.3 Authentication unsuccessful")
+
+    async def handle_MAIL(  # noqa: N802
+        self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        """Take a sender (aiosmtpd's hook)."""
+        if fault := await self._fault("sender"):
+            return fault.reply
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 Sender ok"
 
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]

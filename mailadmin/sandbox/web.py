@@ -28,10 +28,16 @@ class WebRequest:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def content_type(self) -> str:
+        """Return the media type in lower case, without parameters; "" when there is none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
 
 @dataclass(frozen=True)
 class WebAnswer:
-    """One answer; a body that is not None is sent as JSON. Status 0 cuts the connection without one."""
+    """One answer; a body of text is sent as HTML, any other that is not None as JSON. Status 0 cuts the connection
+    without an answer."""
 
     status: int
     body: Any = None
@@ -39,9 +45,10 @@ class WebAnswer:
 
 
 class WebServer(ThreadingHTTPServer):
-    """Serves `answer` over TLS on the loopback address, in a thread of its own."""
+    """Serves `answer` over TLS on the loopback address, each connection in a thread of its own."""
 
     daemon_threads = True
+    request_queue_size = 128  # many clients may connect in the same moment
 
     def __init__(self, port: int, context: ssl.SSLContext, answer: Callable[[WebRequest], WebAnswer]) -> None:
         """Raises OSError when the port is taken; port 0 takes a free one."""
@@ -75,9 +82,17 @@ class _Handler(BaseHTTPRequestHandler):
     server: WebServer
     protocol_version = "HTTP/1.1"
     timeout = IDLE_SECONDS
+    disable_nagle_algorithm = True
+    wbufsize = -1  # head and body of an answer leave together
 
     def do_GET(self) -> None:
         self._serve(b"")
+
+    def do_DELETE(self) -> None:
+        self._serve(b"")
+
+    def do_PUT(self) -> None:
+        self.do_POST()
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
@@ -96,18 +111,29 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.status == 0:
             self.close_connection = True
             return
-        raw = b"" if answer.body is None else json.dumps(answer.body).encode()
+        kind, raw = _body(answer)
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if raw:
-            self.send_header("Content-Type", "application/json; charset=utf-8")
-        self.send_header("Content-Length", str(len(raw)))
+            self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        if answer.status != 204:  # RFC 9110 section 8.6
+            self.send_header("Content-Length", str(len(raw)))
         if answer.status in (411, 413):
-            self.send_header("Connection", "close")  # the body was not read
-        self.end_headers()
+            self.send_header("Connection", "close")  # the body was perhaps not read
         with contextlib.suppress(OSError):
+            self.end_headers()
             self.wfile.write(raw)
+            self.wfile.flush()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the name of the parent's
         logger.debug(format, *args)
+
+
+def _body(answer: WebAnswer) -> tuple[str, bytes]:
+    """Return the media type and the bytes of a body."""
+    if answer.body is None:
+        return "", b""
+    if isinstance(answer.body, str):
+        return "text/html", answer.body.encode()
+    return "application/json", json.dumps(answer.body).encode()

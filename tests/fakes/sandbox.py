@@ -27,7 +27,10 @@ from mailadmin.core.settings import (
 )
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.sandbox.certificates import certificates
-from mailadmin.sandbox.server import Sandbox
+from mailadmin.sandbox.client_key import client_certificate
+from mailadmin.sandbox.manners import MICROSOFTS, Limits
+from mailadmin.sandbox.server import REGISTRATION, Sandbox
+from mailadmin.sandbox.tokens import Registration
 from mailadmin.transports.base import Accepted, Mail
 from mailadmin.transports.graph.transport import GraphTransport
 from mailadmin.transports.smtp.transport import SmtpTransport
@@ -66,14 +69,17 @@ class Memory:
 def sandbox_folder() -> Path:
     folder = Path(mkdtemp(prefix="mailadmin-sandbox-"))
     certificates(folder, datetime.now(UTC))
+    client_certificate(folder)
     return folder
 
 
 @contextlib.contextmanager
-def running_sandbox() -> Iterator[tuple[Sandbox, Memory]]:
+def running_sandbox(
+    limits: Limits = MICROSOFTS, registration: Registration = REGISTRATION
+) -> Iterator[tuple[Sandbox, Memory]]:
     """Run a sandbox on free ports."""
     memory = Memory()
-    sandbox = Sandbox(sandbox_folder(), memory, memory)
+    sandbox = Sandbox(sandbox_folder(), memory, memory, limits=limits, registration=registration)
     sandbox.start()
     try:
         yield sandbox, memory

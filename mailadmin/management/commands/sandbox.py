@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
 import signal
 import threading
+import time
 from argparse import ArgumentParser
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,53 +15,14 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from mailadmin import conf
-from mailadmin.core.redact import clean
-from mailadmin.models import SandboxMessage, SandboxServer
+from mailadmin.models import SandboxServer
+from mailadmin.sandbox.client_key import write_private
+from mailadmin.sandbox.database import Database
 from mailadmin.sandbox.server import Sandbox
 
 SMTP_PORT, HTTPS_PORT = 10025, 10443  # away from real servers; kept from start to start, as saved settings name them
 BEAT_SECONDS = 5
-KEPT_MESSAGES = 1000  # the oldest go first: a rehearsal must not fill the disk
-
-
-class DatabaseInbox:
-    """Keeps what arrives as rows."""
-
-    def keep(self, via: str, envelope_sender: str, recipients: Sequence[str], raw: bytes) -> None:
-        """Store one message and forget the oldest beyond the limit."""
-        close_old_connections()
-        try:
-            subject = str(email.message_from_bytes(raw, policy=email.policy.default).get("Subject", ""))
-        except Exception:  # the standard library's parser fails on some headers; the message is kept all the same
-            subject = "(unreadable subject)"
-        SandboxMessage.objects.create(
-            via=via,
-            envelope_sender=envelope_sender[:320],
-            recipients=list(recipients),
-            subject=clean(subject, limit=255),
-            raw=raw,
-        )
-        old = SandboxMessage.objects.values_list("pk", flat=True)[KEPT_MESSAGES:]
-        SandboxMessage.objects.filter(pk__in=list(old)).delete()
-        close_old_connections()
-
-
-class DatabaseBehaviour:
-    """Fails as the console says."""
-
-    def smtp(self) -> str:
-        """Return the fault for SMTP, or ""."""
-        return self._fault("smtp_fault")
-
-    def graph(self) -> str:
-        """Return the fault for Entra and Graph, or ""."""
-        return self._fault("graph_fault")
-
-    def _fault(self, column: str) -> str:
-        close_old_connections()
-        fault = SandboxServer.objects.filter(pk=1).values_list(column, flat=True).first() or ""
-        close_old_connections()
-        return str(fault)
+ASSERTION_SECONDS = 600  # the assertion in the folder is written anew this often; it holds for an hour
 
 
 class Command(BaseCommand):
@@ -83,33 +42,40 @@ class Command(BaseCommand):
                 'The sandbox is switched off. It is for rehearsals: set MAILADMIN["SANDBOX"] = True (in the standalone '
                 "console: the environment variable MAILADMIN_SANDBOX=true) where no real mail is sent."
             )
-        row = SandboxServer.load()
+        row, database = SandboxServer.load(), Database()
         try:
-            sandbox = started(row, smtp_port, https_port)
+            sandbox = started(row, smtp_port, https_port, database)
         except (ImportError, OSError) as error:
+            database.close()
             raise CommandError(f"The sandbox cannot start: {error}") from None
         _announce(row, sandbox)
         self.stdout.write(
             f"Sandbox: SMTP on localhost:{sandbox.smtp_port}, Entra and Graph on https://localhost:{sandbox.https_port}"
         )
-        self._serve()
+        self._serve(sandbox, database)
         sandbox.stop()
+        database.close()
         SandboxServer.objects.filter(pk=1).update(beat_at=None)
 
-    def _serve(self) -> None:
-        """Beat until a signal comes."""
+    def _serve(self, sandbox: Sandbox, database: Database) -> None:
+        """Beat until a signal comes; between beats, forget old messages and renew the assertion."""
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        while not stop.wait(BEAT_SECONDS):
+        written = 0.0
+        while not stop.wait(BEAT_SECONDS if written else 0):
+            if not written or time.monotonic() - written > ASSERTION_SECONDS:
+                write_private(assertion_file(sandbox), sandbox.assertion().encode())
+                written = time.monotonic()
             try:
+                database.trim()
                 SandboxServer.objects.filter(pk=1).update(beat_at=timezone.now())
             except DatabaseError as error:
                 self.stderr.write(f"The sandbox cannot reach the database ({error}); it goes on trying.")
             close_old_connections()
 
 
-def started(row: SandboxServer, smtp_port: int | None, https_port: int | None) -> Sandbox:
+def started(row: SandboxServer, smtp_port: int | None, https_port: int | None, database: Database) -> Sandbox:
     """Return the running sandbox: on the ports asked for, else on those of last time, else on free ones.
 
     Raises ImportError without aiosmtpd, OSError when a port that was asked for is taken.
@@ -117,20 +83,25 @@ def started(row: SandboxServer, smtp_port: int | None, https_port: int | None) -
     usual = _ports((smtp_port, row.smtp_port or SMTP_PORT), (https_port, row.https_port or HTTPS_PORT))
     free = _ports((smtp_port, 0), (https_port, 0))
     try:
-        return _start(*usual)
+        return _start(database, *usual)
     except OSError:
         if free == usual:
             raise
-        return _start(*free)
+        return _start(database, *free)
 
 
 def _ports(*asked_else: tuple[int | None, int]) -> tuple[int, ...]:
     return tuple(default if asked is None else asked for asked, default in asked_else)
 
 
-def _start(smtp_port: int, https_port: int) -> Sandbox:
+def assertion_file(sandbox: Sandbox) -> Path:
+    """Return where an assertion of another issuer is kept fresh, as a cluster does for its programs."""
+    return sandbox.folder / "assertion.jwt"
+
+
+def _start(database: Database, smtp_port: int, https_port: int) -> Sandbox:
     folder = Path(conf.setting("SANDBOX_FOLDER"))
-    sandbox = Sandbox(folder, DatabaseInbox(), DatabaseBehaviour(), smtp_port, https_port)
+    sandbox = Sandbox(folder, database, database, smtp_port, https_port)
     sandbox.start()
     return sandbox
 
@@ -140,6 +111,10 @@ def _announce(row: SandboxServer, sandbox: Sandbox) -> None:
     row.smtp_port, row.https_port, row.ca_pem = sandbox.smtp_port, sandbox.https_port, sandbox.ca_pem
     row.credentials = {
         name: getattr(sandbox, name) for name in ("user", "password", "tenant", "client_id", "client_secret")
+    } | {
+        "certificate_file": str((sandbox.folder / "client.pem").resolve()),
+        "key_file": str((sandbox.folder / "client.key").resolve()),
+        "assertion_file": str(assertion_file(sandbox).resolve()),
     }
     row.beat_at = timezone.now()
     row.save()
