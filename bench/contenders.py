@@ -14,6 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -118,12 +119,52 @@ def smtp_source(order: Order) -> Figures:
     return _timed(lambda: subprocess.run(command, check=True, capture_output=True))
 
 
+def graph_one_by_one(order: Order) -> Figures:
+    """Send by Graph with msal and requests, as much code does: everything anew for each message."""
+    import base64
+    import os
+
+    import django
+    import msal
+    import requests
+
+    django.setup()
+    from django.core.mail import EmailMessage
+
+    host, body = f"https://localhost:{order.target.port}", text(order.work)
+
+    def send(count: int) -> None:
+        for number in range(count):
+            with requests.Session() as session:
+                session.verify = os.environ["SSL_CERT_FILE"]
+                session.trust_env = False  # REQUESTS_CA_BUNDLE would win
+                app = msal.ConfidentialClientApplication(
+                    "bench",
+                    client_credential="bench",
+                    authority=f"{host}/bench",
+                    instance_discovery=False,
+                    http_client=session,
+                )
+                token = app.acquire_token_for_client([f"{host}/.default"])["access_token"]
+                built = EmailMessage(f"Message {number}", body, SENDER, recipients(order.work)).message()
+                answer = session.post(
+                    f"{host}/v1.0/users/{SENDER}/sendMail",
+                    base64.b64encode(built.as_bytes()),
+                    headers={"Authorization": f"Bearer {token}", "Content-Type": "text/plain"},
+                )
+                answer.raise_for_status()
+
+    send(1)
+    return _timed(lambda: send(order.work.messages))
+
+
 _CONTENDERS: dict[str, Callable[[Order], Figures]] = {
     "django": django_backend,
     "post-office": post_office,
     "smtplib": finished_bytes,
     "aiosmtplib": aiosmtplib_eight,
     "smtp-source": smtp_source,
+    "graph-one-by-one": graph_one_by_one,
 }
 
 
@@ -140,7 +181,15 @@ def _sender(work: Work) -> Callable[[int], None]:
         return made
 
     def each(count: int) -> None:
-        for number in range(count):
+        if work.threads == 1 or count < work.threads:
+            some(range(count))
+            return
+        with ThreadPoolExecutor(work.threads) as threads:
+            for done in [threads.submit(some, range(count)[place :: work.threads]) for place in range(work.threads)]:
+                done.result()
+
+    def some(numbers: range) -> None:
+        for number in numbers:
             if attached:
                 message(number).send()
             else:

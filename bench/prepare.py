@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import django
 
+from bench.work import SENDER
 
-def main(port: int, secured: bool, ca_pem: str, sessions: int) -> None:
-    """Migrate, and capture the one SMTP connection that our backend sends by."""
+
+def main(order: dict[str, Any]) -> None:
+    """Migrate, and write the one route that our backend sends by."""
     django.setup()
     from django.core.management import call_command
 
+    call_command("migrate", verbosity=0, interactive=False)
+    if order["graph"]:
+        _graph(order["port"], order["ca_pem"], order["per_minute"])
+    else:
+        _smtp(order["port"], order["secured"], order["ca_pem"], order["sessions"])
+
+
+def _smtp(port: int, secured: bool, ca_pem: str, sessions: int) -> None:
     from mailadmin.models import SmtpConnection
 
-    call_command("migrate", verbosity=0, interactive=False)
     SmtpConnection.objects.all().delete()
     row = SmtpConnection(name="Bench", host="localhost", port=port, security="none", parallel=sessions)
     if secured:
@@ -24,6 +34,29 @@ def main(port: int, secured: bool, ca_pem: str, sessions: int) -> None:
     row.save()
 
 
+def _graph(port: int, ca_pem: str, per_minute: int) -> None:
+    from mailadmin.models import IntegratedService, OAuthService
+
+    host = f"localhost:{port}"
+    app = IntegratedService(
+        name="Bench",
+        cloud="custom",
+        authority_host=host,
+        graph_host=host,
+        ca_pem=ca_pem,
+        tenant="bench",
+        client_id="bench",
+    )
+    app.set_secret("bench")
+    app.save()
+    OAuthService.objects.create(
+        name="Bench",
+        integrated_service=app,
+        service_identity=SENDER,
+        messages_per_minute=per_minute,
+        large_messages=True,
+    )
+
+
 if __name__ == "__main__":
-    order = json.loads(sys.argv[1])
-    main(order["port"], order["secured"], order["ca_pem"], order["sessions"])
+    main(json.loads(sys.argv[1]))

@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from bench.scenarios import Contender, Scenario
-from bench.servers import Server, serving
+from bench.servers import GRAPH, Server, serving
 from bench.work import Figures, Order, Target, Work
 
 _SECONDS = 300  # no contender needs a minute; what hangs must end
@@ -38,7 +38,10 @@ def run(scenario: Scenario, rounds: int, share: float = 1.0) -> list[Result]:
 
     The contenders take turns, so that a change of the machine's temper meets all of them.
     """
-    work = replace(scenario.work, messages=max(round(scenario.work.messages * share), 1))
+    works = [
+        replace(scenario.work, messages=max(round(scenario.work.messages * share * contender.share), 1))
+        for contender in scenario.contenders
+    ]
     measured: list[list[Figures]] = [[] for _ in scenario.contenders]
     lost = [""] * len(scenario.contenders)
     with tempfile.TemporaryDirectory(prefix="mailadmin-bench-") as name:
@@ -46,17 +49,22 @@ def run(scenario: Scenario, rounds: int, share: float = 1.0) -> list[Result]:
         with serving(scenario.server, scenario.round_trip_ms, folder) as server, _projects(scenario, server, folder):
             for _ in range(rounds):
                 for place, contender in enumerate(scenario.contenders):
-                    before = server.count()
-                    measured[place].append(_send(contender, work, scenario, server, folder))
-                    lost[place] = lost[place] or _missing(contender, work, server.count() - before)
+                    before, refused = server.count(), server.refused()
+                    measured[place].append(_send(contender, works[place], server, folder))
+                    lost[place] = lost[place] or _missing(
+                        contender, works[place], server.count() - before, server.refused() - refused
+                    )
     return [
         Result(contender, _median(figures), work.messages, missing)
-        for contender, figures, missing in zip(scenario.contenders, measured, lost, strict=True)
+        for contender, figures, work, missing in zip(scenario.contenders, measured, works, lost, strict=True)
     ]
 
 
-def _missing(contender: Contender, work: Work, counted: int) -> str:
-    """Say so when the server counted fewer messages than were sent; a warm-up may come on top."""
+def _missing(contender: Contender, work: Work, counted: int, refused: int) -> str:
+    """Say so when the server counted fewer messages than were sent (a warm-up may come on top), or refused requests
+    because they were too many."""
+    if refused:
+        return f"the server refused {refused} requests with 429"
     wanted = 1 if contender.options.get("first") else work.messages
     extra = 0 if contender.options.get("first") or contender.name == "smtp-source" else 2
     return "" if wanted <= counted <= wanted + extra else f"sent {wanted}, the server took {counted}"
@@ -64,21 +72,23 @@ def _missing(contender: Contender, work: Work, counted: int) -> str:
 
 @contextmanager
 def _projects(scenario: Scenario, server: Server, folder: Path) -> Iterator[None]:
-    """Make the database of each number of sessions that a contender wants."""
+    """Make the database of each number of sessions, and of each pace, that a contender wants."""
     os.environ["BENCH_KEY"] = Fernet.generate_key().decode()
-    for sessions in {contender.sessions for contender in scenario.contenders}:
+    for sessions, per_minute in {(contender.sessions, contender.per_minute) for contender in scenario.contenders}:
         order = {
             "port": server.port,
             "secured": bool(server.ca_pem),
             "ca_pem": server.ca_pem,
             "sessions": sessions,
+            "graph": scenario.server.startswith(GRAPH),
+            "per_minute": per_minute,
         }
-        environment = _environment(Contender("", sessions=sessions), server, folder)
+        environment = _environment(Contender("", sessions=sessions, per_minute=per_minute), server, folder)
         _call(["bench.prepare", json.dumps(order)], environment)
     yield
 
 
-def _send(contender: Contender, work: Work, scenario: Scenario, server: Server, folder: Path) -> Figures:
+def _send(contender: Contender, work: Work, server: Server, folder: Path) -> Figures:
     target = Target(server.port, bool(server.ca_pem), server.ca_pem)
     order = Order(contender.name, work, target, contender.options)
     output = _call(["bench.contenders", order.to_json()], _environment(contender, server, folder))
@@ -91,7 +101,7 @@ def _environment(contender: Contender, server: Server, folder: Path) -> dict[str
         authority.write_text(server.ca_pem)
     own = {
         "DJANGO_SETTINGS_MODULE": "bench.settings",
-        "BENCH_DATABASE": str(folder / f"{contender.sessions}.sqlite3"),
+        "BENCH_DATABASE": str(folder / f"{contender.sessions}-{contender.per_minute}.sqlite3"),
         "BENCH_PORT": str(server.port),
         "BENCH_SECURED": "yes" if server.ca_pem else "no",
         "BENCH_LOG": "on" if contender.log else "off",

@@ -1,10 +1,11 @@
-"""What is measured: the scenarios and the goals, as data. The numbers G1 to G10 are the project's goals."""
+"""What is measured: the scenarios and the goals, as data. The numbers G1 to G10 (SMTP) and M1 to M3 (Microsoft Graph)
+are the project's goals."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bench.work import Work
+from bench.work import GRAPH_BURST, Work
 
 STOCK, OURS = "stock", "mailadmin"
 PLAIN, SECURED = "pipelining", "pipelining starttls auth"
@@ -13,19 +14,23 @@ PLAIN, SECURED = "pipelining", "pipelining starttls auth"
 @dataclass(frozen=True)
 class Contender:
     """Who sends: a contender of bench.contenders and its options; `backend` is for Django's settings, `log` tells
-    whether our delivery log is on, `sessions` is the connection's limit for lists."""
+    whether our delivery log is on, `sessions` is the connection's limit for lists, `per_minute` the pace of the
+    mailbox (0 for none), `share` the part of the messages that a contender sends who would need minutes for all."""
 
     title: str
     name: str = "django"
     backend: str = ""
     log: bool = True
     sessions: int = 4
+    per_minute: int = 0
+    share: float = 1.0
     options: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A ratio to reach: `contender` against the first one, in messages a second or in CPU seconds or bytes."""
+    """A ratio to reach: `contender` against the first one, in messages a second or in CPU seconds or bytes; with
+    "allowed" the speed against what the limits of the scenario allow."""
 
     id: str
     contender: str
@@ -34,9 +39,24 @@ class Goal:
 
 
 @dataclass(frozen=True)
+class Allowed:
+    """The limits of a server: so many requests at once, each taking `took` seconds, or a pace for the mailbox."""
+
+    at_once: int = 0
+    took: float = 0.0
+    per_minute: int = 0
+
+    def seconds(self, messages: int) -> float:
+        """Return how long `messages` take at least."""
+        if self.per_minute:
+            return max(messages - GRAPH_BURST, 1) * 60 / self.per_minute
+        return -(-messages // self.at_once) * self.took
+
+
+@dataclass(frozen=True)
 class Scenario:
     """One table of the report: a server, a distance (milliseconds there and back), the work, and who does it. The
-    first contender is what the others are compared with."""
+    first contender is what the others are compared with; `allowed` is what the server's limits allow."""
 
     id: str
     title: str
@@ -45,6 +65,7 @@ class Scenario:
     work: Work
     contenders: tuple[Contender, ...]
     goals: tuple[Goal, ...] = ()
+    allowed: Allowed | None = None
 
 
 def stock(**options: int) -> Contender:
@@ -52,9 +73,10 @@ def stock(**options: int) -> Contender:
     return Contender(STOCK, backend="django.core.mail.backends.smtp.EmailBackend", options=options)
 
 
-def ours(title: str = OURS, *, log: bool = True, sessions: int = 4, **options: int) -> Contender:
+def ours(title: str = OURS, *, log: bool = True, sessions: int = 4, per_minute: int = 0, **options: int) -> Contender:
     """Our backend."""
-    return Contender(title, backend="mailadmin.backends.EmailBackend", log=log, sessions=sessions, options=options)
+    backend = "mailadmin.backends.EmailBackend"
+    return Contender(title, backend=backend, log=log, sessions=sessions, per_minute=per_minute, options=options)
 
 
 POST_OFFICE = Contender("django-post-office (queued, then 5 threads)", "post-office", "post_office.EmailBackend")
@@ -67,6 +89,9 @@ PEERS = (
 )
 UNLOGGED = "mailadmin, without the log"
 LIST = Work("list", 200)
+ONE_BY_ONE = Contender("one at a time, a new client for each message", "graph-one-by-one", share=0.05)
+EIGHT_THREADS = Work("each", 1000, threads=8)
+UPLOADED = 30_000_000
 EACH_FAR, EACH_NEAR = Work("each", 40), Work("each", 400)
 CROWD = 20
 
@@ -164,5 +189,48 @@ SCENARIOS = (
         Work("each", 1),
         (stock(first=1), ours(first=1)),
         (Goal("G10", OURS, 1.0),),
+    ),
+    Scenario("M1-list", "Graph, list", "graph", 40, Work("list", 1000), (ONE_BY_ONE, ours()), (Goal("M1", OURS, 5),)),
+    Scenario(
+        "M1-threads", "Graph, each, 8 threads", "graph", 40, EIGHT_THREADS, (ONE_BY_ONE, ours()), (Goal("M1", OURS, 5),)
+    ),
+    Scenario(
+        "M2-list",
+        "Graph with its limit of requests at once, list",
+        "graph at-once=4 took=200",
+        0,
+        Work("list", 200),
+        (ours(),),
+        (Goal("M2", OURS, 0.9, "allowed"),),
+        Allowed(at_once=4, took=0.2),
+    ),
+    Scenario(
+        "M2-threads",
+        "Graph with its limit of requests at once, each, 8 threads",
+        "graph at-once=4 took=200",
+        0,
+        Work("each", 200, threads=8),
+        (ours(),),
+        (Goal("M2", OURS, 0.9, "allowed"),),
+        Allowed(at_once=4, took=0.2),
+    ),
+    Scenario(
+        "M2-pace",
+        "Graph with a limit of 600 messages a minute, list",
+        "graph at-once=4 per-minute=600",
+        0,
+        Work("list", 100),
+        (ours(per_minute=600),),
+        (Goal("M2", OURS, 0.9, "allowed"),),
+        Allowed(per_minute=600),
+    ),
+    Scenario(
+        "M3",
+        "Memory that one message with 30 MB attached adds, by upload",
+        "graph",
+        0,
+        Work("each", 1, attachment_bytes=UPLOADED),
+        (ours(memory=1),),
+        (Goal("M3", OURS, 2.5 * UPLOADED, "memory"),),
     ),
 )

@@ -8,36 +8,41 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.fakes import certificates
 from tests.services.smtp_sink import running_sink
 
+GRAPH = "graph"
 _MESSAGES = re.compile(rb"mesg=(\d+)")
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server: its port, its CA in PEM ("" without TLS), and how many messages it took so far."""
+    """A running server: its port, its CA in PEM ("" without TLS), how many messages it took so far, and how many
+    requests it refused because they were too many."""
 
     port: int
     ca_pem: str
     count: Callable[[], int]
+    refused: Callable[[], int] = lambda: 0
 
 
 @contextlib.contextmanager
 def serving(kind: str, round_trip_ms: float, folder: Path) -> Iterator[Server]:
-    """Run the server `kind` ("smtp-sink", or the options of bench.sink such as "pipelining starttls auth") at a
-    distance of `round_trip_ms` until the block ends."""
+    """Run the server `kind` ("smtp-sink", the options of bench.sink such as "pipelining starttls auth", or "graph" with
+    those of bench.graph_sink) at a distance of `round_trip_ms` until the block ends."""
     with contextlib.ExitStack() as stack:
         if kind == "smtp-sink":
             server = stack.enter_context(_smtp_sink())
+        elif kind.startswith(GRAPH):
+            server = stack.enter_context(_graph_sink(kind.split()[1:], folder))
         else:
             server = stack.enter_context(_own_sink(kind.split(), folder))
         if round_trip_ms:
             relay = stack.enter_context(_helper("bench.relay", str(round_trip_ms), str(server.port)))
-            server = Server(_first_line(relay), server.ca_pem, server.count)
+            server = replace(server, port=_first_line(relay))
         yield server
 
 
@@ -57,21 +62,33 @@ def _smtp_sink() -> Iterator[Server]:
 def _own_sink(options: list[str], folder: Path) -> Iterator[Server]:
     ca_pem = ""
     if "starttls" in options:
-        identity = certificates.good()
-        both = folder / "sink.pem"
-        both.write_text(identity.key + identity.certificate)
+        both, ca_pem = _identity(folder)
         options = [f"starttls={both}" if word == "starttls" else word for word in options]
-        ca_pem = certificates.authority().pem
     with _helper("bench.sink", *options) as process:
-        port = _first_line(process)
+        yield Server(_first_line(process), ca_pem, lambda: _counted(process)[0])
 
-        def count() -> int:
-            assert process.stdin and process.stdout
-            process.stdin.write("\n")
-            process.stdin.flush()
-            return int(process.stdout.readline().split()[0])
 
-        yield Server(port, ca_pem, count)
+@contextlib.contextmanager
+def _graph_sink(options: list[str], folder: Path) -> Iterator[Server]:
+    both, ca_pem = _identity(folder)
+    with _helper("bench.graph_sink", f"tls={both}", *options) as process:
+        yield Server(_first_line(process), ca_pem, lambda: _counted(process)[0], lambda: _counted(process)[1])
+
+
+def _identity(folder: Path) -> tuple[Path, str]:
+    """Return a file with certificate and key for localhost, and the authority in PEM."""
+    identity = certificates.good()
+    both = folder / "sink.pem"
+    both.write_text(identity.key + identity.certificate)
+    return both, certificates.authority().pem
+
+
+def _counted(process: subprocess.Popen[str]) -> list[int]:
+    """Ask a server of ours for its counts."""
+    assert process.stdin and process.stdout
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return [int(number) for number in process.stdout.readline().split()]
 
 
 @contextlib.contextmanager

@@ -6,19 +6,21 @@ import json
 from dataclasses import asdict, dataclass, field
 
 SENDER = "bench@example.org"
+GRAPH_BURST = 10  # messages of a mailbox that may come at once: as many as we let
 _TEXT = "This line is here to be carried from one place to another, as fast as may be.\n"
 
 
 @dataclass(frozen=True)
 class Work:
     """The messages of one round: how many, to how many recipients each, the bytes of text and of one attachment;
-    `way` is "each" (send_mail for each) or "list" (one send_messages)."""
+    `way` is "each" (send_mail for each, shared out to `threads`) or "list" (one send_messages)."""
 
     way: str = "each"
     messages: int = 40
     recipients: int = 1
     text_bytes: int = 2048
     attachment_bytes: int = 0
+    threads: int = 1
 
 
 @dataclass(frozen=True)
