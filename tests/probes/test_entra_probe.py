@@ -47,12 +47,12 @@ def test_n1_a_service_is_tested_up_to_its_token() -> None:
 def test_s8_a_service_of_smtp_connections_is_asked_for_their_permission() -> None:
     """S8."""
     with Microsoft() as server:
-        claims = jwt(aud="https://mail.local", roles=["SMTP.SendAsApp"])
+        claims = jwt(aud="https://localhost", roles=["SMTP.SendAsApp"])
         server._answers["token"] = [Says(200, token_body(claims))]
         app = entra_app(server.host, server.ca_pem)
-        steps = probe(app, scopes=("https://mail.local/.default",), send=SMTP_SEND)
-        assert b"scope=https%3A%2F%2Fmail.local%2F.default" in server.asked("token")[0].body
-        other = probe(app, scopes=("https://mail.local/.default",))
+        steps = probe(app, scopes=("https://localhost/.default",), send=SMTP_SEND)
+        assert b"scope=https%3A%2F%2Flocalhost%2F.default" in server.asked("token")[0].body
+        other = probe(app, scopes=("https://localhost/.default",))
     assert states(steps) == [OK, OK, OK]
     assert not any("RBAC" in note for note in steps["token"].notes)
     assert any("RBAC" in note for note in other["token"].notes)
