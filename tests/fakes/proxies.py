@@ -165,6 +165,8 @@ def _exactly(sock: socket.socket, count: int) -> bytes:
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+        finally:
+            target.shutdown(socket.SHUT_WR)

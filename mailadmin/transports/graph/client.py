@@ -15,7 +15,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import MASK, clean, mask
 from mailadmin.core.secret import Secret
-from mailadmin.core.settings import EntraApp, OAuthRoute
+from mailadmin.core.settings import CredentialKind, EntraApp, OAuthRoute
 from mailadmin.net.http import Answer, exchange, split_host
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.transports.entra.sign_in import Note, silent
@@ -173,7 +173,7 @@ class GraphClient:
         for name in ("request-id", "Retry-After"):
             if name in answer.headers:
                 self.note(f"< {name}: {clean(answer.headers[name])}")
-        if answer.body:
+        if answer.body and answer.status >= 300:  # a success may name the secret address of an upload
             self.note("< " + clean(answer.text, secrets))
 
 
@@ -184,11 +184,10 @@ def complete_app(route: OAuthRoute) -> EntraApp:
         raise _incomplete("The OAuth service has no integrated service.")
     missing = {
         "a service identity (the mailbox that sends)": route.identity.strip(),
-        "a tenant": app.tenant,
-        "a client ID": app.client_id,
-        "a sign-in host": app.cloud.authority_host,
         "a Graph host": app.cloud.graph_host,
     }
+    if not (app.credential and app.credential.kind is CredentialKind.MANAGED_IDENTITY):  # the machine knows these
+        missing |= {"a tenant": app.tenant, "a client ID": app.client_id, "a sign-in host": app.cloud.authority_host}
     for what, value in missing.items():
         if not value:
             raise _incomplete(f"The OAuth service lacks {what}.")

@@ -44,8 +44,12 @@ def await_turn(route: OAuthRoute, app: EntraApp, mailbox: str, patience: float, 
     pause = shared().until_free(_app_name(app), _PAUSES_ALONE)
     if pause > patience:
         raise _pausing(app, pause)
+    name, pace = _mailbox_name(app, mailbox), _pace(route)
     try:
-        wait = shared().book(_mailbox_name(app, mailbox), _pace(route), patience)
+        # Without a pace no turn is taken: those of an earlier setting would still be counted.
+        wait = shared().until_free(name, pace) if pace is _PAUSES_ALONE else shared().book(name, pace, patience)
+        if wait > patience:
+            raise NotNow(wait)
     except NotNow as refusal:
         text = f"The next turn of {mailbox} comes in {_in_words(refusal.seconds)}."
         raise MailError(_paced(app, text, refusal.seconds)) from None
@@ -90,7 +94,7 @@ def hold_back(app: EntraApp, mailbox: str, seconds: float) -> None:
 
 def _pace(route: OAuthRoute) -> Pace:
     number = route.messages_per_minute
-    return Pace(_MINUTE / number, min(limits.GRAPH_BURST, number)) if number > 0 else Pace(0, 1)
+    return Pace(_MINUTE / number, min(limits.GRAPH_BURST, number)) if number > 0 else _PAUSES_ALONE
 
 
 def _app_name(app: EntraApp) -> str:

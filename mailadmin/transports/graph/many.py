@@ -63,8 +63,8 @@ class Crew:
 
     def add(self, ticket: int, mail: Mail) -> None:
         """Hand in a message. Where no thread can be had, it is sent in this very one."""
-        self.owed += 1
         self._bytes += mail.content.size
+        self.owed += 1
         self._jobs.put(_Job(ticket, mail))
         if len(self._threads) < min(self._most, self.owed) and not self._hire() and not self._threads:
             self._jobs.put(None)

@@ -52,8 +52,8 @@ class _Caller:
 
     def add(self, ticket: int, mail: Mail) -> None:
         """Hand in a job."""
-        self.owed += 1
         self._bytes += mail.content.size
+        self.owed += 1
         self._crew.jobs.put(Job(ticket, mail))
         self._grow()
 
