@@ -21,12 +21,10 @@ from mailadmin.core.sizes import in_words
 from mailadmin.net.http import Answer
 from mailadmin.transports.base import Mail
 
-from .faults import refused_for_now
 from .json_form import about_file
 from .parts import Attachment
 
-_DONE = 201
-_PAUSE_SECONDS = 0.5  # before asking again about a range that failed, when nobody names a time
+_DONE, _WRONG_RANGE, _GONE = 201, 416, (404, 410)
 _NAME_CHARS = 80
 
 
@@ -104,29 +102,22 @@ class _Upload:
         self._client, self._mail, self._url, self._file = client, mail, url, file
         self._view = memoryview(file.data)
         self._patience = mail.patience  # seconds that may be spent on waiting
+        self._tries = 0  # that failed since the upload last got on
 
     def run(self) -> None:
-        start, farthest, tries = 0, 0, 0
-        while True:
+        start = farthest = 0
+        while start < self._file.size:
             self._mail.progress(_progress(self._file, start))
             answer, error = self._send(start)
             if answer and answer.status == _DONE:
                 return
             position = _position(answer) if answer else None
-            if position is None:
-                tries += 1
-                error = error or self._refusal(answer)
-                if tries >= limits.GRAPH_UPLOAD_TRIES:
-                    raise error
-                self._wait(answer, error, tries)
-                position = self._asked(error)
-            elif position <= farthest:
-                tries += 1
-            start = position
+            start = self._resume(answer, error) if position is None else position
             if start > farthest:
-                farthest, tries = start, 0
-            if start >= self._file.size or tries >= limits.GRAPH_UPLOAD_TRIES:
-                raise Unclear(_broken(self._file, "Graph has lost count of what it got."))
+                farthest, self._tries = start, 0
+            elif position is not None:
+                self._failed(_broken(self._file, "Graph does not get on with it."))
+        raise Unclear(_broken(self._file, "Graph has all of it and does not say that it is done."))
 
     def _send(self, start: int) -> tuple[Answer | None, MailError | None]:
         """Send the range from `start` on; return the answer, or why there is none."""
@@ -140,33 +131,50 @@ class _Upload:
         except MailError as error:
             return None, error
 
-    def _refusal(self, answer: Answer | None) -> MailError:
+    def _resume(self, answer: Answer | None, error: MailError | None) -> int:
+        """Return where to go on after a range that failed, as Graph says when it is asked.
+
+        Raises Unclear when it does not say so: the upload may be complete, or gone.
+        """
+        while True:
+            failure = self._refusal(answer) if answer else _broken(self._file, error.summary if error else "")
+            self._failed(failure, answer)
+            try:
+                answer = self._client.get_status(self._url)
+            except MailError as lost:
+                answer, error = None, lost
+                continue
+            position = _position(answer)
+            if position is not None:
+                return position
+            if not _passing(answer):
+                raise Unclear(failure)
+
+    def _refusal(self, answer: Answer) -> MailError:
         """Return why `answer` is no success; raise it when another try would not help."""
-        fault = self._client.fault(answer, accepted=(_DONE,)) if answer else None
-        words = f"Graph answered: {said(fault)}." if fault else "The answer says nothing that is known."
-        error = _broken(self._file, words, fault)
-        if answer and 400 <= answer.status < 500 and answer.status not in (408, 409, 416, 429):
-            raise Unclear(error) if answer.status in (404, 410) else error
+        fault = self._client.fault(answer, accepted=(_DONE,))
+        error = _broken(self._file, f"Graph answered: {said(fault)}." if fault else "The answer says nothing.", fault)
+        if answer.status in _GONE:
+            raise Unclear(error)
+        if 400 <= answer.status < 500 and not _passing(answer) and answer.status != _WRONG_RANGE:
+            raise error
         return error
 
-    def _wait(self, answer: Answer | None, error: MailError, tries: int) -> None:
-        """Wait before the next try. Raises `error` when that would take longer than the message may."""
-        named = answer.retry_after if answer and (refused_for_now(answer) or answer.status >= 500) else None
-        seconds = _PAUSE_SECONDS * 2 ** (tries - 1) if named is None else named
-        if seconds > self._patience:
+    def _failed(self, error: MailError, answer: Answer | None = None) -> None:
+        """Count a failure and wait before the next try. Raises `error` after the last one, and when the wait would
+        take longer than the message may."""
+        self._tries += 1
+        named = answer.retry_after if answer else None
+        seconds = limits.GRAPH_UPLOAD_PAUSE_SECONDS * 2 ** (self._tries - 1) if named is None else named
+        if self._tries >= limits.GRAPH_UPLOAD_TRIES or seconds > self._patience:
             raise error
         self._patience -= seconds
         time.sleep(seconds)
 
-    def _asked(self, error: MailError) -> int:
-        """Ask where to go on. Raises Unclear when the session does not say so: it may be complete."""
-        try:
-            position = _position(self._client.get_status(self._url))
-        except MailError:
-            position = None
-        if position is None:
-            raise Unclear(error)
-        return position
+
+def _passing(answer: Answer) -> bool:
+    """Tell whether the same request may do better later."""
+    return answer.status in (408, 429) or answer.status >= 500
 
 
 def _position(answer: Answer) -> int | None:
