@@ -190,8 +190,9 @@ def _body(part: Part) -> dict[str, str]:
     type_header = about["content-type"]
     if {*(type_header.params if type_header else ())} - {"charset"}:
         raise CannotTravelError("its text says more about its form than JSON can")
+    data = bytes(part.data)
     try:
-        text = bytes(part.data).decode(str(about.get_param("charset") or "us-ascii"))
+        text = data.decode(str(about.get_param("charset") or "us-ascii"))
     except (LookupError, ValueError):
         raise CannotTravelError("its text is not in the character set that it names") from None
     return {"contentType": _BODIES[kind], "content": text}
