@@ -1,0 +1,140 @@
+"""What a message means to whoever reads it: recipients, headers, bodies and files, decoded; its bytes may differ."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, fields, replace
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any
+
+# Written by each way for itself, or told by the structure.
+_NOT_COMPARED = {"mime-version", "content-transfer-encoding", "content-type", "content-disposition", "bcc", "received"}
+_ADDRESSES = {"from", "sender", "to", "cc", "reply-to"}
+_PRIORITIES = {"importance", "priority", "x-priority", "x-msmail-priority"}
+_AS_THEY_ARE = {"multipart/signed", "multipart/encrypted", "multipart/report"}  # another byte breaks them
+_URGENT, _LOW = {"high", "urgent", "1", "2"}, {"low", "non-urgent", "4", "5"}
+
+Shape = Any
+"""A body as (type, text), or a multipart as (type, shapes); None where there is none."""
+
+
+@dataclass(frozen=True)
+class File:
+    """An attachment: `content` is a digest of its bytes, or the meaning of an attached message."""
+
+    name: str
+    kind: str
+    inline: bool
+    cid: str
+    content: Any
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What two ways are compared by. `exact` is a digest of a body that must not change in a byte."""
+
+    recipients: frozenset[str]
+    headers: tuple[tuple[str, Any], ...]
+    priority: str
+    bodies: Shape
+    files: tuple[File, ...]
+    exact: str
+
+
+def meaning(
+    raw: bytes, recipients: Iterable[str] = (), *, with_date: bool = True, changed: Collection[str] = ()
+) -> Meaning:
+    """Return what `raw`, delivered to `recipients`, means.
+
+    A way without Date of its own is compared without it, and a file that is named in `changed`, or not at all while
+    there are any, without its name.
+    """
+    message = message_from_bytes(raw, policy=default)
+    files: list[File] = []
+    bodies = _shape(message, files)
+    if changed:
+        files = [replace(file, name="") if file.name in changed else file for file in files]
+    kept = raw.partition(b"\r\n\r\n")[2].rstrip() if message.get_content_type() in _AS_THEY_ARE else b""
+    return Meaning(
+        recipients=frozenset(recipients),
+        headers=tuple(sorted(_headers(message, with_date))),
+        priority=_priority(message),
+        bodies=bodies,
+        files=tuple(sorted(files, key=repr)),  # the ways may have them in another order
+        exact=_digest(kept),
+    )
+
+
+def difference(one: Meaning, other: Meaning) -> str:
+    """Return what differs, "" when nothing does."""
+    names = [field.name for field in fields(Meaning) if getattr(one, field.name) != getattr(other, field.name)]
+    return "; ".join(f"{name}: {getattr(one, name)!r} became {getattr(other, name)!r}" for name in names)
+
+
+def _headers(message: EmailMessage, with_date: bool) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in message.items():
+        key = name.lower()
+        if key in _NOT_COMPARED | _PRIORITIES or (key == "date" and not with_date):
+            continue
+        if key in _ADDRESSES:
+            people = [(address.display_name, address.addr_spec.lower()) for address in value.addresses]
+            found.append((key, tuple(people)))
+        else:
+            found.append((key, " ".join(str(value).split())))
+    return found
+
+
+def _priority(message: EmailMessage) -> str:
+    said = {str(message[name]).split()[0].lower() for name in _PRIORITIES if message[name]}
+    return "high" if said & _URGENT else "low" if said & _LOW else "normal"
+
+
+def _shape(part: EmailMessage, files: list[File]) -> Shape:
+    """Return the bodies of `part`, and put its files into `files`."""
+    kind = part.get_content_type()
+    if part.is_multipart() and part.get_content_maintype() == "multipart":
+        shapes = [shape for child in part.iter_parts() if (shape := _shape(child, files)) is not None]
+        if kind in ("multipart/mixed", "multipart/related") and len(shapes) < 2:
+            return shapes[0] if shapes else None
+        return kind, tuple(shapes)
+    if _is_body(part):
+        method = str(part.get_param("method", "")).upper()  # of an invitation
+        return (f"{kind} {method}".rstrip(), _text(part))
+    files.append(_file(part, kind))
+    return None
+
+
+def _is_body(part: EmailMessage) -> bool:
+    attached = part.get_content_disposition() == "attachment" or part.get_filename() or part["Content-ID"]
+    return part.get_content_maintype() == "text" and not attached
+
+
+def _text(part: EmailMessage) -> str:
+    octets = part.get_payload(decode=True) or b""
+    text = octets.decode(part.get_content_charset() or "utf-8", "replace")  # type: ignore[union-attr] # decoded: bytes
+    return text.replace("\r\n", "\n").rstrip("\n")
+
+
+def _file(part: EmailMessage, kind: str) -> File:
+    cid = str(part["Content-ID"] or "").strip("<> ")
+    return File(part.get_filename() or "", kind, part.get_content_disposition() == "inline", cid, _content(part, kind))
+
+
+def _content(part: EmailMessage, kind: str) -> Any:
+    payload = part.get_payload()
+    if kind == "message/rfc822" and isinstance(payload, list):
+        inner = payload[0].as_bytes(policy=part.policy.clone(linesep="\r\n"))
+        if str(part["Content-Transfer-Encoding"]).lower() == "base64":
+            inner = message_from_bytes(b"Content-Transfer-Encoding: base64\r\n\r\n" + inner).get_payload(decode=True)
+        return meaning(inner)
+    octets = part.get_payload(decode=True)
+    octets = octets if isinstance(octets, bytes) else b""
+    return _digest(octets.replace(b"\r\n", b"\n") if kind.startswith("text/") else octets)
+
+
+def _digest(octets: bytes) -> str:
+    return hashlib.sha256(octets).hexdigest()[:16] if octets else ""
