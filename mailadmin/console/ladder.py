@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mailadmin import testruns
@@ -28,11 +28,13 @@ _MARKS = {
 
 @dataclass(frozen=True)
 class Rung:
-    """One step as it is shown: with the shape of its state and its time in milliseconds (None: it has none)."""
+    """One step as it is shown: with the shape of its state, its time in milliseconds (None: it has none), and the
+    address of the setting that is its cure ("": none that this user may open)."""
 
     step: Step
     icon: str
     milliseconds: float | None
+    fix_url: str
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class Shown:
     report: str
 
 
-def shown(test: ConnectionTest) -> Shown:
-    """Return `test` as it is shown now. One statement."""
+def shown(test: ConnectionTest, fix_url: Callable[[str], str]) -> Shown:
+    """Return `test` as it is shown now; `fix_url` gives the address of a setting, or "". One statement."""
     steps = testruns.steps_of(test)
     headline, rest = _verdict(test, steps)
     return Shown(
@@ -61,14 +63,15 @@ def shown(test: ConnectionTest) -> Shown:
         banner=_BANNERS.get(ConnectionTest.State(test.shown_state), "warning"),
         status=headline,
         seen=_seen(test, steps),
-        rungs=[_rung(step) for step in steps],
+        rungs=[_rung(step, fix_url) for step in steps],
         report="" if test.running else testruns.report(test, steps),
     )
 
 
-def _rung(step: Step) -> Rung:
+def _rung(step: Step, fix_url: Callable[[str], str]) -> Rung:
     timed = step.state.done and step.state is not StepState.NOT_RUN
-    return Rung(step, _MARKS[step.state], step.seconds * 1000 if timed else None)
+    milliseconds = step.seconds * 1000 if timed else None
+    return Rung(step, _MARKS[step.state], milliseconds, fix_url(step.setting) if step.setting else "")
 
 
 def _verdict(test: ConnectionTest, steps: Sequence[Step]) -> tuple[str, str]:

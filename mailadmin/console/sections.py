@@ -53,6 +53,7 @@ SERVICE = Section(
     is_route=False,
 )
 ROUTES = {section.name: section for section in (OAUTH, SMTP)}  # by the kind in addresses and rows
+TESTED = {section.name: section for section in (OAUTH, SMTP, SERVICE)}  # what Test Connection can walk
 
 
 def section_of(row: Row) -> Section:

@@ -15,7 +15,7 @@ from .access import needs
 from .forms import SECRET_FIELDS
 from .sections import OAUTH, SERVICE, SMTP, Section
 from .theme import theme
-from .views import rows, settings
+from .views import kit, radar, rows, settings
 
 View = Callable[..., HttpResponse]
 
@@ -48,6 +48,9 @@ urlpatterns: list[URLPattern] = [
     *_pages(OAUTH),
     *_pages(SMTP),
     *_pages(SERVICE),
+    path("services/<uuid:pk>/kit/", kit.kit, name="service-kit"),
+    path("services/<uuid:pk>/kit/script/", kit.script, name="service-kit-script"),
+    path("smtp/radar/", radar.radar, name="smtp-radar"),
     path("settings/", settings.settings, name="settings"),
     path("theme/", theme, name="theme"),
 ]

@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern] = [
     path("routes/<str:kind>/<uuid:pk>/resume/", dashboard.route_resume, name="route-resume"),
     path("log/", log.log_list, name="log-list"),
     path("log/<uuid:pk>/", log.log, name="log"),
+    path("log/<uuid:pk>/outcome/", log.outcome, name="log-outcome"),
     path("compose/", compose.compose, name="compose"),
     path("tests/", tests.test_list, name="test-list"),
     path("tests/start/<str:kind>/<uuid:pk>/", tests.start_saved, name="test-start"),

@@ -13,7 +13,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from mailadmin.console import nav as navigation
+from mailadmin.console.radar import signs_in_with_password
 from mailadmin.console.theme import theme_of
+from mailadmin.core.microsoft import countdown
+from mailadmin.models import SmtpConnection
 
 register = template.Library()
 
@@ -110,6 +113,13 @@ def nav(context: Context) -> list[tuple[str, list[navigation.Link]]]:
 def sign_out_address() -> str:
     """Return where the sign-out form posts to, "" when the project has no such page."""
     return navigation.sign_out_address() or ""
+
+
+@register.inclusion_tag("mailadmin/radar/note.html")
+def password_note(row: SmtpConnection | None) -> dict[str, str]:
+    """Warn on the form of a saved connection that signs in to Microsoft with a password; nothing for any other."""
+    warned = row is not None and signs_in_with_password(row)
+    return {"countdown": countdown(timezone.localdate()) if warned else ""}
 
 
 @register.simple_tag(takes_context=True)

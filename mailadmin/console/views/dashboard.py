@@ -16,6 +16,7 @@ from mailadmin.console.access import needs, page_before
 from mailadmin.console.charts import bars
 from mailadmin.console.figures import PERIODS, buckets, figures
 from mailadmin.console.overview import banners, delivery_order, guide
+from mailadmin.console.radar import radar_banner
 from mailadmin.console.route_rows import summaries
 from mailadmin.console.sections import ROUTES
 from mailadmin.core import limits
@@ -41,14 +42,17 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "mailadmin/dashboard/dashboard.html",
         {
             "guide": steps,
-            "banners": banners(
-                lines,
-                list(IntegratedService.objects.all()),
-                latest,
-                Settings.load().secret_warning_days,
-                timezone.localdate(now),
-                configured=steps.connected,
-            ),
+            "banners": [
+                *banners(
+                    lines,
+                    list(IntegratedService.objects.all()),
+                    latest,
+                    Settings.load().secret_warning_days,
+                    timezone.localdate(now),
+                    configured=steps.connected,
+                ),
+                *radar_banner(lines, timezone.localdate(now)),
+            ],
             "period": period,
             "periods": PERIODS.values(),
             "since": timezone.localdate(since),

@@ -126,8 +126,18 @@ def log(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             "verdict": deliveries.verdict(delivery, attempts),
             "recipients": recipients(delivery),
             "attempts": attempts,
+            "sending": state is DeliveryState.SENDING,
         },
     )
+
+
+@require_GET
+@needs("mailadmin.view_delivery")
+def outcome(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Return the cell of the list with the outcome of one message; it asks again while the message is being sent."""
+    delivery = get_object_or_404(Delivery, pk=pk)
+    shown = {"delivery": delivery, "state": deliveries.shown_state(delivery)}
+    return render(request, "mailadmin/log/outcome.html", {"row": shown})
 
 
 def row(delivery: Delivery) -> Row:

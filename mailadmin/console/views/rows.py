@@ -88,7 +88,7 @@ def show_form(request: HttpRequest, form: Form) -> HttpResponse:
         "list_url": section.address("list"),
         "save_url": section.address("edit", saved) if saved else section.address("new"),
         "delete_url": section.address("delete", saved) if saved else "",
-        "test_url": reverse("mailadmin:test-start-unsaved", args=[section.name]) if section.is_route else "",
+        "test_url": reverse("mailadmin:test-start-unsaved", args=[section.name]),
         "recipient": form.data.get("recipient", getattr(request.user, "email", "")),
         "may_delete": saved is not None and request.user.has_perm(section.permission("delete")),
         "may_test": request.user.has_perm("mailadmin.test_route"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -18,15 +19,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from mailadmin import conf, testruns
 from mailadmin.console import audit
 from mailadmin.console.access import needs, page_before, refuse
-from mailadmin.console.forms import SECRET_FIELDS, OAuthServiceForm, SmtpConnectionForm, route_form
+from mailadmin.console.forms import SECRET_FIELDS
 from mailadmin.console.ladder import shown
-from mailadmin.console.sections import ROUTES
+from mailadmin.console.sections import ROUTES, TESTED, Form, Row, section_of
+from mailadmin.console.testing import service_of, subject_of_form, subject_of_row, typed_form
 from mailadmin.core import addresses, limits
 from mailadmin.models import ConnectionTest
 
 from .rows import save_or_show, show_form
-
-RouteForm = SmtpConnectionForm | OAuthServiceForm
 
 
 @require_GET
@@ -63,17 +63,17 @@ def steps(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @needs("mailadmin.test_route")
 def start_saved(request: HttpRequest, kind: str, pk: uuid.UUID) -> HttpResponse:
-    """Test the saved values of a route; with a `recipient` a message is sent to it."""
-    if kind not in ROUTES:
+    """Test the saved values of a route, or of an integrated service; with a `recipient` a route sends to it."""
+    if kind not in TESTED:
         raise Http404
-    route: Any = get_object_or_404(ROUTES[kind].model, pk=pk)
+    tested: Any = get_object_or_404(TESTED[kind].model, pk=pk)
     try:
-        recipient = _recipient(request)
-        row = testruns.start(route.to_route(), user=request.user, recipient=recipient)
+        recipient = _recipient(request, kind)
+        row = testruns.start(subject_of_row(tested), user=request.user, recipient=recipient)
     except (addresses.AddressError, testruns.TooManyTests) as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(page_before(request))
-    audit.record(request, "tested", route, detail=_told(recipient))
+    audit.record(request, "tested", tested, detail=_told(recipient))
     return redirect("mailadmin:test", pk=row.pk)
 
 
@@ -83,7 +83,7 @@ def start_saved(request: HttpRequest, kind: str, pk: uuid.UUID) -> HttpResponse:
 def start_unsaved(request: HttpRequest, kind: str) -> HttpResponse:
     """Test what was typed into a form, without saving it; a form that is not valid is shown again, under this
     address, so that opening it anew must lead somewhere."""
-    form = _typed(kind, request.POST)
+    form = _typed(kind, request.POST, request.FILES)
     missing = _missing(request, kind, form.instance._state.adding)
     if missing:
         return refuse(request, missing)
@@ -93,9 +93,9 @@ def start_unsaved(request: HttpRequest, kind: str) -> HttpResponse:
         return show_form(request, form)
     as_saved = not form.instance._state.adding and not form.has_changed()
     try:
-        recipient = _recipient(request)
+        recipient = _recipient(request, kind)
         row = testruns.start(
-            form.to_route(),
+            subject_of_form(form, as_saved),
             user=request.user,
             recipient=recipient,
             saved_values=as_saved,
@@ -137,7 +137,7 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @sensitive_variables("draft")
 def _with_draft(
-    request: HttpRequest, pk: uuid.UUID, answer: Callable[[HttpRequest, ConnectionTest, RouteForm], HttpResponse]
+    request: HttpRequest, pk: uuid.UUID, answer: Callable[[HttpRequest, ConnectionTest, Form], HttpResponse]
 ) -> HttpResponse:
     """Return the answer for the form of an unsaved test; a hint when its values are gone or another browser's."""
     row = get_object_or_404(ConnectionTest, pk=pk)
@@ -150,11 +150,11 @@ def _with_draft(
     return refuse(request, missing) if missing else answer(request, row, form)
 
 
-def _show(request: HttpRequest, row: ConnectionTest, form: RouteForm) -> HttpResponse:
+def _show(request: HttpRequest, row: ConnectionTest, form: Form) -> HttpResponse:
     return show_form(request, form)
 
 
-def _save(request: HttpRequest, row: ConnectionTest, form: RouteForm) -> HttpResponse:
+def _save(request: HttpRequest, row: ConnectionTest, form: Form) -> HttpResponse:
     if not form.is_valid():
         return show_form(request, form)
     response = save_or_show(request, form)
@@ -164,22 +164,22 @@ def _save(request: HttpRequest, row: ConnectionTest, form: RouteForm) -> HttpRes
     return response
 
 
-def _typed(kind: str, data: Mapping[str, Any]) -> RouteForm:
+def _typed(kind: str, data: Mapping[str, Any], files: Any = None) -> Form:
     try:
-        return route_form(kind, data)
+        return typed_form(kind, data, files)
     except (KeyError, ObjectDoesNotExist):
         raise Http404 from None
 
 
 def _missing(request: HttpRequest, kind: str, adding: bool) -> list[str]:
     """Return the permission to type values of this kind, when the user lacks it."""
-    permission = ROUTES[kind].permission("add" if adding else "change")
+    permission = TESTED[kind].permission("add" if adding else "change")
     return [] if request.user.has_perm(permission) else [permission]
 
 
-def _recipient(request: HttpRequest) -> str:
-    """Return the address to send to, "" for none. Raises AddressError."""
-    typed = request.POST.get("recipient", "").strip()
+def _recipient(request: HttpRequest, kind: str) -> str:
+    """Return the address to send to, "" for none; only a route sends. Raises AddressError."""
+    typed = request.POST.get("recipient", "").strip() if kind in ROUTES else ""
     return addresses.parse(typed).spec if typed else ""
 
 
@@ -197,17 +197,36 @@ def _session(request: HttpRequest) -> str:
 
 def _context(request: HttpRequest, row: ConnectionTest) -> dict[str, Any]:
     """Return what the page and its changing part show."""
-    section = ROUTES.get(row.kind)
-    exists = bool(section and row.route_id and section.model.objects.filter(pk=row.route_id).exists())
+    section = TESTED.get(row.kind)
+    tested = section.model.objects.filter(pk=row.route_id).first() if section and row.route_id else None
     may_test = request.user.has_perm("mailadmin.test_route")
-    may_edit = exists and not _missing(request, row.kind, adding=False)
+    may_edit = tested is not None and not _missing(request, row.kind, adding=False)
     context = {
         "test": row,
-        "run": shown(row),
+        "run": shown(row, partial(_fix_url, request, tested)),
         "may_test": may_test,
         "edit_url": reverse(f"mailadmin:{row.kind}-edit", args=[row.route_id]) if may_edit else "",
+        "kit_url": _kit_url(request, tested),
     }
-    return context if row.running else context | _afterwards(request, row, can_test_again=exists and may_test)
+    return context if row.running else context | _afterwards(request, row, can_test_again=bool(tested) and may_test)
+
+
+def _fix_url(request: HttpRequest, tested: Row | None, setting: str) -> str:
+    """Return the address of `setting` on the form of what was tested or of the integrated service that it signs in
+    with; "" without the right to change it."""
+    holders = [row for row in (tested, service_of(tested)) if row]
+    holder = next((row for row in holders if setting in section_of(row).form.base_fields), tested)
+    if holder is None or not request.user.has_perm(section_of(holder).permission("change")):
+        return ""
+    return f"{section_of(holder).address('edit', holder)}#id_{setting}"
+
+
+def _kit_url(request: HttpRequest, tested: Row | None) -> str:
+    """Return the address of the least-privilege kit for what was tested, "" when there is none to open."""
+    service = service_of(tested)
+    if service is None or not request.user.has_perm("mailadmin.view_integratedservice"):
+        return ""
+    return reverse("mailadmin:service-kit", args=[service.pk])
 
 
 def _afterwards(request: HttpRequest, row: ConnectionTest, can_test_again: bool) -> dict[str, Any]:
@@ -218,6 +237,7 @@ def _afterwards(request: HttpRequest, row: ConnectionTest, can_test_again: bool)
     kept = testruns.open_draft(row, _session(request)) is not None
     return {
         "can_test_again": can_test_again,
+        "sends": row.kind in ROUTES,
         "draft_kept": kept and not _missing(request, row.kind, not row.route_id),
         "draft_minutes": limits.TEST_DRAFT_MINUTES,
         "recipient": row.recipient or getattr(request.user, "email", ""),

@@ -1,0 +1,63 @@
+"""From a saved row or a typed form to what Test Connection walks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from mailadmin.models import IntegratedService
+from mailadmin.testruns import AppSubject, Subject
+
+from .forms import IntegratedServiceForm
+from .sections import TESTED, Form, Row
+
+
+def typed_form(kind: str, data: Mapping[str, Any], files: Any = None) -> Form:
+    """Return the form of `kind` with what was typed (a POST with its files, or a draft).
+
+    `data["pk"]` names the row that is edited, missing or empty for a new one. Raises KeyError for an unknown
+    kind and the model's DoesNotExist for an unknown row.
+    """
+    section = TESTED[kind]
+    row = None
+    if data.get("pk"):
+        try:
+            row = section.model.objects.get(pk=data["pk"])
+        except ValidationError:
+            raise section.model.DoesNotExist from None  # not a UUID
+    form: Form = section.form(data, files, instance=row)
+    return form
+
+
+def subject_of_row(row: Row) -> Subject:
+    """Return what is walked for saved values."""
+    return _app_subject(row) if isinstance(row, IntegratedService) else row.to_route()
+
+
+def subject_of_form(form: Form, as_saved: bool) -> Subject:
+    """Return what is walked for typed values; only after `form.is_valid()`. `as_saved` tells that nothing was changed.
+
+    A typed credential has no version, so that its tokens are shared with no other process.
+    """
+    if not isinstance(form, IntegratedServiceForm):
+        return form.to_route()
+    subject, app = _app_subject(form.instance), form.instance.to_app()
+    if as_saved:
+        return subject
+    known = "" if form.instance._state.adding else app.id
+    credential = replace(app.credential, version="") if app.credential else None
+    return replace(subject, app=replace(app, id=known, credential=credential))
+
+
+def service_of(row: Row | None) -> IntegratedService | None:
+    """Return the integrated service that `row` is, or signs in with."""
+    return row if row is None or isinstance(row, IntegratedService) else row.integrated_service
+
+
+def _app_subject(row: IntegratedService) -> AppSubject:
+    """Where only SMTP connections sign in with the service, its token is for SMTP."""
+    by_smtp = not row._state.adding and row.smtp_connections.exists() and not row.oauth_services.exists()
+    return AppSubject(row.to_app(), for_smtp=by_smtp)

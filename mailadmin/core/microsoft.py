@@ -1,0 +1,72 @@
+"""What Microsoft announced about SMTP with a password, and which hosts it concerns (pure).
+
+Source: Message Center MC786329 in its update of 2026-01-27, read in a public copy; learn.microsoft.com,
+"Authenticated client SMTP submission".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from .clouds import CLOUDS
+
+# From the end of this day a password is off by default in tenants that exist; an administrator can switch it on again.
+OFF_BY_DEFAULT = date(2026, 12, 31)
+# The half-year in which Microsoft will name the final date begins here.
+FINAL_DATE_NAMED = date(2027, 7, 1)
+REFUSAL = "550 5.7.30 Basic authentication is not supported for Client Submission"
+SOURCE = "Microsoft Message Center, MC786329"
+
+# Where clients hand mail over with AUTH. What ends in `_DIRECT` takes mail without any sign-in (direct send, relay).
+_SUBMISSION = frozenset(
+    {host for cloud in CLOUDS.values() for host in cloud.mail_hosts}
+    | {"outlook.office.com", "smtp.outlook.com", "smtp-legacy.office365.com"}
+)
+_DIRECT = (".mail.protection.outlook.com", ".mail.protection.office365.us", ".mail.protection.partner.outlook.cn")
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """One step of Microsoft's plan: when, and what happens."""
+
+    when: str
+    what: str
+
+
+ANNOUNCEMENTS = (
+    Announcement("Until December 2026", "A password works as before where the tenant allows SMTP AUTH."),
+    Announcement(
+        "End of December 2026",
+        "A password is switched off by default in tenants that exist; their administrator can switch it on again. "
+        "Tenants made later cannot use one by default.",
+    ),
+    Announcement("Second half of 2027", "Microsoft names the date on which it ends for good."),
+)
+
+
+def takes_password(host: str) -> bool:
+    """Tell whether `host` is one of Microsoft's at which clients sign in to submit mail."""
+    return host.strip().rstrip(".").lower() in _SUBMISSION
+
+
+def is_direct_send(host: str) -> bool:
+    """Tell whether `host` is a tenant's own MX at Microsoft, which needs no sign-in."""
+    return host.strip().rstrip(".").lower().endswith(_DIRECT)
+
+
+def days_left(today: date) -> int:
+    """Return the days until a password is off by default; negative afterwards."""
+    return (OFF_BY_DEFAULT - today).days
+
+
+def countdown(today: date) -> str:
+    """Return in a sentence how much time is left."""
+    days = days_left(today)
+    if days > 1:
+        return f"In {days} days Microsoft switches sign-in by password off by default."
+    if days >= 0:
+        return f"Microsoft switches sign-in by password off by default {'today' if days == 0 else 'tomorrow'}."
+    if today < FINAL_DATE_NAMED:
+        return "Microsoft has switched sign-in by password off by default; the tenant's administrator may have it on."
+    return "Sign-in by password is off by default; look up the date that Microsoft names for its end."
