@@ -51,11 +51,8 @@ def snapshot(row: models.Model) -> Snapshot:
 
 def diff(before: Snapshot, after: Snapshot) -> Changes:
     """Return [before, after] as text for each name whose value differs; a secret shows as "changed"."""
-    return {
-        name: [_text(before.get(name)), _text_after(before.get(name), after.get(name))]
-        for name in before | after
-        if before.get(name) != after.get(name)
-    }
+    pairs = {name: _both(before.get(name), after.get(name)) for name in before | after}
+    return {name: [_text(old), _text_after(old, new)] for name, (old, new) in pairs.items() if old != new}
 
 
 def record(
@@ -102,6 +99,15 @@ def _text(value: object) -> str:
         {None: "", True: "yes", False: "no"}.get(value, "") if value is None or isinstance(value, bool) else str(value)
     )
     return text if len(text) <= _VALUE_CHARS else f"{text[:_VALUE_CHARS]}…"
+
+
+def _both(old: object, new: object) -> tuple[object, object]:
+    """Return both values; what a slot keeps may be called otherwise now, and then there is none under this name."""
+    if isinstance(old, HiddenValue) and new is None:
+        return old, HiddenValue("")
+    if isinstance(new, HiddenValue) and old is None:
+        return HiddenValue(""), new
+    return old, new
 
 
 def _text_after(before: object, after: object) -> str:

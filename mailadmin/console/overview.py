@@ -9,9 +9,11 @@ from datetime import date
 from django.utils.formats import date_format
 
 from mailadmin import conf
+from mailadmin.core.expiry import advice
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import ConnectionTest, Delivery, IntegratedService, OAuthService, SmtpConnection
 
+from .credential_state import CredentialState, first_state, second_ready, second_state
 from .route_rows import RouteSummary
 
 Row = OAuthService | SmtpConnection
@@ -98,7 +100,7 @@ def banners(
     """Return what is wrong now, the worst first. No statement."""
     found = [*_key_banner(), *_route_banners(lines, configured)]
     for service in services:
-        found += _secret_banner(service, warning_days, today)
+        found += _credential_banners(service, warning_days, today)
     return found + _fallback_banner(lines, latest) + log_banner()
 
 
@@ -137,22 +139,31 @@ def _route_banners(lines: Sequence[RouteLine], configured: bool) -> list[Banner]
     ]
 
 
-def _secret_banner(service: IntegratedService, warning_days: int, today: date) -> list[Banner]:
-    ends = service.credential_ends_on
-    if not ends or not service.secret.sealed:
+def _credential_banners(service: IntegratedService, warning_days: int, today: date) -> list[Banner]:
+    """Return what is to be said of the credentials of `service`: that one has ended, or ends soon."""
+    first, second = first_state(service, warning_days, today), second_state(service, warning_days, today)
+    ready = second is not None and second_ready(service, today)
+    found = _ending(service, first, warning_days, ready)
+    return found + (_ending(service, second, warning_days, ready=False) if second else [])
+
+
+def _ending(service: IntegratedService, state: CredentialState, warning_days: int, ready: bool) -> list[Banner]:
+    if not state.ends_on or state.days_left is None or state.days_left > warning_days or state.label == "Missing":
         return []
-    days = (ends - today).days
-    if days > warning_days:
-        return []
-    day = date_format(ends, "j M Y")
-    if days < 0:
-        title = f"The client secret of “{service.name}” ended on {day}."
-        text = "Entra refuses it, so mail goes by the next route. Make a new secret in Entra and paste its value."
-        return [Banner("error", title, text, "secret", service=service)]
+    noun = f"second credential ({state.noun})" if state.second else state.noun
+    day = date_format(state.ends_on, "j M Y")
+    text = "A second credential is ready: try it and switch." if ready else advice(state.days_left)
+    kind = "switch" if ready else "second-credential" if state.second else "credential"
+    if state.ended:
+        title = f"The {noun} of “{service.name}” ended on {day}."
+        meaning = "" if state.second else "Entra refuses it, so mail goes by the next route. "
+        tone = "warning" if state.second else "error"
+        return [Banner(tone, title, f"{meaning}{text}", kind, service=service)]
+    days = state.days_left
     when = "today" if days == 0 else f"in {days} {'day' if days == 1 else 'days'}"
-    text = f"After {day} Entra refuses it and mail goes by the next route. Make a new secret in time."
+    meaning = "" if state.second else f"After {day} Entra refuses it and mail goes by the next route. "
     return [
-        Banner("warning", f"The client secret of “{service.name}” ends {when}.", text, "secret", service=service),
+        Banner("warning", f"The {noun} of “{service.name}” ends {when}.", f"{meaning}{text}", kind, service=service)
     ]
 
 

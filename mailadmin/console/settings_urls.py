@@ -15,7 +15,7 @@ from .access import needs
 from .forms import SECRET_FIELDS
 from .sections import OAUTH, SERVICE, SMTP, Section
 from .theme import theme
-from .views import kit, radar, rows, settings
+from .views import credentials, kit, radar, rows, settings
 
 View = Callable[..., HttpResponse]
 
@@ -48,6 +48,9 @@ urlpatterns: list[URLPattern] = [
     *_pages(OAUTH),
     *_pages(SMTP),
     *_pages(SERVICE),
+    path("services/<uuid:pk>/credential/", credentials.second_credential, name="service-credential"),
+    path("services/<uuid:pk>/credential/switch/", credentials.try_and_switch, name="service-credential-switch"),
+    path("services/<uuid:pk>/credential/forget/", credentials.forget, name="service-credential-forget"),
     path("services/<uuid:pk>/kit/", kit.kit, name="service-kit"),
     path("services/<uuid:pk>/kit/script/", kit.script, name="service-kit-script"),
     path("smtp/radar/", radar.radar, name="smtp-radar"),

@@ -63,7 +63,7 @@ SECOND = CredentialColumns("second_kind", "second_certificate", "second_secret",
 
 
 class CredentialHolder(ProxyHolder):
-    """A row with two credentials. It must have `tenant`, `client_id` and `app_without_secrets()`."""
+    """A row with two credentials. It must have `app_without_secrets()`, which says where they may travel."""
 
     class CredentialChoice(models.TextChoices):
         """How the app proves itself to Entra."""
@@ -87,6 +87,10 @@ class CredentialHolder(ProxyHolder):
     class Meta:
         abstract = True
 
+    def names_an_app(self) -> bool:
+        """Tell whether the row says which app registration of which tenant it is; a managed identity may do without."""
+        raise NotImplementedError
+
     def to_credential(self) -> Credential | None:
         """Return the credential in use, None when nothing is stored for its destination."""
         return self._to_credential(FIRST)
@@ -106,6 +110,8 @@ class CredentialHolder(ProxyHolder):
             return {columns.kind: sentence}
         if kind is CredentialKind.CERTIFICATE and not getattr(self, columns.certificate).strip():
             return {columns.certificate: "Choose the file with certificate and key, or paste the certificate here."}
+        if kind is not CredentialKind.MANAGED_IDENTITY and columns is SECOND and not self.names_an_app():
+            return {columns.kind: "It needs the tenant and the client ID of the app; type them on the service first."}
         return {}
 
     def credential_secret_errors(self) -> dict[str, str]:

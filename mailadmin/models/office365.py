@@ -20,7 +20,7 @@ from mailadmin.core.settings import (
     SenderRules,
 )
 
-from .credentials import FIRST, CredentialHolder
+from .credentials import FIRST, SECOND, CredentialHolder
 from .fields import Checked
 from .routes import Named, RouteRow
 from .settings import VersionedQuerySet
@@ -72,6 +72,8 @@ class IntegratedService(CredentialHolder, Named):
         """Check what more than one field decides. Raises ValidationError."""
         super().clean()
         errors = self.proxy_errors() | self.credential_errors(FIRST)
+        if self.second_kind:
+            errors |= self.credential_errors(SECOND)
         if self.cloud == clouds.CUSTOM:
             for field in ("authority_host", "graph_host"):
                 if not getattr(self, field):
@@ -95,6 +97,10 @@ class IntegratedService(CredentialHolder, Named):
     def secret_errors(self) -> dict[str, str]:
         """Return a sentence for each slot whose secret does not fit the row; call it after the secrets are put in."""
         return self.proxy_secret_errors() | self.credential_secret_errors()
+
+    def names_an_app(self) -> bool:
+        """Tell whether tenant and client ID are there."""
+        return bool(self.tenant and self.client_id)
 
     def routes(self) -> tuple[OAuthService | SmtpConnection, ...]:
         """Return who signs in with this: OAuth services, then SMTP connections."""

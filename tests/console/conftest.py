@@ -122,6 +122,7 @@ def service_values():
         "cloud": "global",
         "tenant": "contoso.example",
         "client_id": "3c1d22aa-86f1-41af-91ab-2d7cd011db47",
+        "credential_kind": "secret",
         "secret": "only-entra-knows-this",
         "credential_ends_on": "2099-03-31",
         "account_kind": "service-account",

@@ -49,6 +49,7 @@ TABLE = {
 ADMIN_ONLY = {
     *(f"{kind}-{page}" for kind in ("smtp", "oauth", "service") for page in ("new", "edit", "delete")),
     *(f"{kind}-{page}" for kind in ("smtp", "oauth") for page in ("move", "switch")),
+    *("service-credential", "service-credential-switch", "service-credential-forget"),
     "settings",
     "audit-list",
     "route-resume",

@@ -116,7 +116,15 @@ def test_the_end_of_a_client_secret_is_told_in_time(admin_client: Client, days: 
     service(credential_ends_on=timezone.localdate() + timedelta(days=days))
     text = shown(admin_client)
     assert (sentence or "client secret of") in text if sentence else "client secret of" not in text
-    assert ("Renew the secret" in text) is bool(sentence)
+    assert ("Renew it without a gap" in text) is bool(sentence)
+
+
+@pytest.mark.parametrize(("days", "words"), [(9, "ends in 9 days."), (-2, "ended on")])
+def test_n5_the_end_of_a_certificate_is_told_by_its_own_word(admin_client: Client, days: int, words: str) -> None:
+    """N5."""
+    plain_row(25)
+    row = service(credential_ends_on=timezone.localdate() + timedelta(days=days), credential_kind="certificate")
+    assert f"The certificate of “{row.name}” {words}" in shown(admin_client)
 
 
 def test_fallback_is_told_while_the_newest_message_went_by_it(viewer_client: Client) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from mailadmin.console.forms import route_form
+from mailadmin.core import limits
 from mailadmin.core.settings import RouteKind
-from mailadmin.models import AuditEntry, IntegratedService, OAuthService
+from mailadmin.models import AuditEntry, IntegratedService, OAuthService, SenderRefusal
 
 pytestmark = pytest.mark.django_db
 NEW = "/oauth/new/"
@@ -118,3 +120,95 @@ def test_p2_a_stored_service_keeps_its_key_in_a_test(values, oauth):
     assert (form.to_route().key.id, form.to_route().identity) == (str(oauth.pk), "b@contoso.example")
     oauth.refresh_from_db()
     assert oauth.service_identity == "no-reply@contoso.example"
+
+
+def test_n6_n7_p13_the_options_of_graph_reach_the_route(admin_client, values):
+    """N7: further mailboxes and the pace; P13: large messages; N6: no copy; the look into the mailbox."""
+    typed = values | {
+        "mailboxes": "b@contoso.example\nc@contoso.example",
+        "messages_per_minute": "0",
+        "large_messages": "on",
+        "settle": "on",
+    }
+    assert admin_client.post(NEW, typed).status_code == 302
+    route = OAuthService.objects.get().to_route()
+    assert route.identities == ("no-reply@contoso.example", "b@contoso.example", "c@contoso.example")
+    assert (route.messages_per_minute, route.large_messages, route.settle, route.save_to_sent) == (0, True, True, False)
+
+
+def test_an_empty_pace_is_the_usual_one(admin_client, values):
+    admin_client.post(NEW, values | {"messages_per_minute": "", "save_to_sent": "on"})
+    route = OAuthService.objects.get().to_route()
+    assert (route.messages_per_minute, route.save_to_sent) == (limits.GRAPH_MESSAGES_PER_MINUTE, True)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("mailboxes", "no-reply@contoso.example", "is the service identity"),
+        ("mailboxes", "a@b.example a@b.example", "named twice"),
+        ("mailboxes", "nobody", "nobody"),
+        ("messages_per_minute", "-1", "0"),
+        ("messages_per_minute", "10001", "10000"),
+        ("messages_per_minute", "many", "whole number"),
+    ],
+)
+def test_s16_each_bad_option_of_graph_has_its_sentence(admin_client, values, field, value, sentence):
+    """S16."""
+    found = errors_of(admin_client.post(NEW, values | {field: value}))
+    assert list(found) == [field]
+    assert sentence in found[field][0]
+
+
+def test_the_form_says_which_permission_an_option_needs_and_what_it_does_not_do(admin_client, values):
+    page = admin_client.get(NEW).text
+    for words in ("Mail.ReadWrite", "Mail.Read.", "which Graph always saves", "Add-RecipientPermission"):
+        assert words in page
+
+
+def test_n16_a_link_fills_in_the_empty_form_and_nothing_but_the_named_fields(admin_client, service):
+    """N16: "make the Graph twin"."""
+    query = {
+        "name": "Relay A by Graph",
+        "service_identity": "<script>@contoso.example",
+        "label": "shop",
+        "subject_prefix": "[X]",
+        "scopes": "https://evil.example/.default",
+        "enabled": "",
+    }
+    response = admin_client.get(NEW, query)
+    form = response.context["form"]
+    assert (form["name"].value(), form["label"].value(), form["scopes"].value()) == ("Relay A by Graph", "shop", "")
+    assert form["enabled"].value() is True
+    assert "<script>@" not in response.text
+    assert not OAuthService.objects.exists()
+
+
+def test_a_link_fills_in_nothing_of_a_service_that_exists(admin_client, oauth):
+    response = admin_client.get(reverse("mailadmin:oauth-edit", args=[oauth.pk]), {"name": "Evil"})
+    assert response.context["form"]["name"].value() == "Contoso 365"
+
+
+def test_a_service_whose_credential_is_missing_is_saved_with_a_warning(admin_client, values, service):
+    service.secret.clear()
+    service.save()
+    response = admin_client.post(NEW, values, follow=True)
+    assert "“Contoso mail app”: No client secret is stored yet" in response.text
+
+
+def test_senders_that_were_refused_are_told_with_the_remedy(admin_client, oauth):
+    """Counted for each sender, with its address in the command."""
+    SenderRefusal.objects.create(
+        kind="oauth",
+        route_id=oauth.pk,
+        sender="reports@contoso.example",
+        count=3,
+        code="graph-send-as-denied",
+        reason="The mailbox may not send as the From address.",
+        last_at=timezone.now(),
+    )
+    page = admin_client.get(reverse("mailadmin:oauth-edit", args=[oauth.pk])).text
+    assert "<strong>reports@contoso.example</strong> was refused 3 times" in page
+    command = "Add-RecipientPermission reports@contoso.example -AccessRights SendAs -Trustee no-reply@contoso.example"
+    assert command in page
+    assert "Refused senders" not in admin_client.get(NEW).text

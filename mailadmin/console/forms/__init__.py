@@ -11,7 +11,7 @@ from mailadmin.core.settings import RouteKind
 
 from .oauth import OAuthServiceForm
 from .secret import SECRET_FIELDS
-from .service import IntegratedServiceForm
+from .service import IntegratedServiceForm, SecondCredentialForm
 from .settings import SettingsForm
 from .smtp import SmtpConnectionForm
 
@@ -19,6 +19,7 @@ __all__ = [
     "SECRET_FIELDS",
     "IntegratedServiceForm",
     "OAuthServiceForm",
+    "SecondCredentialForm",
     "SettingsForm",
     "SmtpConnectionForm",
     "route_form",

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from django import forms
 
+from mailadmin.console.credential_state import warnings_of
+from mailadmin.core import limits
 from mailadmin.core.settings import OAuthRoute, RouteKey, RouteKind
 from mailadmin.models import IntegratedService, OAuthService
 
@@ -22,15 +24,21 @@ class OAuthServiceForm(ConsoleForm):
     """A mailbox that sends through Office 365."""
 
     kind = RouteKind.OAUTH
+    # What a link to the empty form may fill in ("make the Graph twin").
+    from_query = ("name", "service_identity", "label", "subject_prefix")
     front: ClassVar[Sections] = (
         ("Service", ("name", "client_type", "integrated_service", "service_identity")),
         ("Use", ("enabled",)),
     )
     advanced: ClassVar[Sections] = (
-        ("Token", ("scopes",)),
+        ("Further mailboxes and pace", ("mailboxes", "messages_per_minute")),
         ("Sender", ("send_as",)),
+        ("Large messages", ("large_messages",)),
+        ("Sent items and unclear answers", ("save_to_sent", "settle")),
+        ("Token", ("scopes",)),
         ("Message", ("subject_prefix", "label", "default_recipients")),
     )
+    nested = True
 
     class Meta:
         model = OAuthService
@@ -40,14 +48,21 @@ class OAuthServiceForm(ConsoleForm):
             "integrated_service",
             "service_identity",
             "enabled",
-            "scopes",
+            "mailboxes",
+            "messages_per_minute",
             "send_as",
+            "large_messages",
+            "save_to_sent",
+            "settle",
+            "scopes",
             "subject_prefix",
             "label",
             "default_recipients",
         )
         widgets = {
             "service_identity": forms.TextInput(attrs={"autocomplete": "off", "inputmode": "email"}),
+            "mailboxes": textarea(),
+            "messages_per_minute": forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
             "send_as": textarea(),
             "default_recipients": textarea(),
         }
@@ -57,6 +72,11 @@ class OAuthServiceForm(ConsoleForm):
             "integrated_service": "Integrated service",
             "service_identity": "Service identity",
             "enabled": "Use this service for sending",
+            "mailboxes": "Further mailboxes",
+            "messages_per_minute": "Messages a minute, for each mailbox",
+            "large_messages": "Send large messages by upload",
+            "save_to_sent": "Save to sent items",
+            "settle": "Look into the mailbox after an unclear answer",
             "scopes": "Scopes",
             "send_as": "Send-As addresses",
             "subject_prefix": "Subject prefix",
@@ -67,8 +87,21 @@ class OAuthServiceForm(ConsoleForm):
             "integrated_service": WHY_SERVICE_ACCOUNT,
             "service_identity": "The mailbox that sends, as its full address.",
             "scopes": "Empty for everything the app was granted: “.default” of the cloud's Graph.",
+            "mailboxes": "They share the load with the service identity: a message whose From is one of them is sent "
+            "by that mailbox, all others by each in turn, with the original From in Reply-To. One on each line.",
+            "messages_per_minute": f"Usually {limits.GRAPH_MESSAGES_PER_MINUTE}, because Exchange Online delays what a "
+            "mailbox sends beyond that; 0 for no limit. Empty for the usual one.",
             "send_as": "Addresses or domains that Exchange lets this mailbox send as; any other From becomes the "
-            "service identity, with the original in Reply-To.",
+            "service identity, with the original in Reply-To. Each needs the right, in Exchange Online PowerShell: "
+            "Add-RecipientPermission <address> -AccessRights SendAs -Trustee <service identity>",
+            "large_messages": "One request to Graph carries about 3 MB. Above, a draft is written into the mailbox, "
+            "its attachments are uploaded (up to 150 MB, as far as the mailbox allows), and then it is sent. The app "
+            "needs the application permission Mail.ReadWrite; without this, larger messages go by SMTP or fail.",
+            "save_to_sent": "Without it Graph is asked to keep no copy. That works only for messages that lose nothing "
+            "as JSON, such as one with a single body; all others travel as MIME, which Graph always saves, and the log "
+            "says so.",
+            "settle": "When an answer leaves open whether Graph took a message, it is looked for by its Message-ID "
+            "before it counts as “maybe delivered”. The app needs the application permission Mail.Read.",
             "subject_prefix": "Put in front of every subject, with a blank between, such as “[Staging]”.",
             "label": "Goes with every message into the log, to tell traffic apart.",
             "default_recipients": "For messages that name none; those of a message come first. Separated by commas.",
@@ -80,10 +113,14 @@ class OAuthServiceForm(ConsoleForm):
                 "required": "Choose the integrated service that gives the token.",
                 "invalid_choice": "Choose one of the integrated services in the list. " + WHY_SERVICE_ACCOUNT,
             },
+            "messages_per_minute": {
+                "invalid": f"Type a whole number from 0 to {limits.MAX_GRAPH_MESSAGES_PER_MINUTE}; 0 is no limit."
+            },
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["messages_per_minute"].required = False
         choice = self.fields["integrated_service"]
         assert isinstance(choice, forms.ModelChoiceField)  # noqa: S101 -- tells the type checker what Django made
         usable = IntegratedService.AccountKind.SERVICE_ACCOUNT
@@ -96,6 +133,16 @@ class OAuthServiceForm(ConsoleForm):
         """Return the chosen service. The model refuses one that is no service account, with the reason."""
         chosen: IntegratedService = self.cleaned_data["integrated_service"]
         return chosen
+
+    def clean_messages_per_minute(self) -> int:
+        """Return the number, the usual one for an empty field."""
+        typed: int | None = self.cleaned_data["messages_per_minute"]
+        return limits.GRAPH_MESSAGES_PER_MINUTE if typed is None else typed
+
+    def warnings(self) -> list[str]:
+        """Return what was saved but will not work, because its integrated service does not."""
+        service = self.instance.integrated_service
+        return [f"“{service.name}”: {sentence}" for sentence in warnings_of(service)]
 
     def to_route(self) -> OAuthRoute:
         """Return the frozen value of what was typed. Only after `is_valid()`; saves nothing."""

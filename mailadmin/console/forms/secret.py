@@ -19,7 +19,11 @@ from mailadmin.models.secrets import HeldSecret
 from .base import ConsoleForm, Lines
 
 # What a request may not show in an error report.
-SECRET_FIELDS = ("secret", "proxy_password", "client_key")
+SECRET_FIELDS = ("secret", "second_secret", "private_key", "passphrase", "proxy_password", "client_key")
+NOT_STORED_YET = (
+    "Encrypted when it is saved, and never shown again. To keep it outside the database, type a reference: "
+    "env:MAILADMIN_SECRET_… or file:/run/secrets/…"
+)
 
 
 class SecretLines(Lines):
@@ -31,12 +35,12 @@ class SecretLines(Lines):
 
 
 class SecretField(forms.CharField):
-    """The field of a slot; its label comes from the slot. `lines` is for a private key."""
+    """The field of a slot; its label comes from the slot unless it is given. `lines` is for a private key."""
 
-    def __init__(self, *, lines: bool = False, help_text: str = "") -> None:
+    def __init__(self, *, lines: bool = False, label: str = "", help_text: str = "") -> None:
         attrs = {"autocomplete": "new-password", "spellcheck": "false"}
         typed = SecretLines(attrs={**attrs, "rows": 4, "class": "pem"}) if lines else forms.PasswordInput(attrs)
-        super().__init__(required=False, strip=False, widget=typed, help_text=help_text)
+        super().__init__(required=False, strip=False, widget=typed, label=label or None, help_text=help_text)
 
     @sensitive_variables()
     def validate(self, value: str) -> None:
@@ -74,12 +78,19 @@ class SecretForm(ConsoleForm):
         self._slots: list[HeldSecret] = [held for held in self.instance.secrets() if held.name in self.fields]
         self._before: dict[str, Destination] = {held.name: held.destination() for held in self._slots if held.stored}
         for held in self._slots:
-            field = self.fields[held.name]
-            field.label = held.word.capitalize()
-            field.help_text = f"{field.help_text} {self._what_is_stored(held)}".strip()
-            self.fields[f"forget_{held.name}"].label = f"Forget the stored {held.word}"
+            self._describe(held)
             if held.name not in self._before:
-                del self.fields[f"forget_{held.name}"]
+                self.fields.pop(f"forget_{held.name}", None)
+            elif f"forget_{held.name}" in self.fields:
+                self.fields[f"forget_{held.name}"].label = f"Forget the stored {held.word}"
+
+    def typed_into(self, slot: str) -> str:
+        """Return the field into which the secret of `slot` is typed."""
+        return slot
+
+    def typed_secrets(self) -> dict[str, str]:
+        """Return the fields for secrets, each with what people call what is typed there."""
+        return {self.typed_into(held.name): held.word for held in self._slots}
 
     def needs(self, slot: str) -> bool:
         """Tell whether the row, as typed, cannot work without the secret in `slot`."""
@@ -88,10 +99,9 @@ class SecretForm(ConsoleForm):
     def add_error(self, field: str | None, error: Any) -> None:
         """Add an error as Django does; the form will be shown again, and then each secret is to be typed again."""
         super().add_error(field, error)
-        for held in self._slots:
-            if self.data.get(held.name):
-                hint = f"Type the {held.word} again: what was typed is never sent back to the browser."
-                self[held.name].help_text = hint
+        for name, word in self.typed_secrets().items():
+            if self.data.get(name):
+                self[name].help_text = f"Type the {word} again: what was typed is never sent back to the browser."
 
     @sensitive_variables()
     def _post_clean(self) -> None:
@@ -101,8 +111,9 @@ class SecretForm(ConsoleForm):
         for held in self._slots:
             self._settle(held, self.cleaned_data[held.name], self.cleaned_data.get(f"forget_{held.name}", False))
         for slot, sentence in self.instance.secret_errors().items():
-            if not self.has_error(slot):
-                self.add_error(slot, sentence)
+            field = self.typed_into(slot)
+            if field in self.fields and not self.has_error(field):
+                self.add_error(field, sentence)
 
     @sensitive_variables("typed")
     def _settle(self, held: HeldSecret, typed: str, forget: bool) -> None:
@@ -118,20 +129,28 @@ class SecretForm(ConsoleForm):
                 self.add_error(f"forget_{held.name}", sentence)
         elif held.name in self._before and not held.stored and self.needs(held.name):
             self.add_error(
-                held.name,
+                self.typed_into(held.name),
                 f"You changed {self._changed_parts(held)}, so the stored {held.word} is not sent there; type it again.",
             )
 
+    def _describe(self, held: HeldSecret) -> None:
+        """Put the slot's word, and what is stored in it, to its field."""
+        field = self.fields[held.name]
+        field.label = held.word.capitalize()
+        field.help_text = f"{field.help_text} {self._what_is_stored(held)}".strip()
+
     def _changed_parts(self, held: HeldSecret) -> str:
-        parts = zip_longest(self.destination_parts[held.name], self._before[held.name], held.destination())
-        return " and ".join(dict.fromkeys(name for name, old, new in parts if old != new)) or "the destination"
+        return changed_parts(self.destination_parts[held.name], self._before[held.name], held.destination())
 
     def _what_is_stored(self, held: HeldSecret) -> str:
         if held.name not in self._before:
-            return (
-                "Encrypted when it is saved, and never shown again. To keep it outside the database, type a reference: "
-                "env:MAILADMIN_SECRET_… or file:/run/secrets/…"
-            )
+            return NOT_STORED_YET
         where = f"Kept outside: {held.reference}" if held.reference else "Stored"
         changed = f", changed {timezone.localtime(held.changed_at):%-d %b %Y}" if held.changed_at else ""
         return f"{where}{changed}; leave empty to keep it."
+
+
+def changed_parts(names: tuple[str, ...], before: Destination, now: Destination) -> str:
+    """Return in words which of the parts, called `names`, of a destination differ."""
+    parts = zip_longest(names, before, now)
+    return " and ".join(dict.fromkeys(name for name, old, new in parts if old != new)) or "the destination"

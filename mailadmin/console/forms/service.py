@@ -1,66 +1,69 @@
-"""The form of an integrated service, the app registration in Entra."""
+"""The forms of an integrated service, the app registration in Entra: the service, and its second credential."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django import forms
-from django.core.exceptions import ValidationError
-from django.utils import timezone
-from django.views.decorators.debug import sensitive_variables
 
-from mailadmin.core import validation
+from mailadmin.console.credential_state import warnings_of
+from mailadmin.core import limits
+from mailadmin.core.settings import EntraApp
 from mailadmin.models import IntegratedService
+from mailadmin.models.credentials import FIRST, SECOND
 
 from .base import Sections, certificates, textarea
+from .credential import (
+    CERTIFICATE_HELP,
+    ENDS_HELP,
+    KIND_HELP,
+    CredentialForm,
+    credential_section,
+    shown_by_kind,
+)
 from .proxy import PROXY_COLUMNS, PROXY_PARTS, PROXY_SECTION, ProxyForm
 from .secret import SecretField, forget_field
 
+_PLAIN = {"autocomplete": "off", "spellcheck": "false"}
+_APP_PARTS = (
+    "the kind",
+    "the cloud",
+    "the sign-in host",
+    "the Graph host",
+    "the mail hosts",
+    "the CA certificate",
+    "the tenant",
+    "the client ID",
+    *["the proxy"] * len(PROXY_PARTS),
+)
+_DATE_INVALID = {"invalid": "Type the date as year-month-day, such as 2027-03-31."}
 
-class IntegratedServiceForm(ProxyForm):
+
+def _date() -> forms.DateInput:
+    return forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+
+
+class IntegratedServiceForm(CredentialForm, ProxyForm):
     """An app registration: the page shows beside it where each value is found in Entra."""
 
+    columns = FIRST
     front: ClassVar[Sections] = (
-        (
-            "App registration",
-            (
-                "name",
-                "cloud",
-                "authority_host",
-                "graph_host",
-                "tenant",
-                "client_id",
-                "secret",
-                "credential_ends_on",
-                "forget_secret",
-            ),
-        ),
+        ("App registration", ("name", "cloud", "authority_host", "graph_host", "tenant", "client_id")),
+        ("Credential", credential_section(FIRST)),
     )
     advanced: ClassVar[Sections] = (
         ("Hosts", ("mail_hosts", "ca_pem")),
         PROXY_SECTION,
+        ("Graph", ("requests_at_once", "wide_permission_ok")),
         ("Account", ("account_kind",)),
     )
-    destination_parts = {
-        "secret": (
-            "the kind",
-            "the cloud",
-            "the sign-in host",
-            "the Graph host",
-            "the mail hosts",
-            "the CA certificate",
-            "the tenant",
-            "the client ID",
-            *["the proxy"] * len(PROXY_PARTS),
-        ),
-        "proxy_password": PROXY_PARTS,
-    }
-    shown_when: ClassVar[dict[str, str]] = ProxyForm.shown_when | {
-        "authority_host": "cloud=custom",
-        "graph_host": "cloud=custom",
-    }
+    destination_parts = {"secret": _APP_PARTS, "proxy_password": PROXY_PARTS}
+    shown_when: ClassVar[dict[str, str]] = (
+        ProxyForm.shown_when | shown_by_kind(FIRST) | {"authority_host": "cloud=custom", "graph_host": "cloud=custom"}
+    )
 
-    secret = SecretField()
+    secret = SecretField(label="Client secret")
     forget_secret = forget_field()
 
     class Meta:
@@ -72,18 +75,25 @@ class IntegratedServiceForm(ProxyForm):
             "graph_host",
             "tenant",
             "client_id",
+            "credential_kind",
             "credential_ends_on",
+            "certificate",
             "mail_hosts",
             "ca_pem",
             *PROXY_COLUMNS,
+            "requests_at_once",
+            "wide_permission_ok",
             "account_kind",
         )
         widgets = {
-            "tenant": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-            "client_id": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-            "credential_ends_on": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+            "tenant": forms.TextInput(_PLAIN),
+            "client_id": forms.TextInput(_PLAIN),
+            "credential_kind": forms.RadioSelect,
+            "credential_ends_on": _date(),
+            "certificate": certificates(),
             "mail_hosts": textarea(),
             "ca_pem": certificates(),
+            "requests_at_once": forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
             "account_kind": forms.RadioSelect,
         }
         labels = {
@@ -93,8 +103,12 @@ class IntegratedServiceForm(ProxyForm):
             "graph_host": "Graph host",
             "tenant": "Tenant",
             "client_id": "Client ID",
+            "credential_kind": "Kind of credential",
             "credential_ends_on": "Client secret ends on",
+            "certificate": "Certificate",
             "mail_hosts": "Further mail hosts",
+            "requests_at_once": "Requests at once",
+            "wide_permission_ok": "Tenant-wide permission is known",
             "account_kind": "Account kind",
         }
         help_texts = {
@@ -102,53 +116,95 @@ class IntegratedServiceForm(ProxyForm):
             "cloud": "Where your tenant lives; almost always Global.",
             "authority_host": "Gives the tokens, such as localhost:8443.",
             "graph_host": "Takes the mail; may be the same host.",
-            "tenant": "The directory (tenant) ID, or a domain of the tenant.",
-            "client_id": "The application (client) ID from the app's Overview page.",
-            "credential_ends_on": "Needed with a new secret: Entra shows it there, and the console warns in time.",
+            "tenant": "The directory (tenant) ID, or a domain of the tenant. A managed identity may do without.",
+            "client_id": "The application (client) ID from the app's Overview page. With a managed identity it names "
+            "the user-assigned one; empty for that of the machine.",
+            "credential_kind": KIND_HELP,
+            "credential_ends_on": ENDS_HELP,
+            "certificate": CERTIFICATE_HELP,
             "mail_hosts": "Servers besides Microsoft's own that may get a token for SMTP; separated by spaces.",
             "ca_pem": "Only for hosts whose certificate was not issued by a public authority.",
+            "requests_at_once": f"To Graph, for all processes together. Usually {limits.GRAPH_REQUESTS_AT_ONCE}: "
+            "Microsoft answers more with “too many requests”. Empty for that.",
+            "wide_permission_ok": "A token with Mail.Send for every mailbox of the tenant is a warning in each test. "
+            "Tick it when the app is limited in another way, or is meant to send as everybody; then it is only noted.",
             "account_kind": "OAuth services can only use a service account: mail leaves from background jobs with no "
             "user signed in.",
         }
         error_messages = {
             "name": {"required": "Give it a name.", "unique": "Another integrated service has this name."},
-            "tenant": {"required": "Type the directory (tenant) ID or a domain of the tenant."},
             "client_id": {
-                "required": "Type the application (client) ID.",
                 "max_length": "An application (client) ID has 36 characters; copy it from the app's Overview page.",
             },
-            "credential_ends_on": {"invalid": "Type the date as year-month-day, such as 2027-03-31."},
+            "credential_kind": {"required": "Choose how the app proves itself to Entra."},
+            "credential_ends_on": _DATE_INVALID,
+            "requests_at_once": {
+                "invalid": f"Type a whole number from 1 to {limits.MAX_GRAPH_REQUESTS_AT_ONCE}; leave it empty for "
+                "the usual one."
+            },
         }
 
-    @sensitive_variables()
-    def clean_secret(self) -> str:
-        """Return what was typed, trimmed. Raises ValidationError for the secret's ID in place of its value."""
-        try:
-            return validation.client_secret(self.cleaned_data["secret"].strip())
-        except ValueError as error:
-            raise ValidationError(str(error)) from None
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._stored_at = self.instance.secret.changed_at
+        self.fields["requests_at_once"].required = False
 
-    @sensitive_variables()
-    def clean(self) -> dict[str, Any]:
-        """Ask for the date on which a new secret ends. Raises nothing: errors go to their fields."""
-        values = super().clean() or self.cleaned_data
-        if values.get("secret") and not values.get("credential_ends_on") and "credential_ends_on" not in self.errors:
-            self.add_error(
-                "credential_ends_on",
-                "Type the date on which the secret ends; mail stops on that day unless it is renewed.",
-            )
-        return values
+    def clean_requests_at_once(self) -> int:
+        """Return the number, the usual one for an empty field."""
+        typed: int | None = self.cleaned_data["requests_at_once"]
+        return limits.GRAPH_REQUESTS_AT_ONCE if typed is None else typed
 
-    def needs(self, slot: str) -> bool:
-        """Tell that an app whose stored secret would be lost by a change needs it again; one may be saved without,
-        to be completed later."""
-        return not self.cleaned_data.get("forget_secret") if slot == "secret" else super().needs(slot)
+    def to_app(self) -> EntraApp:
+        """Return the frozen value of what was typed, with the typed secret or the stored one when the destination is
+        the same. Only after `is_valid()`; saves nothing. A credential that was never saved has no version, so that
+        its tokens are shared with nobody."""
+        app: EntraApp = self.instance.to_app()
+        if app.credential and self.instance.secret.changed_at != self._stored_at:
+            app = replace(app, credential=replace(app.credential, version=""))
+        return replace(app, id="") if self.instance._state.adding else app
 
     def warnings(self) -> list[str]:
         """Return what was saved but will not work."""
-        ends = self.instance.credential_ends_on
-        if self.instance.secret.stored and ends and ends < timezone.localdate():
-            return [f"The client secret ended on {ends:%d %b %Y}: Entra refuses it. Make a new one and type it here."]
-        if not self.instance.secret.stored:
-            return ["No client secret is stored yet, so no token can be fetched with this."]
-        return []
+        return warnings_of(self.instance)
+
+
+class SecondCredentialForm(CredentialForm):
+    """The credential that waits to replace the one in use."""
+
+    columns = SECOND
+    complete = True
+    front: ClassVar[Sections] = (("Second credential", credential_section(SECOND)),)
+    destination_parts = {"second_secret": _APP_PARTS}
+    shown_when: ClassVar[dict[str, str]] = shown_by_kind(SECOND)
+
+    second_secret = SecretField(label="Client secret")
+
+    class Meta:
+        model = IntegratedService
+        fields = ("second_kind", "second_ends_on", "second_certificate")
+        widgets = {
+            "second_kind": forms.RadioSelect,
+            "second_ends_on": _date(),
+            "second_certificate": certificates(),
+        }
+        labels = {
+            "second_kind": "Kind of credential",
+            "second_ends_on": "Client secret ends on",
+            "second_certificate": "Certificate",
+        }
+        help_texts = {
+            "second_kind": KIND_HELP,
+            "second_ends_on": ENDS_HELP,
+            "second_certificate": CERTIFICATE_HELP,
+        }
+        error_messages = {
+            "second_kind": {"required": "Choose how the app proves itself to Entra."},
+            "second_ends_on": _DATE_INVALID,
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kind = self.fields["second_kind"]
+        kind.required = True
+        kind.choices = IntegratedService.CredentialChoice.choices  # type: ignore[attr-defined]  # a choice field
+        self.initial["second_kind"] = self.instance.second_kind or SECOND.kind_of(self.instance)

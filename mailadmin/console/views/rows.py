@@ -17,10 +17,11 @@ from django.utils.html import format_html
 
 from mailadmin.console import audit
 from mailadmin.console.forms import OAuthServiceForm
+from mailadmin.console.refusals import refused_senders
 from mailadmin.console.removal import Removal, removal
 from mailadmin.console.route_rows import learned_size, summaries
 from mailadmin.console.sections import OAUTH, Form, Row, Section, section_of
-from mailadmin.console.service_rows import service_summaries
+from mailadmin.console.service_rows import credentials_of, service_summaries
 from mailadmin.delivery import health
 from mailadmin.models import IntegratedService, RouteState, Settings
 
@@ -57,7 +58,10 @@ def edit(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _form_page(section: Section, request: HttpRequest, row: Row) -> HttpResponse:
-    form = section.form(request.POST or None, instance=row)
+    initial = {name: request.GET[name] for name in getattr(section.form, "from_query", ()) if name in request.GET}
+    form = section.form(
+        request.POST or None, request.FILES or None, instance=row, initial=initial if row._state.adding else None
+    )
     if request.method == "POST" and form.is_valid():
         return save_or_show(request, form)
     return show_form(request, form)
@@ -93,6 +97,8 @@ def show_form(request: HttpRequest, form: Form) -> HttpResponse:
         "may_delete": saved is not None and request.user.has_perm(section.permission("delete")),
         "may_test": request.user.has_perm("mailadmin.test_route"),
         "size": learned_size(_state_of(saved)),
+        "refusals": refused_senders(saved),
+        "credentials": credentials_of(saved),
         "no_services": isinstance(form, OAuthServiceForm) and not IntegratedService.objects.exists(),
     }
     return render(request, f"mailadmin/{section.name}/form.html", context)
@@ -201,8 +207,5 @@ def switch(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _resume(row: Row) -> None:
     """A changed setting gets a new chance: nothing that was learned of the old one counts."""
-    if isinstance(row, IntegratedService):
-        for route in (*row.oauth_services.all(), *row.smtp_connections.all()):
-            health.resume(route.key)
-    else:
-        health.resume(row.key)
+    for route in row.routes() if isinstance(row, IntegratedService) else (row,):
+        health.resume(route.key)

@@ -1,0 +1,78 @@
+"""Test-then-switch: the second credential of an integrated service gets a token before it replaces the first one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from mailadmin import conf
+from mailadmin.delivery import health
+from mailadmin.models import IntegratedService
+from mailadmin.transports.entra.tokens import fetch_token
+
+from . import audit
+
+
+class NotSwitched(Exception):
+    """Nothing was changed; the text is a sentence for the administrator."""
+
+
+def switch(request: HttpRequest, row: IntegratedService) -> None:
+    """Fetch a token with the second credential of `row`, and put it to use when one came.
+
+    The credential that was in use becomes the second one, so that one can go back. Raises MailError when Entra gave no
+    token, and NotSwitched when there is nothing to try or somebody changed the row meanwhile; then nothing is changed.
+    """
+    tried_at = row.changed_at
+    _try_second(row)
+    _put_to_use(request, row.pk, tried_at)
+
+
+def scopes_in_use(row: IntegratedService) -> tuple[tuple[str, ...], ...]:
+    """Return what tokens are asked for: those of its OAuth services; for SMTP when only SMTP connections use it."""
+    app = row.app_without_secrets()
+    for_graph = [service.to_route().effective_scopes for service in row.oauth_services.all()]
+    if for_graph:
+        return tuple(dict.fromkeys(for_graph))
+    return ((app.cloud.smtp_scope if row.smtp_connections.exists() else app.cloud.graph_scope,),)
+
+
+def _try_second(row: IntegratedService) -> None:
+    """Fetch a token for each use. Raises MailError, or NotSwitched without a second credential."""
+    credential = row.to_second_credential()
+    if credential is None:
+        raise NotSwitched("There is no second credential that could be tried; type it below and save it first.")
+    app = replace(row.to_app(), credential=credential)
+    for scopes in scopes_in_use(row):
+        fetch_token(app, scopes, conf.network_policy(), fresh=True)
+
+
+@transaction.atomic
+def _put_to_use(request: HttpRequest, pk: UUID, tried_at: datetime) -> None:
+    """Exchange the two credentials, unless somebody changed the row since it was tried. Raises NotSwitched."""
+    # One statement looks and takes the row: what was not tried is never put to use.
+    if not IntegratedService.objects.filter(pk=pk, changed_at=tried_at).update(changed_at=timezone.now()):
+        raise NotSwitched(
+            "Somebody changed this integrated service while the second credential was tried; try it again."
+        )
+    row = IntegratedService.objects.get(pk=pk)
+    before = audit.snapshot(row)
+    row.swap_credentials()
+    row.save()
+    audit.record(request, "switched the credential", row, audit.diff(before, audit.snapshot(row)))
+    for route in row.routes():
+        health.resume(route.key)
+
+
+@transaction.atomic
+def forget_second(request: HttpRequest, row: IntegratedService) -> None:
+    """Forget the second credential, with its audit entry."""
+    before = audit.snapshot(row)
+    row.forget_second_credential()
+    row.save()
+    audit.record(request, "forgot the second credential", row, audit.diff(before, audit.snapshot(row)))

@@ -1,0 +1,96 @@
+"""The second credential of an integrated service: type it, try it and switch, or forget it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from mailadmin.console import audit, switching
+from mailadmin.console.access import needs
+from mailadmin.console.credential_state import second_warnings_of
+from mailadmin.console.forms import SECRET_FIELDS, SecondCredentialForm
+from mailadmin.console.sections import SERVICE
+from mailadmin.console.service_rows import credentials_of
+from mailadmin.core.errors import MailError
+from mailadmin.models import IntegratedService
+
+_CHANGE = SERVICE.permission("change")
+
+
+@require_http_methods(["GET", "POST"])
+@needs(_CHANGE)
+@sensitive_post_parameters(*SECRET_FIELDS)
+def second_credential(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show the form of the second credential, or save what was typed."""
+    row = get_object_or_404(IntegratedService, pk=pk)
+    form = SecondCredentialForm(request.POST or None, request.FILES or None, instance=row)
+    if request.method == "POST" and form.is_valid():
+        _save(request, form)
+        return redirect("mailadmin:service-credential", pk=pk)
+    return _page(request, pk, form)
+
+
+@require_POST
+@needs(_CHANGE)
+def try_and_switch(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Fetch a token with the second credential; only when one came, use it from now on."""
+    row = get_object_or_404(IntegratedService, pk=pk)
+    try:
+        switching.switch(request, row)
+    except switching.NotSwitched as error:
+        messages.error(request, str(error))
+        return redirect("mailadmin:service-credential", pk=pk)
+    except MailError as error:
+        return _page(request, pk, SecondCredentialForm(instance=get_object_or_404(IntegratedService, pk=pk)), error)
+    messages.success(
+        request,
+        f"A token came, so “{row.name}” signs in with the new credential from now on. The former one is kept as the "
+        "second credential, to go back to; forget it once it is withdrawn in Entra.",
+    )
+    return redirect("mailadmin:service-credential", pk=pk)
+
+
+@require_POST
+@needs(_CHANGE)
+def forget(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Forget the second credential."""
+    row = get_object_or_404(IntegratedService, pk=pk)
+    if row.second_kind:
+        switching.forget_second(request, row)
+        messages.success(request, f"The second credential of “{row.name}” is forgotten.")
+    return redirect("mailadmin:service-credential", pk=pk)
+
+
+@transaction.atomic
+def _save(request: HttpRequest, form: SecondCredentialForm) -> None:
+    before = audit.snapshot(get_object_or_404(IntegratedService, pk=form.instance.pk))
+    row: IntegratedService = form.save()
+    audit.record(request, "changed", row, audit.diff(before, audit.snapshot(row)))
+    messages.success(
+        request, "The second credential is saved. Mail still signs in with the first; now try it and switch."
+    )
+    for warning in second_warnings_of(row):
+        messages.warning(request, warning)
+
+
+def _page(
+    request: HttpRequest, pk: uuid.UUID, form: SecondCredentialForm, failure: MailError | None = None
+) -> HttpResponse:
+    saved = get_object_or_404(IntegratedService, pk=pk)  # the row of the form holds what was typed
+    context = {
+        "section": SERVICE,
+        "row": saved,
+        "form": form,
+        "credentials": credentials_of(saved),
+        "ready": saved.to_second_credential() is not None,
+        "failure": failure,
+        "list_url": SERVICE.address("list"),
+        "edit_url": SERVICE.address("edit", saved),
+    }
+    return render(request, "mailadmin/service/credential.html", context)
