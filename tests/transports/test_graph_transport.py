@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,13 +11,14 @@ from uuid import UUID
 
 import pytest
 
-from mailadmin.core.errors import DeliveryUnsure, MailError
+from mailadmin.core import limits
+from mailadmin.core.errors import DeliveryUnsure, MailError, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.knowledge import Failover
 from mailadmin.net.http import Answer
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.transports.base import Accepted, Mail
-from mailadmin.transports.graph.faults import graph_fault
+from mailadmin.transports.graph.faults import graph_fault, pause_asked
 from mailadmin.transports.graph.transport import GraphTransport
 from tests.fakes.graph_server import (
     Exchange,
@@ -65,6 +67,28 @@ def test_s2_message_leaves_as_mime_for_the_service_identity() -> None:
     assert request.headers["authorization"] == f"Bearer {jwt()}"
     assert UUID(request.headers["client-request-id"])
     assert base64.b64decode(request.body) == b"Bcc: b@example.org\r\n" + bytes(mail.content)
+
+
+def test_n7_the_mailbox_that_was_chosen_for_the_message_sends() -> None:
+    with Microsoft(Says(202)) as server:
+        send(server, a_mail(mailbox="second@example.org"), mailboxes=("second@example.org",))
+        assert server.asked("graph")[0].path == "/v1.0/users/second@example.org/sendMail"
+
+
+def test_the_answer_says_why_a_copy_was_saved_all_the_same() -> None:
+    content = b"From: robot@example.org\r\nTo: a@example.org\r\nIn-Reply-To: <0@example.org>\r\n\r\nHello\r\n"
+    with Microsoft(Says(202)) as server:
+        accepted = send(server, a_mail(content=content), save_to_sent=False)
+        assert server.asked("graph")[0].headers["content-type"] == "text/plain"
+    assert accepted.answer.startswith("202 Accepted; a copy was saved in Sent Items, because ")
+
+
+def test_without_a_copy_it_leaves_as_json_where_nothing_is_lost() -> None:
+    with Microsoft(Says(202)) as server:
+        assert send(server, save_to_sent=False).answer == "202 Accepted"
+        (request,) = server.asked("graph")
+    assert request.headers["content-type"] == "application/json"
+    assert json.loads(request.body)["saveToSentItems"] is False
 
 
 def test_one_transport_sends_many_messages_on_one_connection() -> None:
@@ -269,6 +293,49 @@ def test_any_body_gives_a_fault(body: bytes) -> None:
 
 def test_page_of_something_in_between_is_told_apart() -> None:
     assert fault_of(403, b"\n<html>blocked</html>").kind is Kind.HTTP_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "entry", "maybe_sent"),
+    [
+        (403, {}, "http-blocked", False),
+        (407, {}, "http-blocked", False),
+        (413, {}, "http-blocked", False),
+        (429, {}, "graph-429", False),
+        (429, {"Retry-After": "7"}, "graph-429", False),
+        (503, {"Retry-After": "7"}, "graph-busy", False),
+        (503, {}, "http-answer", True),
+        (502, {}, "http-answer", True),
+        (200, {}, "http-answer", True),
+        (302, {}, "http-redirect", False),
+    ],
+)
+def test_g9_g10_g11_g15_pages_of_proxies_are_judged_by_their_status(
+    status: int, headers: dict[str, str], entry: str, maybe_sent: bool
+) -> None:
+    fault = graph_fault(Answer(status, headers, b"<!DOCTYPE html><h1>No</h1>"), "graph.microsoft.com", 443)
+    assert fault
+    assert (mail_error(fault).code, fault.maybe_sent) == (entry, maybe_sent)
+    assert fault.retry_after == (7.0 if headers else None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        (Answer(202, {}, b""), None),
+        (Answer(202, {"Retry-After": "3"}, b""), 3),
+        (Answer(201, {"Retry-After": "0"}, b""), 0),
+        (Answer(429, {}, b""), limits.GRAPH_PAUSE_SECONDS),
+        (Answer(429, {"Retry-After": "5000"}, b""), limits.GRAPH_MAX_PAUSE_SECONDS),
+        (Answer(429, {"Retry-After": "soon"}, b""), limits.GRAPH_PAUSE_SECONDS),
+        (Answer(503, {}, b'{"error": {"code": "serviceNotAvailable"}}'), limits.GRAPH_PAUSE_SECONDS),
+        (Answer(503, {}, b""), None),
+        (Answer(504, {"Retry-After": "3"}, b""), None),
+        (Answer(403, {"Retry-After": "3"}, b""), None),
+    ],
+)
+def test_g9_g10_g14_pause_that_an_answer_asks_for(answer: Answer, seconds: float | None) -> None:
+    assert pause_asked(answer) == seconds
 
 
 def test_text_of_the_server_is_cleaned_and_cut() -> None:

@@ -117,7 +117,9 @@ class GraphClient:
         """
         body = json.dumps(_NO_RECIPIENTS).encode()
         mailbox = mailbox or self.route.identity
-        return self.request("POST", "/sendMail", mailbox=mailbox, content_type="application/json", body=body)
+        return self.request(
+            "POST", "/sendMail", mailbox=mailbox, content_type="application/json", body=body, patience=0
+        )
 
     def fault(self, answer: Answer, accepted: tuple[int, ...] = (ACCEPTED,)) -> Fault | None:
         """Return what is wrong with `answer`, None when its status is one of `accepted`; see `graph_fault`."""
