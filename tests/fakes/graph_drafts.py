@@ -61,9 +61,9 @@ class Trouble:
 class GraphDrafts(ScriptedServer):
     """Entra, Graph and the upload host on one port. `keep` False only counts what is uploaded."""
 
-    def __init__(self, *troubles: Trouble, keep: bool = True, smallest: int = SMALLEST_UPLOAD) -> None:
+    def __init__(self, *troubles: Trouble, keep: bool = True, smallest: int = 0) -> None:
         super().__init__(self._talk)
-        self.troubles, self.keep, self.smallest = list(troubles), keep, smallest
+        self.troubles, self.keep, self.smallest = list(troubles), keep, smallest or SMALLEST_UPLOAD
         self.drafts: dict[str, Draft] = {}
         self.uploads: dict[str, Upload] = {}
         self.sent: list[Draft] = []

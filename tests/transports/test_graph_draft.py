@@ -22,17 +22,29 @@ from mailadmin.transports.base import Mail
 from mailadmin.transports.graph.client import GraphClient
 from mailadmin.transports.graph.draft import send_draft
 from mailadmin.transports.graph.plan import DraftPlan, plan_for
+from tests.fakes import graph_drafts
 from tests.fakes.graph_drafts import GraphDrafts, Trouble
 from tests.fakes.graph_server import Says, graph_error
 from tests.fakes.routes import entra_app, oauth_route
 
-SMALL_FILE = b"%PDF small " * 230_000  # 2.5 MB: one request of its own
-LARGE_FILE = bytes(range(256)) * 36_000  # 9.2 MB: three ranges
+SMALL_FILE = b"%PDF small " * 2_300  # 25 kB: one request of its own
+LARGE_FILE = bytes(range(256)) * 360  # 92 kB: three ranges
 
 
 @pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_and_quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundredth of Microsoft's sizes, on both sides, and no pauses."""
     monkeypatch.setattr(limits, "GRAPH_UPLOAD_PAUSE_SECONDS", 0.0)
+    if "real_sizes" not in request.fixturenames:
+        for name in ("GRAPH_REQUEST_BYTES", "GRAPH_UPLOAD_RANGE_BYTES"):
+            monkeypatch.setattr(limits, name, getattr(limits, name) // 100)
+        for name in ("MAX_REQUEST", "MAX_RANGE", "SMALLEST_UPLOAD"):
+            monkeypatch.setattr(graph_drafts, name, getattr(graph_drafts, name) // 100)
+
+
+@pytest.fixture
+def real_sizes() -> None:
+    """Ask for Microsoft's own sizes, see `small_and_quick`."""
 
 
 @pytest.fixture
@@ -96,21 +108,22 @@ class TestAllGoesWell:
             assert server.largest["PUT"] == limits.GRAPH_UPLOAD_RANGE_BYTES
             assert server.largest["POST"] <= limits.GRAPH_REQUEST_BYTES
         assert [line for line in told if line.startswith("Uploading")] == [
-            "Uploading Größe.pdf: 0 bytes of 9.2 MB",
-            "Uploading Größe.pdf: 3.9 of 9.2 MB",
-            "Uploading Größe.pdf: 7.9 of 9.2 MB",
+            "Uploading Größe.pdf: 0 bytes of 92 kB",
+            "Uploading Größe.pdf: 39 of 92 kB",
+            "Uploading Größe.pdf: 79 of 92 kB",
         ]
 
     def test_p13_a_file_that_graph_finds_too_small_for_a_session_goes_in_one_request(
         self, send: Send, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        files = (("between.pdf", SMALL_FILE + b"x" * 500_000),)
-        with GraphDrafts(smallest=3 * 1024 * 1024) as server:
-            monkeypatch.setattr("tests.fakes.graph_drafts.MAX_REQUEST", 4 * 1024 * 1024 + 1000)
+        files = (("between.pdf", SMALL_FILE + b"x" * 5_000),)
+        with GraphDrafts(smallest=31_457) as server:
+            monkeypatch.setattr(graph_drafts, "MAX_REQUEST", 42_943)
             send(server, *files)
             check_arrived(server, *files)
             assert server.asked == ["POST messages", "POST createUploadSession", "POST attachments", "POST send"]
 
+    @pytest.mark.usefixtures("real_sizes")
     def test_p13_a_30_mb_file_needs_little_memory_and_goes_on_after_a_lost_answer(self, send: Send) -> None:
         data = bytes(30_000_000)
         with GraphDrafts(Trouble("PUT", "/upload/", done=True), keep=False) as server:
@@ -138,7 +151,7 @@ class TestUploadInTrouble:
             Trouble("PUT", "/upload/", Says(429, b"", {"Retry-After": "0"})),
             Trouble("PUT", "/upload/", Says(200, b"<html>"), done=True),
             Trouble("PUT", "/upload/", Says(200, {"nextExpectedRanges": ["0-"]})),
-            Trouble("PUT", "/upload/", Says(200, {"nextExpectedRanges": ["0-9215999"]})),
+            Trouble("PUT", "/upload/", Says(200, {"nextExpectedRanges": ["0-92159"]})),
         ],
     )
     def test_p13_after_a_range_without_a_clear_answer_it_asks_and_goes_on(self, send: Send, trouble: Trouble) -> None:
@@ -297,7 +310,7 @@ class TestSending:
             pass
 
         def stop(words: str) -> None:
-            if "3.9 of" in words:
+            if "39 of" in words:
                 raise Stop
 
         with GraphDrafts() as server:
