@@ -93,7 +93,10 @@ def _needs(route: OAuthRoute) -> list[tuple[str, tuple[str, ...]]]:
 
 def _mailboxes(route: OAuthRoute) -> list[str]:
     """Return every mailbox that sends, once, as it was typed first."""
-    return list({address.strip().lower(): address.strip() for address in reversed(route.identities)}.values())[::-1]
+    kept: dict[str, str] = {}
+    for address in route.identities:
+        kept.setdefault(address.strip().lower(), address.strip())
+    return list(kept.values())
 
 
 def _look_at_mailboxes(recorder: Recorder, client: GraphClient, route: OAuthRoute) -> None:
