@@ -17,7 +17,16 @@ from mailadmin.core import clouds
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
-from mailadmin.core.settings import Credential, EntraApp, ProxyKind, Security, SmtpAuth, SmtpRoute, TlsSettings
+from mailadmin.core.settings import (
+    Credential,
+    CredentialKind,
+    EntraApp,
+    ProxyKind,
+    Security,
+    SmtpAuth,
+    SmtpRoute,
+    TlsSettings,
+)
 from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.transports.smtp.session import SmtpSession
 from tests.fakes import certificates
@@ -207,3 +216,18 @@ def test_a_route_without_service_or_user_is_incomplete(missing: str) -> None:
     with sign_in_host(GOOD) as entra, smtp_server() as smtp:
         fault = fault_of(route(smtp, entra, **{missing: None if missing == "app" else ""}))
     assert fault.kind is Kind.ROUTE_INCOMPLETE
+
+
+@pytest.mark.parametrize("kind", [CredentialKind.MANAGED_IDENTITY, CredentialKind.FEDERATED])
+def test_p13_a_token_that_nobody_typed_a_secret_for_goes_to_no_host_that_was_added(kind: CredentialKind) -> None:
+    """Else whoever may edit the mail hosts could have it sent to a machine of their own."""
+    with sign_in_host(GOOD) as entra, smtp_server() as smtp:
+        added = route(smtp, entra, "mail.example.org", "localhost")
+        assert added.app
+        untyped = replace(added, app=replace(added.app, credential=Credential(kind, Secret("x"))))
+        session = SmtpSession(untyped, NetworkPolicy(managed_identity=True))
+        with pytest.raises(MailError) as caught:
+            session.start()
+        assert entra.requests == []
+        assert "AUTH" not in smtp.sessions[0].verbs()
+    assert caught.value.fault.kind is Kind.TOKEN_AUDIENCE

@@ -59,7 +59,8 @@ class GraphClient:
 
     def token(self, fresh: bool = False) -> Token:
         """Return the token for the route's scopes. Raises MailError."""
-        return fetch_token(self.app, self.route.effective_scopes, self.policy, fresh=fresh, note=self.note)
+        scopes, host = self.route.effective_scopes, self.app.cloud.graph_host
+        return fetch_token(self.app, scopes, self.policy, fresh=fresh, note=self.note, to=host)
 
     def request(
         self,
