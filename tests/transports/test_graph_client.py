@@ -169,6 +169,15 @@ def test_address_of_an_upload_is_in_no_error_and_no_frame() -> None:
     assert KEY not in "".join(shown.format()) + repr(error.fault)
 
 
+def test_answer_that_names_the_address_of_an_upload_is_not_noted() -> None:
+    lines: list[str] = []
+    named = {"uploadUrl": f"https://x/?authtoken={KEY}"}
+    with Microsoft(Says(201, named, {"Location": f"https://x/?authtoken={KEY}"})) as server:
+        client_to(server, lines.append).request("POST", "/messages/1/attachments/createUploadSession", mailbox=MAILBOX)
+    assert "< 201" in lines
+    assert KEY not in "\n".join(lines)
+
+
 @pytest.mark.parametrize(
     "address",
     [
