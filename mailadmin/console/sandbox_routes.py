@@ -53,6 +53,7 @@ def _service(request: HttpRequest, server: SandboxServer) -> tuple[IntegratedSer
     row.tenant, row.client_id = credentials["tenant"], credentials["client_id"]
     row.authority_host = row.graph_host = host
     row.mail_hosts, row.ca_pem = HOST, server.ca_pem.strip()
+    row.wide_permission_ok = True  # nothing but the sandbox can be reached with it
     if not row.secret.stored:
         row.secret.set(credentials["client_secret"])
     return row, _save(request, row, before)
@@ -63,7 +64,10 @@ def _oauth(request: HttpRequest, service: IntegratedService) -> tuple[OAuthServi
     if known:
         return known, False
     row = OAuthService(
-        name=_free_name(OAuthService, "Sandbox Office 365"), integrated_service=service, service_identity=SENDER
+        name=_free_name(OAuthService, "Sandbox Office 365"),
+        integrated_service=service,
+        service_identity=SENDER,
+        large_messages=True,
     )
     row.order = OAuthService.objects.count()
     return row, _save(request, row, {})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -16,33 +18,47 @@ from mailadmin.console import arrived, audit, sandbox_routes
 from mailadmin.console.access import needs
 from mailadmin.core import limits
 from mailadmin.models import SandboxMessage, SandboxServer
-from mailadmin.sandbox.behaviour import GRAPH_FAULTS, NO_FAULT, SMTP_FAULTS
+from mailadmin.sandbox.behaviour import GRAPH_FAULTS, NO_FAULT, SMTP_FAULTS, GraphFault, SmtpFault
 
 # The preview of a stranger's HTML: no script, no network, no form; pictures only from within the message.
 PREVIEW_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
-FAULTS = {
-    "smtp": {name: fault.label for name, fault in SMTP_FAULTS.items()},
-    "graph": {name: fault.label for name, fault in GRAPH_FAULTS.items()},
-}
+FAULTS: dict[str, Mapping[str, SmtpFault] | Mapping[str, GraphFault]] = {"smtp": SMTP_FAULTS, "graph": GRAPH_FAULTS}
+DOORS = {"graph": "Office 365 (Graph)", "smtp": "SMTP server"}
 
 
 @require_GET
 @needs("mailadmin.view_sandboxmessage")
 def sandbox(request: HttpRequest) -> HttpResponse:
     """Show the state of the sandbox and its inbox."""
+    server = SandboxServer.load()
     inbox = SandboxMessage.objects.defer("raw")
     page = Paginator(inbox, limits.PAGE_ROWS).get_page(request.GET.get("page"))
     return render(
         request,
         "mailadmin/sandbox/sandbox.html",
         {
-            "server": SandboxServer.load(),
+            "server": server,
             "allowed": conf.setting("SANDBOX"),
             "page": page,
-            "smtp_faults": FAULTS["smtp"].items(),
-            "graph_faults": FAULTS["graph"].items(),
+            "doors": [_door(door, getattr(server, f"{door}_fault")) for door in DOORS],
         },
     )
+
+
+def _door(door: str, chosen: str) -> dict[str, Any]:
+    """Return what the page shows of a door: its faults by group, and what the chosen one does."""
+    faults = FAULTS[door]
+    groups: dict[str, list[tuple[str, SmtpFault | GraphFault]]] = {}
+    for name, fault in faults.items():
+        groups.setdefault(fault.group, []).append((name, fault))
+    return {
+        "name": door,
+        "label": DOORS[door],
+        "groups": groups.items(),
+        "chosen": chosen,
+        "fault": faults.get(chosen),
+        "count": len(faults),
+    }
 
 
 @require_GET
@@ -91,8 +107,8 @@ def fault(request: HttpRequest) -> HttpResponse:
         setattr(server, f"{door}_fault", chosen)
     # Only these two columns: the sandbox itself writes the others meanwhile.
     SandboxServer.objects.filter(pk=server.pk).update(smtp_fault=server.smtp_fault, graph_fault=server.graph_fault)
-    names_chosen = [FAULTS["smtp"].get(server.smtp_fault), FAULTS["graph"].get(server.graph_fault)]
-    detail = ", ".join(name for name in names_chosen if name) or "no fault"
+    chosen_faults = (FAULTS["smtp"].get(server.smtp_fault), FAULTS["graph"].get(server.graph_fault))
+    detail = ", ".join(fault.label for fault in chosen_faults if fault) or "no fault"
     audit.record(request, "changed", server, detail=detail)
     messages.success(request, f"From the next message on: {detail}.")
     return redirect("mailadmin:sandbox")
