@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailadmin.core.keyring import new_key
+from mailadmin.transports import shared
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -16,3 +17,10 @@ def key_file() -> None:
     path = Path(os.environ["MAILADMIN_DATA_DIR"]) / "keys"
     if not path.exists():
         path.write_text(new_key() + "\n")
+
+
+@pytest.fixture(autouse=True)
+def fresh_shared_state() -> None:
+    """Let no test wait for the pace or the pause that an earlier one left behind; what reaches other processes is
+    installed where it is tested."""
+    shared.install(shared.Process)

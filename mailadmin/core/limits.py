@@ -71,6 +71,7 @@ GRAPH_BUSY_SECONDS = 60  # waiting for one of the requests at once; each takes a
 GRAPH_LEASE_SECONDS = 150  # a place held by a process that died is free again: longer than HTTP_TOTAL_SECONDS
 SHARED_POLL_SECONDS = 0.005  # whoever waits for a place looks again after this; the pauses grow ...
 SHARED_MAX_POLL_SECONDS = 0.1  # ... up to this: far shorter than a request, and ten small statements a second
+SHARED_HAND_OVER_SECONDS = 1  # a place goes from thread to thread this long, then other processes get a chance
 SHARED_LOCK_SECONDS = 1  # for a lock that is held for microseconds: its holder was stopped in the middle
 SHARED_RETRY_SECONDS = 5  # what processes share is not asked for again for this long after it could not be reached
 GRAPH_IDLE_SESSIONS = 4  # kept connections to one Graph host: as many as may be used at once

@@ -1,7 +1,7 @@
 """Waiting in line for one of a few places that several threads, processes or hosts want.
 
-The threads of a process wait in the order in which they came, and only the first of them looks for a place. It is
-woken when one is given back in the same process; for those of other processes it looks again and again, with pauses
+The threads of a process wait in the order in which they came, and only the first of them looks for a place. It gets
+what another thread of the process gives back; for what other processes give back it looks again and again, with pauses
 that grow and are never quite the same.
 """
 
@@ -13,6 +13,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from mailadmin.core import limits
@@ -33,72 +35,107 @@ class Places(Protocol):
         """Show the other processes, while the block runs (at most `seconds`), that somebody waits here."""
 
 
+@dataclass(frozen=True)
+class _Place:
+    """A place that this process has had `since` (monotonic seconds)."""
+
+    give_back: GiveBack
+    since: float
+
+
+class _Turn:
+    """A thread in line: `event` wakes it, and then it may have been `handed` a place."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.handed: _Place | None = None
+
+
 class Line:
-    """The line of the threads of one process for `places`."""
+    """The line of the threads of one process for `places`.
+
+    A place goes from thread to thread for a moment before it is really given back, because a database may be far away.
+    """
 
     def __init__(self, places: Places) -> None:
         self._places = places
         self._lock = threading.Lock()
-        self._lines: dict[str, deque[threading.Event]] = {}
+        self._lines: dict[str, deque[_Turn]] = {}
 
     def take(self, name: str, places: int, wait: float) -> GiveBack | None:
         """Return what gives back the place that was taken; None when none became free within `wait` seconds.
 
         Raises what the places raise.
         """
-        until = time.monotonic() + wait
         turn = self._join(name)
         try:
-            if not turn.wait(wait):
-                return None
-            turn.clear()
-            give_back = self._places.take(name, places, polite=True)
-            if give_back is None and wait > 0:
-                give_back = self._look_again(turn, name, places, until)
-        finally:
-            self._leave(name, turn)
-        return self._given_back_here(name, give_back) if give_back else None
+            place = self._wait(turn, name, places, time.monotonic() + wait)
+        except BaseException:
+            if handed := self._leave(name, turn):
+                self._give_back(name, handed)
+            raise
+        handed = self._leave(name, turn)
+        if place and handed:
+            self._give_back(name, handed)
+        mine = place or handed
+        return partial(self._give_back, name, mine) if mine else None
 
-    def _look_again(self, turn: threading.Event, name: str, places: int, until: float) -> GiveBack | None:
+    def _wait(self, turn: _Turn, name: str, places: int, until: float) -> _Place | None:
+        """Return a place; None when the time is over, or `turn` was handed one."""
+        if not turn.event.wait(max(until - time.monotonic(), 0)) or turn.handed:
+            return None
+        turn.event.clear()
+        if give_back := self._places.take(name, places, polite=True):
+            return _Place(give_back, time.monotonic())
+        if (left := until - time.monotonic()) <= 0:
+            return None
         pause = limits.SHARED_POLL_SECONDS
-        with self._places.waiting(name, places, until - time.monotonic()):
-            while (left := until - time.monotonic()) > 0:
+        with self._places.waiting(name, places, left):
+            while (left := until - time.monotonic()) > 0 and not turn.handed:
                 # A process that gives back and takes at once, again and again, would leave nothing to the others.
-                polite = turn.wait(min(random.uniform(0.5, 1) * pause, left))  # noqa: S311 -- no secret
-                turn.clear()  # before looking: what is given back meanwhile must wake us again
-                if give_back := self._places.take(name, places, polite):
-                    return give_back
+                polite = turn.event.wait(min(random.uniform(0.5, 1) * pause, left))  # noqa: S311 -- no secret
+                turn.event.clear()  # before looking: what is given back meanwhile must wake us again
+                if not turn.handed and (give_back := self._places.take(name, places, polite)):
+                    return _Place(give_back, time.monotonic())
                 pause = min(pause * 1.5, limits.SHARED_MAX_POLL_SECONDS)
         return None
 
-    def _given_back_here(self, name: str, give_back: GiveBack) -> GiveBack:
-        def both() -> None:
-            try:
-                give_back()
-            finally:
-                self._wake(name)
+    def _give_back(self, name: str, place: _Place) -> None:
+        if time.monotonic() - place.since < limits.SHARED_HAND_OVER_SECONDS and self._hand_over(name, place):
+            return
+        try:
+            place.give_back()
+        finally:
+            with self._lock:
+                if line := self._lines.get(name):
+                    line[0].event.set()
 
-        return both
+    def _hand_over(self, name: str, place: _Place) -> bool:
+        """Give `place` to the first in line, and tell whether there was anybody."""
+        with self._lock:
+            for turn in self._lines.get(name, ()):
+                if turn.handed is None:
+                    turn.handed = place
+                    turn.event.set()
+                    return True
+        return False
 
-    def _join(self, name: str) -> threading.Event:
-        turn = threading.Event()
+    def _join(self, name: str) -> _Turn:
+        turn = _Turn()
         with self._lock:
             line = self._lines.setdefault(name, deque())
             line.append(turn)
             if len(line) == 1:
-                turn.set()
+                turn.event.set()
         return turn
 
-    def _leave(self, name: str, turn: threading.Event) -> None:
+    def _leave(self, name: str, turn: _Turn) -> _Place | None:
+        """Leave the line, and return the place that `turn` was handed."""
         with self._lock:
             line = self._lines[name]
             line.remove(turn)
             if line:
-                line[0].set()
+                line[0].event.set()
             else:
                 del self._lines[name]
-
-    def _wake(self, name: str) -> None:
-        with self._lock:
-            if line := self._lines.get(name):
-                line[0].set()
+        return turn.handed

@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.services.processes import free_ports, listens, running, short_folder
 
 
@@ -16,6 +18,15 @@ def binary(name: str) -> str:
     """Return the newest installed PostgreSQL program called `name` (Debian keeps them out of the path), or ""."""
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4]))
     return str(found[-1]) if found else ""
+
+
+def require_postgresql() -> None:
+    """Skip the test where PostgreSQL is not installed; fail it where the services must be there."""
+    if not binary("postgres"):
+        reason = "PostgreSQL is not installed (make services)"
+        if os.environ.get("MAILADMIN_REQUIRE_SERVICES") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.postgresql import binary, running_postgresql
+from tests.services.postgresql import require_postgresql, running_postgresql
 
 pytestmark = [pytest.mark.service("postgresql")]
 
@@ -18,11 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @pytest.mark.timeout(300)
 def test_models_and_delivery_hold_on_postgresql_and_the_log_survives_a_roll_back(tmp_path: Path) -> None:
-    if not binary("postgres"):
-        reason = "PostgreSQL is not installed (make services)"
-        if os.environ.get("MAILADMIN_REQUIRE_SERVICES") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    require_postgresql()
     with running_postgresql() as address:
         result = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/delivery", "tests/models"],
