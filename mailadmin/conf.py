@@ -112,10 +112,13 @@ def network_policy() -> NetworkPolicy:
     unknown = set(given) - set(_NETWORK_DEFAULTS)
     if unknown:
         raise ConfigurationError(f'MAILADMIN["NETWORK"] has unknown entries: {", ".join(sorted(unknown))}.')
+    allowed = setting("MANAGED_IDENTITY")
+    if not isinstance(allowed, bool):  # "False" out of an environment variable is no yes
+        raise ConfigurationError('MAILADMIN["MANAGED_IDENTITY"] must be True or False.')
     values = _NETWORK_DEFAULTS | given
     return NetworkPolicy(
         allow_private=values["ALLOW_PRIVATE"],
         allow_loopback=values["ALLOW_LOOPBACK"],
         ports=tuple(values["PORTS"]),
-        managed_identity=setting("MANAGED_IDENTITY") is True,  # "False" out of an environment variable is no yes
+        managed_identity=allowed,
     )

@@ -103,6 +103,7 @@ def test_a_key_file_may_hold_remarks_and_empty_lines(settings: Any, tmp_path: Pa
         {"NETWORK": {"ALLOW_ALL": True}},
         {"NETWORK": {"PORTS": 25}},
         {"NETWORK": None},
+        {"MANAGED_IDENTITY": "False"},
         "KEY_FILE",
         None,
     ],
