@@ -167,7 +167,7 @@ def _warn_of_wide_permission(step: Step, names: list[str], app: EntraApp) -> Non
         return
     named = " and ".join(names)
     if app.wide_permission_ok:
-        step.notes.append(f"{named} given in Entra holds for every mailbox of the tenant; this is marked as known.")
+        step.notes.append(f"The token names {named} for every mailbox of the tenant, which is marked as known.")
         return
-    step.notes.append(f"{named} given in Entra holds for every mailbox of the tenant.")
+    step.notes.append(f"The token names {named} for every mailbox of the tenant.")
     fail(step, mail_error(Fault(Phase.TOKEN, Kind.PERMISSION_WIDE)), StepState.WARNING)

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from mailadmin.console.forms import route_form
+from mailadmin.console.testing import typed_form
 from mailadmin.core import limits
 from mailadmin.core.settings import RouteKind
 from mailadmin.models import AuditEntry, IntegratedService, OAuthService, SenderRefusal
@@ -106,7 +106,7 @@ def test_without_an_integrated_service_the_form_shows_the_first_step(admin_clien
 
 def test_p2_unsaved_values_become_a_route(values, service):
     """P2: with the secret of the integrated service that was chosen."""
-    form = route_form(RouteKind.OAUTH, values)
+    form = typed_form(RouteKind.OAUTH, values)
     assert form.is_valid(), form.errors
     route = form.to_route()
     assert (route.key.id, route.app.id) == ("", str(service.pk))
@@ -115,7 +115,7 @@ def test_p2_unsaved_values_become_a_route(values, service):
 
 
 def test_p2_a_stored_service_keeps_its_key_in_a_test(values, oauth):
-    form = route_form(RouteKind.OAUTH, values | {"pk": str(oauth.pk), "service_identity": "b@contoso.example"})
+    form = typed_form(RouteKind.OAUTH, values | {"pk": str(oauth.pk), "service_identity": "b@contoso.example"})
     assert form.is_valid(), form.errors
     assert (form.to_route().key.id, form.to_route().identity) == (str(oauth.pk), "b@contoso.example")
     oauth.refresh_from_db()

@@ -43,7 +43,7 @@ def test_n16_the_page_lists_them_with_the_days_left_and_what_was_announced(admin
     assert [blip.row.name for blip in blips()] == ["Exchange", "Spare"]
     text = page(admin_client)
     assert "In 40 days Microsoft switches sign-in by password off by default." in text
-    assert "Then this connection is refused: “550 5.7.30 Basic authentication" in text
+    assert "Where it is off, this connection is refused: “550 5.7.30 Basic authentication" in text
     assert "MC786329" in text
     assert "Second half of 2027" in text
     assert "Elsewhere" not in text

@@ -14,7 +14,8 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailadmin.console.forms import SmtpConnectionForm, route_form
+from mailadmin.console.forms import SmtpConnectionForm
+from mailadmin.console.testing import typed_form
 from mailadmin.core.settings import RouteKind, Security, SenderPolicy, SmtpAuth, TlsVersion
 from mailadmin.models import AuditEntry, IntegratedService, RouteState, SmtpConnection
 
@@ -299,7 +300,7 @@ def test_p2_p9_a_changed_destination_never_gets_the_stored_password(admin_client
     assert errors_of(response) == {
         "secret": [f"You changed {told}, so the stored password is not sent there; type it again."]
     }
-    form = route_form(RouteKind.SMTP, typed | {"pk": str(smtp.pk)})
+    form = typed_form(RouteKind.SMTP, typed | {"pk": str(smtp.pk)})
     assert not form.is_valid(), "a test of these values is refused as well"
     smtp.refresh_from_db()
     assert smtp.secret.stored, "nothing was saved"
@@ -328,7 +329,7 @@ def test_what_does_not_change_the_destination_keeps_the_password(admin_client, s
 
 
 def test_p2_unsaved_values_become_a_route_without_saving(smtp_values):
-    form = route_form(RouteKind.SMTP, smtp_values)
+    form = typed_form(RouteKind.SMTP, smtp_values)
     assert form.is_valid(), form.errors
     route = form.to_route()
     assert route.key.id == ""
@@ -337,7 +338,7 @@ def test_p2_unsaved_values_become_a_route_without_saving(smtp_values):
 
 
 def test_p2_the_stored_password_is_tested_while_the_destination_is_the_same(smtp, smtp_values):
-    form = route_form(RouteKind.SMTP, smtp_values | {"secret": "", "pk": str(smtp.pk), "from_name": "Other"})
+    form = typed_form(RouteKind.SMTP, smtp_values | {"secret": "", "pk": str(smtp.pk), "from_name": "Other"})
     assert form.is_valid(), form.errors
     route = form.to_route()
     assert (route.key.id, route.sender.name) == (str(smtp.pk), "Other")
@@ -347,14 +348,14 @@ def test_p2_the_stored_password_is_tested_while_the_destination_is_the_same(smtp
 def test_the_draft_holds_what_is_needed_to_show_and_save_the_form_again(smtp_values):
     form = SmtpConnectionForm(smtp_values | {"csrfmiddlewaretoken": "t", "recipient": "me@example.org"})
     assert form.draft() == smtp_values | {"recipient": "me@example.org"}
-    again = route_form(RouteKind.SMTP, form.draft())
+    again = typed_form(RouteKind.SMTP, form.draft())
     assert again.is_valid()
 
 
 @pytest.mark.parametrize("pk", ["nonsense", "00000000-0000-0000-0000-000000000000"])
 def test_a_test_of_a_row_that_does_not_exist_is_refused(smtp_values, pk):
     with pytest.raises(SmtpConnection.DoesNotExist):
-        route_form(RouteKind.SMTP, smtp_values | {"pk": pk})
+        typed_form(RouteKind.SMTP, smtp_values | {"pk": pk})
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

@@ -9,7 +9,8 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
-from mailadmin.console.forms import IntegratedServiceForm, SmtpConnectionForm, route_form
+from mailadmin.console.forms import IntegratedServiceForm, SmtpConnectionForm
+from mailadmin.console.testing import typed_form
 from mailadmin.core.settings import (
     AddressFamily,
     ClientCertificate,
@@ -125,7 +126,7 @@ def test_s9_s10_s11_s13_s14_s20_p12_each_option_is_saved_and_reaches_the_route(
 def test_p2_each_option_is_tested_before_it_is_saved(
     smtp_values: Any, row: str, typed: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    form = route_form(RouteKind.SMTP, without_nothing(smtp_values | typed))
+    form = typed_form(RouteKind.SMTP, without_nothing(smtp_values | typed))
     assert form.is_valid(), form.errors
     route = form.to_route()
     assert isinstance(route, SmtpRoute)
@@ -146,7 +147,7 @@ def test_every_option_of_a_connection_is_in_the_table() -> None:
 
 
 def test_an_untouched_form_gives_the_usual_values(smtp_values: Any) -> None:
-    form = route_form(RouteKind.SMTP, smtp_values)
+    form = typed_form(RouteKind.SMTP, smtp_values)
     assert form.is_valid(), form.errors
     route = form.to_route()
     assert isinstance(route, SmtpRoute)
@@ -362,7 +363,7 @@ def test_each_field_stands_in_one_section(form: type[SmtpConnectionForm]) -> Non
 
 
 def test_a_section_that_is_not_as_usual_shows_by_itself(smtp_values: Any) -> None:
-    form = route_form(RouteKind.SMTP, smtp_values | {"parallel": "8", "notices": "never"})
+    form = typed_form(RouteKind.SMTP, smtp_values | {"parallel": "8", "notices": "never"})
     assert {part.title: part.changed for part in form.advanced_parts() if part.open} == {
         "Sessions and speed": 1,
         "Delivery notices": 1,
