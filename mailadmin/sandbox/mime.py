@@ -191,6 +191,10 @@ def _disposition(kind: str, name: str) -> str:
     """Return the header with the file name, in pieces where it is long or not plain (RFC 2231 section 4.1)."""
     if name.isascii() and name.isprintable() and not set(name) & set('"\\') and len(name) <= _NAME_CHARS:
         return f'Content-Disposition: {kind}; filename="{name}"'
-    text = "utf-8''" + quote(name, safe="")
-    pieces = [text[start : start + _NAME_CHARS] for start in range(0, len(text), _NAME_CHARS)]
+    pieces = ["utf-8''"]
+    for char in name:  # a piece is decoded by itself, so no character may lie across two
+        one = quote(char, safe="")
+        if len(pieces[-1]) + len(one) > _NAME_CHARS:
+            pieces.append("")
+        pieces[-1] += one
     return f"Content-Disposition: {kind}" + "".join(f";\r\n filename*{n}*={piece}" for n, piece in enumerate(pieces))

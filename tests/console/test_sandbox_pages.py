@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from mailadmin.models import (
     SandboxServer,
     SmtpConnection,
 )
+from mailadmin.sandbox.behaviour import GRAPH_FAULTS, SMTP_FAULTS
 from tests.fakes import certificates
 
 pytestmark = pytest.mark.django_db
@@ -123,6 +125,27 @@ def test_n17_a_fault_is_chosen_by_door_and_written_down(operator_client: Client)
     assert SandboxServer.load().graph_fault == "403"
 
 
+def test_n17_the_faults_stand_in_groups_and_the_page_says_what_each_does(operator_client: Client) -> None:
+    running(graph_fault="range-lost")
+    text = operator_client.get(reverse("mailadmin:sandbox")).content.decode()
+    for fault in (*GRAPH_FAULTS.values(), *SMTP_FAULTS.values()):
+        assert f'<optgroup label="{escape(fault.group)}">' in text
+        assert f"<dt>{escape(fault.label)}</dt><dd>{escape(fault.does)}</dd>" in text
+    assert text.count("the upload must be resumed.") == 2  # in the list, and beside what is chosen
+    assert '<option value="range-lost" selected>' in text
+
+
+def test_n17_the_page_names_the_files_of_the_other_credentials(operator_client: Client) -> None:
+    server = running()
+    assert "Its key" not in operator_client.get(reverse("mailadmin:sandbox")).content.decode()
+    files = {"certificate_file": "/box/client.pem", "key_file": "/box/client.key", "assertion_file": "/box/a.jwt"}
+    server.credentials |= files
+    server.save()
+    text = operator_client.get(reverse("mailadmin:sandbox")).content.decode()
+    assert all(name in text for name in files.values())
+    assert "sandbox-client-secret" not in text
+
+
 def test_the_inbox_can_be_emptied(admin_client: Client) -> None:
     message()
     assert (
@@ -140,6 +163,7 @@ def test_n17_the_sandbox_is_added_once_with_working_credentials(admin_client: Cl
         row.full_clean()
     assert (service.cloud, service.authority_host, service.graph_host) == ("custom", "localhost:8443", "localhost:8443")
     assert oauth.integrated_service == service
+    assert (service.wide_permission_ok, oauth.large_messages) == (True, True)
     assert (smtp.host, smtp.port, smtp.security, smtp.auth) == ("localhost", 2525, "starttls", "password")
     assert smtp.secret.value().reveal() == server.credentials["password"]  # type: ignore[union-attr]
     assert service.secret.value().reveal() == server.credentials["client_secret"]  # type: ignore[union-attr]

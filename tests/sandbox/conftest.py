@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from mailadmin.sandbox.server import Sandbox
+from mailadmin.transports import shared
+from mailadmin.transports.entra import tokens
 from tests.fakes.sandbox import Memory, running_sandbox
 
 
@@ -25,5 +27,8 @@ def box(one_sandbox: tuple[Sandbox, Memory]) -> Sandbox:
 def memory(one_sandbox: tuple[Sandbox, Memory]) -> Iterator[Memory]:
     memory = one_sandbox[1]
     memory.kept.clear()
+    # What one test was given, refused or told to wait for is not for the next one.
+    shared.install(shared.Process)
+    tokens._forget_everything()
     yield memory
     memory.smtp_fault = memory.graph_fault = ""

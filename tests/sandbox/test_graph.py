@@ -93,6 +93,13 @@ def test_token_that_was_changed_or_ran_out_is_refused() -> None:
     assert tokens.check(token) is None
 
 
+def test_token_of_another_tenant_is_refused(box: Sandbox) -> None:
+    other = Registration("00000000-0000-0000-0000-000000000000", box.client_id, "s")
+    for registration, status in ((other, 401), (Registration(box.tenant, box.client_id, "s"), 400)):
+        token = box._graph._tokens.issue(f"https://{box.https_host}", ["Mail.Send"], registration)
+        assert ask_graph(box, "text/plain", b"", token=token).status == status
+
+
 def ask_graph(
     box: Sandbox, content_type: str, body: bytes, identity: str = "robot@example.org", token: str = ""
 ) -> Answer:
