@@ -19,7 +19,7 @@ test: $(VENV)/.dev  ## set up everything and run the tests
 test-fast: $(VENV)/.dev  ## the tests that need no browser and no system service
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not service" $(ARGS)
 
-fuzz: $(VENV)/.dev  ## 1,000,000 generated server replies and 10,000 generated messages (ARGS="--share 5" for 5 % of it)
+fuzz: $(VENV)/.dev  ## 1,000,000 generated server replies, 15,000 generated messages by SMTP and Graph (ARGS="--share 5" for 5 % of it)
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
 lint: $(VENV)/.dev  ## style, templates, types, import contracts, migrations

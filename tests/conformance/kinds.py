@@ -62,6 +62,7 @@ KINDS: tuple[Kind, ...] = (
     # names and addresses
     Kind("Subject with letters beyond ASCII, very long", lambda: text(subject="Grüße aus Köln – " * 12 + "Ende")),
     Kind("Names with letters beyond ASCII", lambda: text(to=["Jürgen Mü <j@example.net>", "李雷 <l@example.net>"])),
+    Kind("Name with letters beyond ASCII, very long", lambda: text(to=[f"{'Größenmaßstäbe' * 9} <g@example.net>"])),
     Kind("Names with quotes and commas", lambda: text(to=['"O\'Hara, Cathy \\"C\\"" <c@example.net>'])),
     Kind("Internationalised domain", lambda: text(to=["bob@münchen.example"])),
     Kind("Cc", lambda: text(cc=["Carl <carl@example.net>", "cora@example.net"])),

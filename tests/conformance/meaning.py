@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields, replace
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import default
+from email.utils import getaddresses
 from typing import Any
 
 # Written by each way for itself, or told by the structure.
@@ -19,6 +21,7 @@ _URGENT, _LOW = {"high", "urgent", "1", "2"}, {"low", "non-urgent", "4", "5"}
 
 Shape = Any
 """A body as (type, text), or a multipart as (type, shapes); None where there is none."""
+_NO_TEXT: Shape = ("text/plain", "")  # nothing to read, as where there is no text at all
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,14 @@ def meaning(
 ) -> Meaning:
     """Return what `raw`, delivered to `recipients`, means.
 
-    A way without Date of its own is compared without it, and a file that is named in `changed`, or not at all while
-    there are any, without its name.
+    A way without Date of its own is compared without it. A file that is named in `changed` is compared without its name
+    and place, and then so is one without a name, and an attached message, whose name may have got an ending.
     """
     message = message_from_bytes(raw, policy=default)
     files: list[File] = []
-    bodies = _shape(message, files)
+    bodies = _shape(message, files) or _NO_TEXT
     if changed:
-        files = [replace(file, name="") if file.name in changed else file for file in files]
+        files = [_unnamed(file, changed) for file in files]
     kept = raw.partition(b"\r\n\r\n")[2].rstrip() if message.get_content_type() in _AS_THEY_ARE else b""
     return Meaning(
         recipients=frozenset(recipients),
@@ -74,18 +77,27 @@ def difference(one: Meaning, other: Meaning) -> str:
     return "; ".join(f"{name}: {getattr(one, name)!r} became {getattr(other, name)!r}" for name in names)
 
 
+def _unnamed(file: File, changed: Collection[str]) -> File:
+    is_changed = not file.name or file.name in changed or file.kind == "message/rfc822"
+    return replace(file, name="", inline=False) if is_changed else file
+
+
 def _headers(message: EmailMessage, with_date: bool) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
-    for name, value in message.items():
+    for (name, value), (_, raw) in zip(message.items(), message.raw_items(), strict=True):
         key = name.lower()
         if key in _NOT_COMPARED | _PRIORITIES or (key == "date" and not with_date):
             continue
         if key in _ADDRESSES:
-            people = [(address.display_name, address.addr_spec.lower()) for address in value.addresses]
-            found.append((key, tuple(people)))
+            found.append((key, tuple(_people(str(raw)))))
         else:
             found.append((key, " ".join(str(value).split())))
     return found
+
+
+def _people(raw: str) -> list[tuple[str, str]]:
+    """Return names and addresses. The modern parser puts blanks between encoded words (RFC 2047 section 6.2)."""
+    return [(str(make_header(decode_header(name))), address.lower()) for name, address in getaddresses([raw])]
 
 
 def _priority(message: EmailMessage) -> str:
@@ -121,7 +133,9 @@ def _text(part: EmailMessage) -> str:
 
 def _file(part: EmailMessage, kind: str) -> File:
     cid = str(part["Content-ID"] or "").strip("<> ")
-    return File(part.get_filename() or "", kind, part.get_content_disposition() == "inline", cid, _content(part, kind))
+    disposition = part.get_content_disposition()
+    inline = disposition == "inline" or (bool(cid) and disposition != "attachment")
+    return File(part.get_filename() or "", kind, inline, cid, _content(part, kind))
 
 
 def _content(part: EmailMessage, kind: str) -> Any:

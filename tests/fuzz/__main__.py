@@ -12,7 +12,12 @@ from .run import KINDS, Order, again, everything
 def main() -> int:
     """Run; the exit code tells whether everything held."""
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
-    parser.add_argument("--share", type=float, default=100, help="per cent of 1,000,000 replies and 10,000 messages")
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=100,
+        help="per cent of 1,000,000 replies, 10,000 messages by SMTP and 5,000 by Graph",
+    )
     parser.add_argument("--seed", default=secrets.token_hex(4), help="the same seed makes the same cases")
     parser.add_argument("--only", choices=KINDS, help="one kind of cases")
     parser.add_argument("--processes", type=int, default=2)

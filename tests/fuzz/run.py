@@ -22,8 +22,8 @@ from .case import Case, Feed
 
 
 class Kind(NamedTuple):
-    """`module` has `feed`; `whole` is how many replies (messages for `dispatch`) make 100 %, `batch` how many of them
-    go to a process at once."""
+    """`module` has `feed`; `whole` is how many replies (messages for `dispatch` and `graph`) make 100 %, `batch`
+    how many of them go to a process at once."""
 
     module: str
     whole: int
@@ -39,6 +39,7 @@ KINDS = {
     "tunnels": Kind("tunnels", 20_000, 1_000),
     "loopback": Kind("loopback", 80_000, 1_000),
     "messages": Kind("dispatch", 10_000, 250),
+    "graph": Kind("graph", 5_000, 250),
 }
 _BATCH_SECONDS = 300  # a batch takes seconds; a process that needs this long hangs, and says where
 _SHOWN = 10  # failures told in full

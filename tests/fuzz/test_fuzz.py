@@ -31,14 +31,16 @@ def failed(*, unsure: bool = False, text: str = "") -> MailError:
     return DeliveryUnsure(fault) if unsure else MailError(fault)
 
 
-@pytest.mark.parametrize(("kind", "quota"), [(kind, 60 if kind == "loopback" else 400) for kind in run.KINDS])
+@pytest.mark.parametrize(
+    ("kind", "quota"), [(kind, {"loopback": 60, "graph": 100}.get(kind, 400)) for kind in run.KINDS]
+)
 def test_a_tiny_share_of_every_kind_holds(kind: str, quota: int) -> None:
     result = run.run_batch(run.Batch("tiny", kind, 0, quota, until=time.time() + 100))
     assert not result.failures, result.failures[0]
     assert result.made >= quota and result.tally
 
 
-@pytest.mark.parametrize("kind", ["reader", "sessions", "messages"])
+@pytest.mark.parametrize("kind", ["reader", "sessions", "messages", "graph"])
 def test_the_same_seed_makes_the_same_cases(kind: str) -> None:
     def fed() -> list[list[bytes]]:
         cases = [run.case_of("again", kind, 0, number) for number in range(5)]

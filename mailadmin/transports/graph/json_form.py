@@ -31,6 +31,9 @@ _BODIES = {"text/plain": "text", "text/html": "html"}
 _BODY_HEADERS = {"content-type", "content-transfer-encoding", "mime-version"}
 _OWN_HEADER = re.compile(r"x-[!-9;-~]+")
 _PLAIN_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")
+_WORDS = re.compile(r"=\?([^?\s]+)\?([qQbB])\?[^?\s]*\?=(?:\s+=\?\1\?\2\?[^?\s]*\?=)+")
+_WORD_TEXTS = re.compile(r"=\?[^?\s]+\?[qQbB]\?([^?\s]*)\?=")
 _ENCODED_WORD = "=?"  # RFC 2047
 _SEVERAL = "the message has its text in several forms, such as text and HTML"
 
@@ -50,7 +53,7 @@ def json_message(mail: Mail, mailbox: str) -> dict[str, Any]:
         message["bccRecipients"] = [_recipient(address) for address in _addresses("bcc", ", ".join(mail.blind))]
     message |= _from(fields, mailbox) | _importance(fields) | _own_headers(mail.content.head, fields)
     if "message-id" in fields:
-        message["internetMessageId"] = fields["message-id"]
+        message["internetMessageId"] = _message_id(fields["message-id"])
     if files:
         message["attachments"] = [file_attachment(file) for file in files]
     return message
@@ -90,6 +93,14 @@ def _fields(head: bytes) -> dict[str, str]:
     return found
 
 
+def _message_id(value: str) -> str:
+    """Return `value`, without which Exchange would give another one. Raises CannotTravelError for what is no Message-ID
+    (RFC 5322 section 3.6.4)."""
+    if not _MESSAGE_ID.fullmatch(value):
+        raise CannotTravelError("its Message-ID has not the usual form")
+    return value
+
+
 def _subject(head: bytes) -> str:
     try:
         return str(SMTP.header_factory("Subject", headers.value(head, "subject")))
@@ -98,6 +109,7 @@ def _subject(head: bytes) -> str:
 
 
 def _addresses(name: str, value: str) -> list[Address]:
+    value = _WORDS.sub(_in_one_word, value)
     try:
         groups = SMTP.header_factory("To", value).groups
         if any(group.display_name is not None for group in groups):
@@ -111,7 +123,25 @@ def _addresses(name: str, value: str) -> list[Address]:
         raise CannotTravelError(f"the header {name.title()} cannot be read") from None
 
 
+def _in_one_word(found: re.Match[str]) -> str:
+    """Return encoded words that follow one another as one: in a name Python's parser would put blanks between them,
+    which RFC 2047 section 6.2 forbids."""
+    charset, encoding = found[1], found[2].lower()
+    texts = [text for text in _WORD_TEXTS.findall(found[0]) if text]
+    if encoding == "q":
+        return f"=?{charset}?q?{''.join(texts)}?="
+    try:
+        octets = b"".join(base64.b64decode(text) for text in texts)
+    except ValueError:
+        return found[0]
+    return f"=?{charset}?b?{base64.b64encode(octets).decode('ascii')}?="
+
+
 def _recipient(address: Address) -> dict[str, Any]:
+    """Return an address as Graph has it, which knows none without a domain, nor one that needs SMTPUTF8 (RFC 6531).
+    Raises CannotTravelError."""
+    if "@" not in address.spec or not address.spec.isascii():
+        raise CannotTravelError(f"“{address.spec[:60]}” is no address for JSON")
     name = {"name": address.name} if address.name else {}
     return {"emailAddress": {"address": address.spec} | name}
 
