@@ -84,6 +84,28 @@ def outage(*_: int) -> str:
     return "went on"
 
 
+def send(threads: int, rounds: int) -> list[str]:
+    """Send by the OAuth service in the database; tell the errors."""
+    from mailadmin.conf import network_policy
+    from mailadmin.core.errors import MailError
+    from mailadmin.models import OAuthService
+    from mailadmin.transports.registry import open_transport
+    from tests.fakes.routes import a_mail
+
+    transport = open_transport(OAuthService.objects.get().to_route(), network_policy(), "1")
+    errors: list[str] = []
+
+    def work() -> None:
+        for _ in range(rounds):
+            try:
+                transport.send(a_mail())
+            except MailError as error:
+                errors.append(str(error))
+
+    in_threads(threads, work)
+    return errors
+
+
 def shared() -> Any:
     from mailadmin.transports.shared import shared
 
@@ -98,7 +120,7 @@ def in_threads(number: int, work: Callable[[], None]) -> None:
         thread.join()
 
 
-ACTIONS: dict[str, Callable[..., Any]] = {"hold": hold, "keep": keep, "book": book, "outage": outage}
+ACTIONS: dict[str, Callable[..., Any]] = {"hold": hold, "keep": keep, "book": book, "outage": outage, "send": send}
 
 if __name__ == "__main__":
     with contextlib.suppress(BrokenPipeError):

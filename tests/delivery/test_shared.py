@@ -6,6 +6,7 @@ With SQLite these go by files beside it; `tests/services` runs the same tests on
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import threading
 import time
@@ -237,6 +238,24 @@ class TestTheCallersTransaction:
             with port.lease("graph:app", 1, 1):
                 assert port.token("a") is not None
             raise ZeroDivisionError
+
+    @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+    def test_a_forked_child_leaves_the_connections_of_its_parent_alone(self, port: Shared) -> None:
+        with transaction.atomic(), port.lease("graph:app", 1, 1):
+            pid = os.fork()
+            if pid == 0:
+                status = 1
+                try:
+                    shared.shared().keep_token("a", a_token("b"))
+                    gc.collect()
+                    status = 0
+                finally:
+                    os._exit(status)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+            found = port.token("a")
+        assert found
+        assert found.value == Secret("b")
+        assert another_thread_gets_a_place()
 
     def test_it_works_under_an_event_loop(self, port: Shared) -> None:
         async def send() -> shared.SharedToken | None:

@@ -6,13 +6,14 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
+from mailadmin.core import limits
 from mailadmin.delivery import database
 from mailadmin.transports.shared import NotNow
 
@@ -30,6 +31,7 @@ class Connections:
     def __init__(self, alias: str) -> None:
         self._alias = alias
         self._lock = threading.Lock()
+        self._room = threading.BoundedSemaphore(limits.SHARED_CONNECTIONS)
         self._idle: list[BaseDatabaseWrapper] = []
         self._keepers = 0
 
@@ -69,7 +71,11 @@ class Connections:
         if _of_use(callers):
             yield callers
             return
-        with self.kept():
+        if not self._room.acquire(timeout=limits.LOG_SECONDS):
+            raise TimeoutError("no connection became free")
+        with ExitStack() as stack:
+            stack.callback(self._room.release)
+            stack.enter_context(self.kept())
             connection, sound = self._take(), False
             try:
                 yield connection
