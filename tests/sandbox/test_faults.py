@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from contextlib import closing, nullcontext
+from dataclasses import replace
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import SMTP
 
 import pytest
 
@@ -14,7 +19,9 @@ from mailadmin.sandbox.behaviour import GRAPH_FAULTS, SMTP_FAULTS
 from mailadmin.sandbox.faults import ATTACHMENT, MESSAGE, RANGE, REQUEST, SEND, TOKEN, GraphFault
 from mailadmin.sandbox.server import Sandbox
 from mailadmin.transports.entra.tokens import fetch_token
-from tests.fakes.sandbox import Memory, by_graph, sandbox_app
+from mailadmin.transports.graph.transport import GraphTransport
+from tests.fakes.routes import a_mail
+from tests.fakes.sandbox import Memory, by_graph, sandbox_app, sandbox_oauth
 
 from .asking import Client
 
@@ -157,3 +164,21 @@ def test_n17_bringing_a_file_meets_the_fault(client: Client, memory: Memory, nam
     codes.append(bring(int(done[0].rstrip("-")) if done else 0))
     struck = [code == expected(fault) for code in codes]
     assert sorted(struck) == ([False, True] if fault.every == 2 else [True, True])
+
+
+@pytest.mark.parametrize(("name", "arrives"), [("", 1), ("range-lost", 1), ("upload-expired", 0), ("no-read-write", 0)])
+def test_p13_a_large_message_arrives_once_or_not_at_all(box: Sandbox, memory: Memory, name: str, arrives: int) -> None:
+    """P13."""
+    memory.graph_fault = name
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["To"] = "robot@example.org", "a@example.org"
+    message.set_content("Large")
+    file = bytes(range(256)) * 30_000
+    message.add_attachment(file, maintype="application", subtype="octet-stream", filename="a.bin")
+    transport = GraphTransport(replace(sandbox_oauth(box), large_messages=True), NetworkPolicy())
+    with closing(transport), nullcontext() if arrives else pytest.raises(MailError):
+        transport.send(a_mail(content=message.as_bytes()))
+    assert len(memory.kept) == arrives
+    for kept in memory.kept:
+        parts = message_from_bytes(kept.raw).walk()
+        assert [part.get_payload(decode=True) for part in parts if part.get_filename()] == [file]
