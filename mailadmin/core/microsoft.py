@@ -18,12 +18,12 @@ FINAL_DATE_NAMED = date(2027, 7, 1)
 REFUSAL = "550 5.7.30 Basic authentication is not supported for Client Submission"
 SOURCE = "Microsoft Message Center, MC786329"
 
-# Where clients hand mail over with AUTH. What ends in `_DIRECT` takes mail without any sign-in (direct send, relay).
+# Where clients hand mail over with AUTH. A tenant's own MX (*.mail.protection.outlook.com) takes mail without any
+# sign-in: direct send and relay are not concerned.
 _SUBMISSION = frozenset(
     {host for cloud in CLOUDS.values() for host in cloud.mail_hosts}
     | {"outlook.office.com", "smtp.outlook.com", "smtp-legacy.office365.com"}
 )
-_DIRECT = (".mail.protection.outlook.com", ".mail.protection.office365.us", ".mail.protection.partner.outlook.cn")
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,6 @@ ANNOUNCEMENTS = (
 def takes_password(host: str) -> bool:
     """Tell whether `host` is one of Microsoft's at which clients sign in to submit mail."""
     return host.strip().rstrip(".").lower() in _SUBMISSION
-
-
-def is_direct_send(host: str) -> bool:
-    """Tell whether `host` is a tenant's own MX at Microsoft, which needs no sign-in."""
-    return host.strip().rstrip(".").lower().endswith(_DIRECT)
 
 
 def days_left(today: date) -> int:

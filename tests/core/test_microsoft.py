@@ -19,7 +19,6 @@ from mailadmin.core import microsoft
 def test_n16_hosts_where_clients_sign_in(host: str) -> None:
     """N16."""
     assert microsoft.takes_password(host)
-    assert not microsoft.is_direct_send(host)
 
 
 @pytest.mark.parametrize(
@@ -27,12 +26,10 @@ def test_n16_hosts_where_clients_sign_in(host: str) -> None:
 )
 def test_other_hosts_are_left_alone(host: str) -> None:
     assert not microsoft.takes_password(host)
-    assert not microsoft.is_direct_send(host)
 
 
 def test_direct_send_needs_no_password() -> None:
     host = "contoso-com.mail.protection.outlook.com"
-    assert microsoft.is_direct_send(host)
     assert not microsoft.takes_password(host)
 
 
