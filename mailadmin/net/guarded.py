@@ -125,7 +125,7 @@ class GuardedConnection(HTTPSConnection):
             self._used = time.monotonic()
 
     def _timed_answer(self, sock: socket.socket, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
-        answer = http.client.HTTPResponse(sock, *args, **kwargs)
+        answer = _FinalAnswer(sock, *args, **kwargs)
         answer.fp.close()
         answer.fp = io.BufferedReader(_TimedReader(sock, self._deadline, self.timeouts.read))
         return answer
@@ -166,6 +166,18 @@ def guarded_pools(
         "https": type("Pool", (HTTPSConnectionPool,), {"ConnectionCls": safe}),
         "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
     }
+
+
+class _FinalAnswer(http.client.HTTPResponse):
+    """The answer of the peer, without what it may say before it (RFC 9110 section 15.2). Python's own code passes over
+    100 only and takes any other of them for the answer: the real one would then be read as that to the next request."""
+
+    def begin(self) -> None:
+        """Read status and headers."""
+        super().begin()
+        while 100 <= self.status < 200:
+            self.headers = self.msg = None  # type: ignore[assignment]  # so it is before the first one
+            super().begin()
 
 
 class _TimedReader(io.RawIOBase):

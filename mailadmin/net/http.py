@@ -65,7 +65,7 @@ class Answer:
         try:
             then = parsedate_to_datetime(value)
             return max((then - parsedate_to_datetime(self.headers.get("Date", ""))).total_seconds(), 0.0)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):  # the last one for a year of twenty digits
             return None
 
 

@@ -191,6 +191,24 @@ def test_chunked_answer_is_read_whole() -> None:
         assert ask(server).body == b"abcde"
 
 
+@pytest.mark.parametrize("early", [b"103 Early Hints", b"102 Processing", b"100 Continue", b"199 Odd"])
+def test_what_a_peer_says_before_its_answer_is_never_the_answer_nor_that_to_the_next_request(early: bytes) -> None:
+    hint = b"HTTP/1.1 " + early + b"\r\nLink: </x>\r\n\r\n"
+
+    def script(exchange: Exchange) -> None:
+        for status in (202, 400):
+            exchange.read()
+            exchange.sock.sendall(hint + hint)
+            exchange.answer(status)
+
+    with ScriptedServer(script) as server, guarded_session(OPEN, server.ca_pem) as session:
+        answers = [
+            exchange(session, "POST", f"https://{server.host}/", phase=Phase.GRAPH, body=b"1", unsure_after_body=True)
+            for _ in range(2)
+        ]
+    assert ([answer.status for answer in answers], server.connections) == ([202, 400], 1)
+
+
 def test_answer_is_cut_at_the_limit() -> None:
     with ScriptedServer(says(400, b"y" * (limits.HTTP_ANSWER_BYTES + 5000))) as server:
         assert len(ask(server).body) == limits.HTTP_ANSWER_BYTES
@@ -307,6 +325,8 @@ def test_what_is_no_host_is_refused(text: str) -> None:
         ({"Retry-After": "120"}, 120.0),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "-3"}, None),
+        ({"Retry-After": "Mon, 02 Nov 20262026202620262026 10:02:00 GMT"}, None),
+        ({"Retry-After": "Mon, 02 Nov 2026 10:02:00 +20262026202620"}, None),
         (
             {"Retry-After": "Mon, 02 Nov 2026 10:02:00 GMT", "Date": "Mon, 02 Nov 2026 10:00:00 GMT"},
             120.0,

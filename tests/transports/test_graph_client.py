@@ -31,6 +31,7 @@ from tests.fakes.graph_server import (
     graph_error,
     resets_after_request,
     says,
+    says_raw,
     token_body,
 )
 from tests.fakes.proxies import FakeProxy
@@ -155,6 +156,13 @@ def test_piece_of_an_upload_goes_without_the_token_and_its_address_is_nowhere(ca
     with Microsoft(Says(200)) as graph:
         client_to(graph).request("GET", "/messages", mailbox=MAILBOX)
     assert "/messages HTTP/1.1" in caplog.text  # other lines of the library are still to be had
+
+
+def test_answer_with_odd_headers_brings_the_address_of_an_upload_into_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    odd = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nno header at all\r\nX-Last: 1\r\n\r\n{}"
+    with Microsoft() as entra, ScriptedServer(says_raw(odd)) as server:
+        assert client_to(entra).put(upload_address(server.host), b"abc", {}).status == 200
+    assert KEY not in caplog.text
 
 
 def test_address_of_an_upload_is_in_no_error_and_no_frame() -> None:

@@ -81,4 +81,6 @@ def _unlogged() -> Iterator[None]:
 
 
 _thread = threading.local()
-logging.getLogger("urllib3.connectionpool").addFilter(_Unlogged())  # it logs each address at DEBUG
+# The first one logs each address at DEBUG, the second one an answer with odd headers, with the address, as a warning.
+for _name in ("urllib3.connectionpool", "urllib3.connection"):
+    logging.getLogger(_name).addFilter(_Unlogged())
