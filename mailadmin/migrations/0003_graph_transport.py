@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='integratedservice',
             name='credential_kind',
-            field=models.CharField(choices=[('secret', 'Client secret'), ('certificate', 'Certificate'), ('federated', 'Federated assertion from a file'), ('managed-identity', 'Managed identity of this server (Azure)')], default='secret', max_length=20, verbose_name='credential'),
+            field=models.CharField(choices=[('secret', 'Client secret'), ('certificate', 'Certificate'), ('federated', 'Federated assertion from a file'), ('managed-identity', 'Managed identity (Azure)')], default='secret', max_length=20, verbose_name='credential'),
         ),
         migrations.AddField(
             model_name='integratedservice',
@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='integratedservice',
             name='second_kind',
-            field=models.CharField(blank=True, choices=[('secret', 'Client secret'), ('certificate', 'Certificate'), ('federated', 'Federated assertion from a file'), ('managed-identity', 'Managed identity of this server (Azure)')], max_length=20, verbose_name='second credential'),
+            field=models.CharField(blank=True, choices=[('secret', 'Client secret'), ('certificate', 'Certificate'), ('federated', 'Federated assertion from a file'), ('managed-identity', 'Managed identity (Azure)')], max_length=20, verbose_name='second credential'),
         ),
         migrations.AddField(
             model_name='integratedservice',

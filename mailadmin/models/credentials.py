@@ -71,7 +71,7 @@ class CredentialHolder(ProxyHolder):
         SECRET = CredentialKind.SECRET, "Client secret"
         CERTIFICATE = CredentialKind.CERTIFICATE, "Certificate"
         FEDERATED = CredentialKind.FEDERATED, "Federated assertion from a file"
-        MANAGED_IDENTITY = CredentialKind.MANAGED_IDENTITY, "Managed identity of this server (Azure)"
+        MANAGED_IDENTITY = CredentialKind.MANAGED_IDENTITY, "Managed identity (Azure)"
 
     credential_kind = models.CharField(
         "credential", max_length=20, choices=CredentialChoice, default=CredentialChoice.SECRET

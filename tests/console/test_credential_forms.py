@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mailadmin.console.forms import IntegratedServiceForm
+from mailadmin.console.testing import subject_of_form
 from mailadmin.core import limits, pfx
 from mailadmin.models import AuditEntry, IntegratedService, Settings
 from tests.fakes.app_certificates import app_certificate
@@ -272,11 +273,11 @@ def test_p2_a_chosen_file_is_kept_in_the_draft_of_a_test_and_has_no_version(by_f
     """P2: a test of unsaved values has no file any more when they are saved."""
     form = IntegratedServiceForm(by_file | {"passphrase": PASSPHRASE}, {"bundle": file(MADE.pfx(PASSPHRASE))})
     assert form.is_valid(), form.errors
-    app = form.to_app()
+    app = subject_of_form(form, as_saved=False).app
     assert (app.id, app.credential.version, app.credential.kind) == ("", "", "certificate")
     again = IntegratedServiceForm(form.draft())
     assert again.is_valid(), again.errors
-    assert pfx.thumbprint(again.to_app().credential.certificate) == pfx.thumbprint(MADE.pem)
+    assert pfx.thumbprint(again.instance.to_credential().certificate) == pfx.thumbprint(MADE.pem)
 
 
 def test_p9_no_secret_of_any_kind_is_on_a_page_or_in_the_audit_trail(admin_client, by_certificate, by_file):

@@ -10,7 +10,7 @@ from hypothesis import settings as few
 from hypothesis import strategies as st
 
 from mailadmin.console import arrived
-from mailadmin.console.forms import IntegratedServiceForm, OAuthServiceForm, SmtpConnectionForm
+from mailadmin.console.forms import IntegratedServiceForm, OAuthServiceForm, SecondCredentialForm, SmtpConnectionForm
 from mailadmin.console.views import audit, log
 from mailadmin.console.views.compose import ComposeForm
 from mailadmin.models import SandboxMessage, Settings
@@ -119,6 +119,18 @@ def test_nothing_typed_breaks_a_settings_form(
         typed |= {"name": "", "pk": data.draw(st.sampled_from(["", str(row.pk)]))}
         response = admin_client.post(reverse("mailadmin:test-start-unsaved", args=[section]), typed)
         assert response.status_code == 200
+
+
+@modest
+@given(data=st.data(), content=st.binary(max_size=80) | st.sampled_from([b"-----BEGIN", b"0\x03\x02\x01\x03"]))
+def test_nothing_typed_or_chosen_breaks_the_page_of_a_second_credential(admin_client, service, data, content):
+    """S16: the kinds are drawn apart, because nonsense is mostly no kind."""
+    kind = data.draw(st.sampled_from(["secret", "certificate", "federated", "managed-identity", "x"]))
+    typed = encodable(data.draw(values({*SecondCredentialForm.base_fields} - {"bundle"})))
+    file = SimpleUploadedFile("app.pfx", content)
+    for more in ({}, {"bundle": file}):
+        page = reverse("mailadmin:service-credential", args=[service.pk])
+        assert admin_client.post(page, {**typed, "second_kind": kind, **more}).status_code in (200, 302)
 
 
 @modest

@@ -32,6 +32,13 @@ def test_a_connection_that_was_switched_off_meanwhile_is_not_switched_on_by_an_o
     assert admin_client.post(reverse("mailadmin:smtp-edit", args=[smtp.pk]), again).status_code == 302
 
 
+def test_an_integrated_service_is_saved_by_whoever_is_alone(admin_client, service, service_values):
+    """It cannot be switched off, so that its mark is shorter than that of a route."""
+    address = reverse("mailadmin:service-edit", args=[service.pk])
+    seen = admin_client.get(address).context["form"]["seen"].value()
+    assert admin_client.post(address, service_values | {"secret": "", "seen": seen}).status_code == 302
+
+
 def test_a_draft_opens_for_nobody_without_a_session(smtp, administrator, monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", lambda self: None)
     test = testruns.start(smtp.to_route(), user=administrator, draft={"name": "typed"}, session_key="")

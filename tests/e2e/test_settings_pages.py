@@ -9,7 +9,9 @@ from playwright.sync_api import Page, expect
 
 from mailadmin.core.settings import ProxyKind
 from tests.e2e import steps
+from tests.e2e.conftest import NewPage
 from tests.e2e.console import Console
+from tests.fakes.app_certificates import app_certificate
 from tests.fakes.proxies import PASSWORD as PROXY_PASSWORD
 from tests.fakes.proxies import USER as PROXY_USER
 from tests.fakes.proxies import FakeProxy
@@ -67,6 +69,7 @@ def test_an_integrated_service_and_an_oauth_service_are_added_tested_and_then_sa
     page.locator("[name=credential_ends_on]").fill("2099-12-31")
     _open_advanced(page)
     page.locator("[name=ca_pem]").fill(sandbox["ca_pem"])
+    page.get_by_label("Tenant-wide permission is known").check()  # else the token of the sandbox is a warning
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_contain_text("“Our tenant” is saved")
 
@@ -82,6 +85,61 @@ def test_an_integrated_service_and_an_oauth_service_are_added_tested_and_then_sa
     page.get_by_role("button", name="Save what was tested").click()
     expect(page.get_by_role("status")).to_contain_text("“Office 365” is saved")
     expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_n5_a_second_credential_is_tried_and_only_a_good_one_is_put_to_use(page: Page, sandbox: dict[str, Any]) -> None:
+    """N5: against the sandbox's Entra, which knows one client secret."""
+    page.goto("/services/")
+    page.get_by_role("link", name="Our tenant", exact=True).click()
+    page.get_by_role("link", name="add a second credential").click()
+    for secret, well in (("a-wrong-secret", False), (sandbox["credentials"]["client_secret"], True)):
+        page.locator("[name=second_secret]").fill(secret)
+        page.locator("[name=second_ends_on]").fill("2098-01-31")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status")).to_contain_text("Mail still signs in with the first")
+        expect(page.locator("[name=second_secret]")).to_have_value("")
+        page.get_by_role("button", name="Try it and switch").click()
+        if well:
+            expect(page.get_by_role("status")).to_contain_text("signs in with the new credential from now on")
+        else:
+            expect(page.get_by_role("alert")).to_contain_text("nothing was changed")
+            expect(page.get_by_role("alert")).to_contain_text("AADSTS7000215")
+            expect(page.get_by_role("alert")).to_contain_text("Whose job it is")
+    expect(page.locator("section:has(#standing)")).to_contain_text("31 Jan 2098")
+    page.get_by_role("button", name="Forget the second credential").click()
+    expect(page.get_by_role("status")).to_contain_text("is forgotten")
+    page.goto("/audit/")
+    expect(page.locator("tbody tr", has_text="switched the credential")).to_have_count(1)
+    expect(page.locator("main")).not_to_contain_text("a-wrong-secret")
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without"])
+def test_p13_a_file_with_certificate_and_key_is_chosen(console: Console, new_page: NewPage, script: bool) -> None:
+    """P13: only the fields of the chosen kind show; a wrong passphrase is told; file and passphrase never come back."""
+    page, made = new_page(console, java_script_enabled=script), app_certificate()
+    name = "By certificate" if script else "By certificate, without JavaScript"
+    page.goto("/services/new/")
+    page.locator("[name=name]").fill(name)
+    page.locator("[name=tenant]").fill("contoso.example")
+    page.locator("[name=client_id]").fill("3c1d22aa-86f1-41af-91ab-2d7cd011db47")
+    _choose(page, "Certificate")
+    if script:
+        for field, shown in (("secret", False), ("bundle", True), ("assertion_file", False)):
+            expect(page.locator(f"[name={field}]")).to_be_visible(visible=shown)
+    for passphrase in ("wrong", "open sesame"):
+        page.locator("[name=bundle]").set_input_files(
+            {"name": "app.pfx", "mimeType": "application/x-pkcs12", "buffer": made.pfx("open sesame")}
+        )
+        page.locator("[name=passphrase]").fill(passphrase)
+        page.get_by_role("button", name="Save").click()
+        if passphrase == "wrong":
+            expect(page.get_by_role("alert")).to_contain_text("The passphrase does not open this file.")
+            expect(page.get_by_text("Choose the file again")).to_be_visible()
+            expect(page.locator("[name=passphrase]")).to_have_value("")
+    expect(page.get_by_role("status")).to_contain_text(f"“{name}” is saved")
+    page.get_by_role("link", name=name, exact=True).click()
+    expect(page.locator("section:has(#credentials)")).to_contain_text("Thumbprint")
+    expect(page.locator("[name=private_key]")).to_have_value("")
 
 
 def test_an_smtp_connection_is_tested_unsaved_and_what_was_tested_is_saved(page: Page, sandbox: dict[str, Any]) -> None:

@@ -51,7 +51,7 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
                 self.fields[name].widget.attrs["data-shown-when"] = condition
         # Switching a route on or off is no change of its settings, and yet must not be undone.
         switched = getattr(self.instance, "enabled", "")
-        self.initial["seen"] = f"{self._changed_at.isoformat()} {switched}" if self._changed_at else ""
+        self.initial["seen"] = f"{self._changed_at.isoformat()} {switched}".strip() if self._changed_at else ""
 
     def clean(self) -> dict[str, Any]:
         """Refuse, once, to overwrite what somebody else saved while this form was open."""

@@ -20,9 +20,8 @@ from mailadmin.models.secrets import HeldSecret
 from .secret import NOT_STORED_YET, SecretField, SecretForm, changed_parts
 
 KIND_HELP = (
-    "A certificate cannot be read off a screen as a secret can; an assertion from a file is for platforms that issue "
-    "one, such as Kubernetes. A managed identity keeps nothing here, and works only on an Azure machine whose settings "
-    'allow it: MAILADMIN["MANAGED_IDENTITY"] = True.'
+    'A managed identity works only on an Azure machine whose settings allow it (MAILADMIN["MANAGED_IDENTITY"] = True). '
+    "Then the tenant may stay empty, and a client ID names the user-assigned identity."
 )
 ENDS_HELP = "Needed with a new secret: Entra shows it there, and the console warns in time."
 CERTIFICATE_HELP = "PEM: your own first, then those of its issuers. Entra needs the same certificate, without the key."

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from django import forms
 
 from mailadmin.console.credential_state import warnings_of
 from mailadmin.core import limits
-from mailadmin.core.settings import EntraApp
 from mailadmin.models import IntegratedService
 from mailadmin.models.credentials import FIRST, SECOND
 
@@ -116,9 +114,8 @@ class IntegratedServiceForm(CredentialForm, ProxyForm):
             "cloud": "Where your tenant lives; almost always Global.",
             "authority_host": "Gives the tokens, such as localhost:8443.",
             "graph_host": "Takes the mail; may be the same host.",
-            "tenant": "The directory (tenant) ID, or a domain of the tenant. A managed identity may do without.",
-            "client_id": "The application (client) ID from the app's Overview page. With a managed identity it names "
-            "the user-assigned one; empty for that of the machine.",
+            "tenant": "The directory (tenant) ID, or a domain of the tenant.",
+            "client_id": "The application (client) ID from the app's Overview page.",
             "credential_kind": KIND_HELP,
             "credential_ends_on": ENDS_HELP,
             "certificate": CERTIFICATE_HELP,
@@ -146,22 +143,12 @@ class IntegratedServiceForm(CredentialForm, ProxyForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._stored_at = self.instance.secret.changed_at
         self.fields["requests_at_once"].required = False
 
     def clean_requests_at_once(self) -> int:
         """Return the number, the usual one for an empty field."""
         typed: int | None = self.cleaned_data["requests_at_once"]
         return limits.GRAPH_REQUESTS_AT_ONCE if typed is None else typed
-
-    def to_app(self) -> EntraApp:
-        """Return the frozen value of what was typed, with the typed secret or the stored one when the destination is
-        the same. Only after `is_valid()`; saves nothing. A credential that was never saved has no version, so that
-        its tokens are shared with nobody."""
-        app: EntraApp = self.instance.to_app()
-        if app.credential and self.instance.secret.changed_at != self._stored_at:
-            app = replace(app, credential=replace(app.credential, version=""))
-        return replace(app, id="") if self.instance._state.adding else app
 
     def warnings(self) -> list[str]:
         """Return what was saved but will not work."""
