@@ -21,6 +21,7 @@ import mailadmin
 from mailadmin.delivery import routes
 from mailadmin.delivery.send import SendOptions, send_message
 from mailadmin.models import Delivery, SmtpConnection
+from mailadmin.transports import shared
 
 from .conftest import Peers, a_message, add_oauth, add_smtp
 
@@ -134,9 +135,11 @@ class TestStatements:
         peers.graph_fault = "429"
         assert self._statements(a_message()) == 6
         smtp.save()
+        shared.install(shared.Process)  # as when the pause that Microsoft asked for is over
         assert self._statements(a_message()) == 7 + 1
-        assert self._statements(a_message()) == 6
+        assert self._statements(a_message()) == 5  # within the pause nobody asks, so nothing is learned
         peers.graph_fault = ""
+        shared.install(shared.Process)
         assert self._statements(a_message()) == 6
         assert self._statements(a_message()) == 5
         peers.graph_fault = "403"
