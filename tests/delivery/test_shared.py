@@ -162,11 +162,15 @@ class TestPlaces:
             with port.lease("graph:app", 1, 10):
                 pass
 
-    @pytest.mark.skipif(connection.vendor == "sqlite", reason="a lock of the kernel does not end by itself")
     def test_who_comes_back_after_the_end_gives_nothing_back(self, port: Shared) -> None:
         late = ExitStack()
         late.enter_context(port.lease("graph:app", 1, 1))
         SharedLease.objects.filter(name="graph:app").update(until=1)
+        if connection.vendor == "sqlite":  # a lock of the kernel has no end, so nobody can come back after it
+            with pytest.raises(NotNow), Installation().lease("graph:app", 1, 0.05):
+                pass
+            late.close()
+            return
         with Installation().lease("graph:app", 1, 1):
             late.close()
             assert not another_thread_gets_a_place()
