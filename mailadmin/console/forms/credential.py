@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -168,11 +170,11 @@ class CredentialForm(SecretForm):
         if upload := values.get("bundle"):
             if key or (values.get(column) and column in self.changed_data):
                 self.add_error("bundle", "Either choose a file or paste certificate and key, not both.")
-            elif self._open("bundle", lambda word: _from_file(upload, word)) and self._read:
+            elif self._open("bundle", partial(_from_file, upload)) and self._read:
                 values[column], key = self._read[0], self._read[1].reveal()
         elif key and not references.parse(key) and values.get("passphrase"):
             text = f"{values.get(column, '')}\n{key}"
-            if self._open("private_key", lambda word: pfx.read_pem(text, word)) and self._read:
+            if self._open("private_key", partial(pfx.read_pem, text)) and self._read:
                 key = self._read[1].reveal()
         values[self.columns.secret] = key
         try:
@@ -181,7 +183,7 @@ class CredentialForm(SecretForm):
             values[self.columns.ends_on] = None  # the model says what is wrong with it
 
     @sensitive_variables()
-    def _open(self, field: str, read: Any) -> bool:
+    def _open(self, field: str, read: Callable[[Secret | None], tuple[str, Secret]]) -> bool:
         """Read certificate and key with the passphrase; tell whether that went well."""
         word = self.cleaned_data.get("passphrase")
         try:
