@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 
 from mailadmin.core import limits
 from mailadmin.core.errors import MailError
@@ -71,9 +72,11 @@ class GuardedConnection(HTTPSConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Tell whether the connection may be used again: open, and not idle for too long."""
+        """Tell whether the connection may be used again: open, not idle for too long, and nothing left of an answer
+        that was longer than it said, which would be read as the next one."""
         fresh = time.monotonic() - self._used < limits.HTTP_IDLE_SECONDS
-        return fresh and super().is_connected
+        left_over = isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()
+        return fresh and not left_over and super().is_connected
 
     def connect(self) -> None:
         """Open the connection, by a proxy if there is one, and verify the peer.
@@ -119,7 +122,7 @@ class GuardedConnection(HTTPSConnection):
         """Return the answer, its status and headers read. Raises Broken."""
         try:
             return super().getresponse()
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, http.client.HTTPException, HTTPError, ValueError) as error:
             raise Broken(*_explain(error), self.request_left) from None
         finally:
             self._used = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import threading
 
@@ -172,7 +173,12 @@ def test_peer_that_reads_nothing_ends_with_the_total_time_and_is_surely_not_sent
     assert error.fault.kind is Kind.TIMEOUT
 
 
-@pytest.mark.parametrize("raw", [b"garbage\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\x00" * 50 + b"\r\n", b"HTTP/1.1 2"])
+TWO_LENGTHS = b"HTTP/1.1 202 Accepted\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"
+
+
+@pytest.mark.parametrize(
+    "raw", [b"garbage\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\x00" * 50 + b"\r\n", b"HTTP/1.1 2", TWO_LENGTHS]
+)
 def test_answer_that_is_not_http_is_unsure(raw: bytes) -> None:
     with ScriptedServer(says_raw(raw)) as server:
         assert isinstance(failure(server), DeliveryUnsure)
@@ -207,6 +213,21 @@ def test_what_a_peer_says_before_its_answer_is_never_the_answer_nor_that_to_the_
             for _ in range(2)
         ]
     assert ([answer.status for answer in answers], server.connections) == ([202, 400], 1)
+
+
+def test_what_is_left_of_an_answer_that_was_longer_than_it_said_is_not_the_next_answer() -> None:
+    said = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+    ghost = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nRequest-Id: ghost\r\n\r\n"
+    longer = said.ljust(io.DEFAULT_BUFFER_SIZE, b"x") + ghost  # what one read leaves unread
+
+    def script(exchange: Exchange) -> None:
+        for answer in (longer, b""):
+            exchange.read()
+            exchange.sock.sendall(answer)
+
+    with ScriptedServer(script, says(400)) as server, guarded_session(OPEN, server.ca_pem) as session:
+        answers = [exchange(session, "POST", f"https://{server.host}/", phase=Phase.GRAPH, body=b"1") for _ in range(2)]
+    assert ([answer.status for answer in answers], server.connections) == ([202, 400], 2)
 
 
 def test_answer_is_cut_at_the_limit() -> None:
