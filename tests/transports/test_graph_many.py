@@ -125,6 +125,19 @@ def test_closed_early_nobody_waits_for_a_turn() -> None:
         assert len(server.asked("graph")) == 1
 
 
+def test_closed_early_nobody_waits_for_the_end_of_a_pause_and_then_sends() -> None:
+    throttled = threading.Event()
+    refusal = Says(429, headers={"Retry-After": "60"}, meanwhile=lambda request: throttled.set())
+    with Microsoft(Says(202), refusal) as server:
+        results = cast("Generator[Handed]", transport_to(server, at_once=1).send_many(numbered(9, patience=1000)))
+        next(results)
+        assert throttled.wait(10)
+        started = time.monotonic()
+        results.close()
+        assert time.monotonic() - started < 30
+        assert len(server.asked("graph")) == 2
+
+
 def test_a_pause_that_is_longer_than_the_patience_fails_each_message_unsent() -> None:
     with Microsoft(Says(202)) as server:
         transport = transport_to(server)

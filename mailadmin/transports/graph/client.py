@@ -22,7 +22,7 @@ from mailadmin.transports.entra.sign_in import Note, silent
 from mailadmin.transports.entra.tokens import Token, fetch_token, forget_token
 
 from .faults import ACCEPTED, graph_fault, pause_asked, refused_for_now
-from .manners import await_pause_end, hold_back, place
+from .manners import Rest, await_pause_end, hold_back, place
 from .pool import POOL, Lent, way_to
 from .upload_host import ask_upload_host
 
@@ -45,15 +45,16 @@ class _Asked:
 
 
 class GraphClient:
-    """Asks Graph for one OAuth service; one thread at a time. `note` is told the dialogue, without secrets.
+    """Asks Graph for one OAuth service; one thread at a time. `note` is told the dialogue, without secrets; `rest` lets
+    the time of a pause pass.
 
     The connections are those of the pool, so that a client costs nothing to make.
     """
 
-    def __init__(self, route: OAuthRoute, policy: NetworkPolicy, note: Note = silent) -> None:
+    def __init__(self, route: OAuthRoute, policy: NetworkPolicy, note: Note = silent, rest: Rest = time.sleep) -> None:
         """Raises MailError when a setting is missing."""
         self.app = complete_app(route)
-        self.route, self.policy, self.note = route, policy, note
+        self.route, self.policy, self.note, self.rest = route, policy, note, rest
         self.host, self.port = split_host(self.app.cloud.graph_host)
         self._bearer: Token | None = None  # the token that was used last
 
@@ -83,12 +84,12 @@ class GraphClient:
         until = time.monotonic() + patience
         asked = _Asked(method, path, mailbox.strip(), content_type, body, unsure_after_body)
         if method != "DELETE":  # what it takes away would stay for good
-            await_pause_end(self.app, patience)
+            await_pause_end(self.app, patience, self.rest)
         answer = self._ask(asked)
         pause = self._heed(answer, asked.mailbox)
         if pause is not None and refused_for_now(answer) and pause <= until - time.monotonic():
             self.note(f"Graph wants a pause of {pause:.0f} seconds.")
-            time.sleep(pause)
+            self.rest(pause)
             answer = self._ask(asked)
             self._heed(answer, asked.mailbox)
         return answer

@@ -44,21 +44,21 @@ class GraphTransport:
         """Do nothing: between two messages a transport holds no connection."""
 
     def _send(self, mail: Mail, rest: Rest) -> Accepted:
-        return hand_over(GraphClient(self._route, self._policy, self._note), mail, rest)
+        return hand_over(GraphClient(self._route, self._policy, self._note, rest), mail)
 
 
-def hand_over(client: GraphClient, mail: Mail, rest: Rest = time.sleep) -> Accepted:
+def hand_over(client: GraphClient, mail: Mail) -> Accepted:
     """Send `mail` in the form that its size and content ask for, when its mailbox has its turn.
 
-    `rest` lets the time until then pass. Raises MailError; DeliveryUnsure when the message may have been taken, after
-    a look into the mailbox where the service allows that.
+    Raises MailError; DeliveryUnsure when the message may have been taken, after a look into the mailbox where the
+    service allows that.
     """
     refuse_unfit(mail)
     mailbox = mail.mailbox or client.route.identity
     mail = replace(mail, mailbox=mailbox)
     plan = plan_for(mail, client.route)
     until = time.monotonic() + mail.patience
-    await_turn(client.route, client.app, mailbox, mail.patience, rest)
+    await_turn(client.route, client.app, mailbox, mail.patience, client.rest)
     try:
         if isinstance(plan, DraftPlan):
             answer = send_draft(client, mail, plan)

@@ -7,7 +7,6 @@ session may write to it, so it is a secret and never gets a token.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from mailadmin.net.http import Answer
 from mailadmin.transports.base import Mail
 
 from .json_form import about_file
+from .manners import Rest
 from .parts import Attachment
 
 _DONE, _WRONG_RANGE, _GONE = 201, 416, (404, 410)
@@ -30,6 +30,8 @@ _NAME_CHARS = 80
 
 class Client(Protocol):
     """What drafts and uploads need of the client, see `client.GraphClient`."""
+
+    rest: Rest
 
     def request(
         self,
@@ -92,7 +94,7 @@ def upload(client: Client, mail: Mail, url: Secret, file: Attachment) -> None:
     """
     try:
         _Upload(client, mail, url, file).run()
-    except (MailError, Unclear):
+    except Exception:
         client.cancel(url)
         raise
 
@@ -169,7 +171,7 @@ class _Upload:
         if self._tries >= limits.GRAPH_UPLOAD_TRIES or seconds > self._patience:
             raise error
         self._patience -= seconds
-        time.sleep(seconds)
+        self._client.rest(seconds)
 
 
 def _passing(answer: Answer) -> bool:
