@@ -121,7 +121,8 @@ def _credential_warnings(row: IntegratedService) -> list[str]:
         return [f"No {row.secret.word} is stored yet, so no token can be fetched with this."]
     if state.ended and state.ends_on:
         return [
-            f"The {state.noun} ended on {state.ends_on:%d %b %Y}: Entra refuses it. Make a new one and type it here."
+            f"The {state.noun} ended on {state.ends_on:%d %b %Y}: Entra refuses it. Make a new one and type it here; "
+            "if this is the new one, correct the date."
         ]
     return []
 

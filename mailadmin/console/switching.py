@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from mailadmin import conf
@@ -26,8 +27,10 @@ def switch(request: HttpRequest, row: IntegratedService) -> None:
     """Fetch a token with the second credential of `row`, and put it to use when one came.
 
     The credential that was in use becomes the second one, so that one can go back. Raises MailError when Entra gave no
-    token, and NotSwitched when there is nothing to try or somebody changed the row meanwhile; then nothing is changed.
+    token, and NotSwitched when there is nothing to try or somebody changed the row meanwhile, or since the page with
+    the button was made; then nothing is changed.
     """
+    _refuse_what_was_not_seen(request, row)
     tried_at = row.changed_at
     _try_second(row)
     _put_to_use(request, row.pk, tried_at)
@@ -70,9 +73,26 @@ def _put_to_use(request: HttpRequest, pk: UUID, tried_at: datetime) -> None:
 
 
 @transaction.atomic
-def forget_second(request: HttpRequest, row: IntegratedService) -> None:
-    """Forget the second credential, with its audit entry."""
+def forget_second(request: HttpRequest, pk: UUID) -> bool:
+    """Forget the second credential, with its audit entry; tell whether there was one. Raises NotSwitched when
+    somebody changed the row since the page with the button was made."""
+    row = get_object_or_404(IntegratedService.objects.select_for_update(), pk=pk)
+    if not row.second_kind:
+        return False
+    _refuse_what_was_not_seen(request, row)
     before = audit.snapshot(row)
     row.forget_second_credential()
     row.save()
     audit.record(request, "forgot the second credential", row, audit.diff(before, audit.snapshot(row)))
+    return True
+
+
+def _refuse_what_was_not_seen(request: HttpRequest, row: IntegratedService) -> None:
+    """Raise NotSwitched when the button stood on a page that shows another state (POST `seen`): pressed twice, or by
+    two people, the second time would undo the first."""
+    seen = request.POST.get("seen")
+    if seen and seen != row.changed_at.isoformat():
+        raise NotSwitched(
+            "This integrated service was changed since the page was opened, perhaps by pressing twice, so nothing more "
+            "was done. This is how its credentials stand now."
+        )

@@ -162,11 +162,23 @@ def test_s16_each_mistake_with_a_file_has_its_sentence(admin_client, by_file, ty
             value.seek(0)
     response = admin_client.post(NEW, by_file | typed)
     found = errors_of(response)
-    assert field in found, found
+    assert list(found) == [field], found
     assert sentence in found[field][0]
     assert not IntegratedService.objects.exists()
     if typed["bundle"].size:
         assert "Choose the file again" in response.text
+
+
+def test_the_last_day_of_a_certificate_is_not_offered_for_a_client_secret(admin_client, by_certificate):
+    """N5: the field shows as soon as the kind is changed, and the wrong day would be counted down."""
+    admin_client.post(NEW, by_certificate)
+    row = IntegratedService.objects.get()
+    form = admin_client.get(edit_url(row)).context["form"]
+    assert form["credential_ends_on"].value() is None
+    typed = dict.fromkeys(("certificate", "private_key", "passphrase"), "") | {"secret": "a-new-secret"}
+    changed = by_certificate | typed | {"credential_kind": "secret", "credential_ends_on": ""}
+    found = errors_of(admin_client.post(edit_url(row), changed))
+    assert "Type the date on which the secret ends" in found["credential_ends_on"][0]
 
 
 def test_another_certificate_never_keeps_the_stored_key(admin_client, by_certificate):

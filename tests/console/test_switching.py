@@ -200,6 +200,39 @@ def test_two_people_do_not_undo_each_other(admin_client, service, typed):
     assert NEW not in response.text
 
 
+def test_n5_a_button_pressed_twice_does_not_switch_back(admin_client):
+    """N5: the page that both clicks come from says what it showed; so does that of a second administrator."""
+    with Microsoft() as server:
+        row = service_at(server)
+        seen = {"seen": admin_client.get(at(row)).context["seen"]}
+        admin_client.post(at(row, "-switch"), seen)
+        response = admin_client.post(at(row, "-switch"), seen, follow=True)
+        assert "was changed since the page was opened" in response.text
+        assert secrets_of(row) == (NEW, OLD)
+        assert len(server.asked("token")) == 1
+        response = admin_client.post(at(row, "-forget"), seen, follow=True)
+        assert "was changed since the page was opened" in response.text
+        assert secrets_of(row) == (NEW, OLD)
+        admin_client.post(at(row, "-switch"), {"seen": response.context["seen"]})
+        assert secrets_of(row) == (OLD, NEW)
+
+
+def test_both_buttons_say_which_state_they_stand_beside(admin_client):
+    with Microsoft() as server:
+        row = service_at(server)
+    page = admin_client.get(at(row)).text
+    assert page.count(f'name="seen" value="{row.changed_at.isoformat()}"') == 3  # the form of the credential, too
+
+
+def test_the_page_of_a_failed_switch_can_be_opened_anew(admin_client):
+    """Choosing another theme there leads back by GET."""
+    with Microsoft() as server:
+        row = service_at(server)
+        assert admin_client.get(at(row, "-switch")).url == at(row)
+        assert server.asked("token") == []
+    assert secrets_of(row) == (OLD, NEW)
+
+
 def test_what_is_asked_for_goes_by_who_uses_the_app(service, oauth):
     """A token for SMTP is tried only when nothing sends by Graph."""
     assert scopes_in_use(service) == (("https://graph.microsoft.com/.default",),)

@@ -85,6 +85,8 @@ class CredentialForm(SecretForm):
         self._stored_kind = self.columns.kind_of(self.instance)
         had = self._stored_kind is CredentialKind.MANAGED_IDENTITY or self.columns.secret in self._before
         self._had = had and not self.instance._state.adding
+        if self._stored_kind is not CredentialKind.SECRET:
+            self.initial[self.columns.ends_on] = None  # the certificate's last day is not that of a new secret
         reference = self.columns.held(self.instance).reference
         if self._stored_kind is CredentialKind.FEDERATED and reference:
             self.initial["assertion_file"] = reference.removeprefix("file:")
@@ -244,12 +246,13 @@ class CredentialForm(SecretForm):
         return changed_parts(names, self._before[held.name], held.destination())
 
     def _update_errors(self, errors: ValidationError) -> None:
-        """Leave out what another page asks about: the row has two credentials, and this form shows one."""
+        """Leave out what another page asks about: the row has two credentials, and this form shows one. A file that
+        was chosen and cannot be read has its own sentence; that the certificate is missing would be a second one."""
         if hasattr(errors, "error_dict"):
-            known = {
-                name: found for name, found in errors.error_dict.items() if name in self.fields or name == "__all__"
-            }
-            errors = ValidationError(known)
+            shown = {*self.fields, "__all__"}
+            if self.files.get("bundle") and (self.has_error("bundle") or self.has_error("passphrase")):
+                shown.discard(self.columns.certificate)
+            errors = ValidationError({name: found for name, found in errors.error_dict.items() if name in shown})
         super()._update_errors(errors)  # type: ignore[misc]  # Django's hook, missing from the stubs
 
 

@@ -36,11 +36,14 @@ def second_credential(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return _page(request, pk, form)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @needs(_CHANGE)
 def try_and_switch(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Fetch a token with the second credential; only when one came, use it from now on."""
+    """Fetch a token with the second credential; only when one came, use it from now on. The page of a failure stands
+    under this address, so that opening it anew must lead somewhere."""
     row = get_object_or_404(IntegratedService, pk=pk)
+    if request.method == "GET":
+        return redirect("mailadmin:service-credential", pk=pk)
     try:
         switching.switch(request, row)
     except switching.NotSwitched as error:
@@ -60,10 +63,11 @@ def try_and_switch(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @needs(_CHANGE)
 def forget(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Forget the second credential."""
-    row = get_object_or_404(IntegratedService, pk=pk)
-    if row.second_kind:
-        switching.forget_second(request, row)
-        messages.success(request, f"The second credential of “{row.name}” is forgotten.")
+    try:
+        if switching.forget_second(request, pk):
+            messages.success(request, "The second credential is forgotten.")
+    except switching.NotSwitched as error:
+        messages.error(request, str(error))
     return redirect("mailadmin:service-credential", pk=pk)
 
 
@@ -88,6 +92,7 @@ def _page(
         "row": saved,
         "form": form,
         "credentials": credentials_of(saved),
+        "seen": saved.changed_at.isoformat(),
         "ready": saved.to_second_credential() is not None,
         "failure": failure,
         "list_url": SERVICE.address("list"),
