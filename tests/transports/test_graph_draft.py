@@ -150,6 +150,7 @@ class TestUploadInTrouble:
             Trouble("PUT", "/upload/", Says(503, b"", {"Retry-After": "0"})),
             Trouble("PUT", "/upload/", Says(429, b"", {"Retry-After": "0"})),
             Trouble("PUT", "/upload/", Says(200, b"<html>"), done=True),
+            Trouble("PUT", "/upload/", Says(201), done=True),
             Trouble("PUT", "/upload/", Says(200, {"nextExpectedRanges": ["0-"]})),
             Trouble("PUT", "/upload/", Says(200, {"nextExpectedRanges": ["0-92159"]})),
         ],
@@ -296,6 +297,15 @@ class TestSending:
                 send(server, ("one.pdf", LARGE_FILE))
             assert (server.sent, server.drafts, server.deleted) == ([], {}, 1)
         assert caught.value.code == code
+
+    @pytest.mark.parametrize(
+        "answer", [Says(503, graph_error("ErrorServerBusy"), {"Retry-After": "600"}), Says(408), Says(409)]
+    )
+    def test_a_draft_that_is_gone_after_a_refusal_of_the_end_may_have_been_sent(self, send: Send, answer: Says) -> None:
+        with GraphDrafts(Trouble("POST", "/send", answer, done=True)) as server:
+            with pytest.raises(DeliveryUnsure):
+                send(server, ("one.pdf", LARGE_FILE))
+            assert len(server.sent) == 1
 
     def test_a_draft_that_cannot_be_deleted_is_noted_and_hides_nothing(self, send: Send, told: list[str]) -> None:
         refused = Trouble("POST", "/send", Says(403, graph_error("ErrorSendAsDenied")))

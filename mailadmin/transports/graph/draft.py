@@ -58,8 +58,12 @@ def send_draft(client: Client, mail: Mail, plan: DraftPlan) -> Answer:
                 raise unclear.error from None
             client.note("# Nobody knows what the draft holds; it is begun anew.")
         except Exception as error:
-            if not isinstance(error, MailError) or error.scope is not Scope.UNSURE:
+            if not isinstance(error, MailError):
                 draft.delete()
+            elif error.scope is not Scope.UNSURE:
+                gone = draft.delete()
+                if gone and draft.asked_to_send:  # nothing but the sending takes a draft away
+                    raise mail_error(replace(error.fault, maybe_sent=True)) from None
             raise
     raise AssertionError("The last try returns or raises.")
 
@@ -69,6 +73,7 @@ class _Draft:
         self._client, self._mail = client, mail
         self._mailbox = mail.mailbox or client.route.identity
         self._path = ""  # set when the draft is there
+        self.asked_to_send = False
 
     def create(self, mime: bytes) -> None:
         """Make the draft from `mime` (base64)."""
@@ -97,6 +102,7 @@ class _Draft:
 
     def send(self) -> Answer:
         """Send the draft. Raises DeliveryUnsure when nobody can say whether it was sent."""
+        self.asked_to_send = True
         answer = self._client.request(
             "POST", f"{self._path}/send", mailbox=self._mailbox, unsure_after_body=True, patience=self._mail.patience
         )
@@ -106,19 +112,22 @@ class _Draft:
         # A draft that was sent is gone, and the answer to an earlier try may have been wrong.
         raise mail_error(replace(fault, maybe_sent=True) if answer.status == _GONE else fault)
 
-    def delete(self) -> None:
-        """Delete the draft, if there is one. Never raises: the first failure is the one to tell."""
+    def delete(self) -> bool:
+        """Delete the draft, if there is one, and tell whether it was gone already. Never raises: the first failure is
+        the one to tell."""
         if not self._path:
-            return
+            return False
         path, self._path = self._path, ""
+        gone = False
         try:
             answer = self._client.request("DELETE", path, mailbox=self._mailbox)
             fault = self._client.fault(answer, accepted=(204, _GONE))
-            words = said(fault) if fault else ""
+            words, gone = said(fault) if fault else "", answer.status == _GONE
         except MailError as error:
             words = error.summary
         if words:
             self._client.note(f"# The draft stays in the mailbox, because it could not be deleted: {words}")
+        return gone
 
     def _attach_whole(self, file: Attachment) -> None:
         body = json.dumps(file_attachment(file)).encode()

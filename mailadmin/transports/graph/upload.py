@@ -111,8 +111,8 @@ class _Upload:
         while start < self._file.size:
             self._mail.progress(_progress(self._file, start))
             answer, error = self._send(start)
-            if answer and answer.status == _DONE:
-                return
+            if answer and answer.status == _DONE and start + limits.GRAPH_UPLOAD_RANGE_BYTES >= self._file.size:
+                return  # said of any other range it is an answer that nobody can read
             position = _position(answer) if answer else None
             start = self._resume(answer, error) if position is None else position
             if start > farthest:
