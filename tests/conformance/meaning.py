@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields, replace
 from email import message_from_bytes
+from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import default
@@ -84,20 +85,26 @@ def _unnamed(file: File, changed: Collection[str]) -> File:
 
 def _headers(message: EmailMessage, with_date: bool) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
-    for (name, value), (_, raw) in zip(message.items(), message.raw_items(), strict=True):
-        key = name.lower()
+    for name, raw in message.raw_items():  # the modern parser fails on some, and reads long names otherwise
+        key, value = name.lower(), " ".join(str(raw).split())
         if key in _NOT_COMPARED | _PRIORITIES or (key == "date" and not with_date):
             continue
         if key in _ADDRESSES:
-            found.append((key, tuple(_people(str(raw)))))
+            people = (
+                (_decoded(who), address.lower()) for who, address in getaddresses([value.rstrip(" ,")]) if address
+            )
+            found.append((key, tuple(people)))
         else:
-            found.append((key, " ".join(str(value).split())))
+            found.append((key, " ".join(_decoded(value).split())))
     return found
 
 
-def _people(raw: str) -> list[tuple[str, str]]:
-    """Return names and addresses. The modern parser puts blanks between encoded words (RFC 2047 section 6.2)."""
-    return [(str(make_header(decode_header(name))), address.lower()) for name, address in getaddresses([raw])]
+def _decoded(raw: str) -> str:
+    try:
+        # A byte order mark begins each encoded word in UTF-16.
+        return str(make_header(decode_header(raw))).replace("\ufeff", "")
+    except (LookupError, ValueError, HeaderParseError):  # no such character set, or not in it
+        return raw
 
 
 def _priority(message: EmailMessage) -> str:

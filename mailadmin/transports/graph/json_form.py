@@ -34,6 +34,7 @@ _PLAIN_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")
 _WORDS = re.compile(r"=\?([^?\s]+)\?([qQbB])\?[^?\s]*\?=(?:\s+=\?\1\?\2\?[^?\s]*\?=)+")
 _WORD_TEXTS = re.compile(r"=\?[^?\s]+\?[qQbB]\?([^?\s]*)\?=")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ENCODED_WORD = "=?"  # RFC 2047
 _SEVERAL = "the message has its text in several forms, such as text and HTML"
 
@@ -103,9 +104,12 @@ def _message_id(value: str) -> str:
 
 def _subject(head: bytes) -> str:
     try:
-        return str(SMTP.header_factory("Subject", headers.value(head, "subject")))
+        subject = str(SMTP.header_factory("Subject", headers.value(head, "subject")))
     except Exception:  # Python's own code, which fails in many ways where a text is odd enough
         raise CannotTravelError("its subject cannot be read") from None
+    if _CONTROL.search(subject):
+        raise CannotTravelError("its subject holds a control character")
+    return subject
 
 
 def _addresses(name: str, value: str) -> list[Address]:

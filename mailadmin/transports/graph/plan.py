@@ -74,7 +74,10 @@ def _json(mail: Mail, route: OAuthRoute) -> bytes:
     if mail.content.size > 2 * limits.GRAPH_REQUEST_BYTES:  # nothing shrinks to the half: spare the work
         raise CannotTravelError(_TOO_LARGE)
     message = json_message(mail, mail.mailbox or route.identity)
-    body = json.dumps({"message": message, "saveToSentItems": route.save_to_sent}, ensure_ascii=False).encode()
+    try:
+        body = json.dumps({"message": message, "saveToSentItems": route.save_to_sent}, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which some character sets can hold
+        raise CannotTravelError("it holds what is no character of Unicode") from None
     if len(body) > limits.GRAPH_REQUEST_BYTES:
         raise CannotTravelError(_TOO_LARGE)
     return body
