@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -52,8 +54,7 @@ def test_a_change_in_the_browser_holds_for_the_next_message_of_a_running_process
             page.goto(f"/{section}/")
             page.get_by_role("link", name=name, exact=True).click()
             page.locator("details.card.folded > summary").click()
-            if section == "smtp":  # whose options are folded by subject
-                page.locator(".folded .folded > summary", has_text="Message").click()
+            page.locator(".folded .folded > summary", has_text=re.compile(r"^\s*Message\b")).click()
             page.locator("[name=subject_prefix]").fill("[Staging]")
             page.get_by_role("button", name="Save").click()
             expect(page.get_by_role("status")).to_contain_text("is saved")

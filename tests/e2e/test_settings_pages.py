@@ -51,27 +51,32 @@ def _fill_smtp(page: Page, name: str, sandbox: dict[str, Any]) -> None:
     page.locator("[name=ca_pem]").fill(sandbox["ca_pem"])
 
 
-def test_an_integrated_service_and_an_oauth_service_are_added_tested_and_then_saved(
-    console: Console, page: Page, sandbox: dict[str, Any]
-) -> None:
-    """The custom cloud leads to the sandbox. P2: what is tested stands on the screen and is not saved yet."""
+def _add_service(page: Page, name: str, sandbox: dict[str, Any]) -> None:
+    """Add an integrated service whose custom cloud is the sandbox."""
     page.goto("/services/")
     page.get_by_role("link", name="New integrated service").click()
     host = f"localhost:{sandbox['https_port']}"
-    page.locator("[name=name]").fill("Our tenant")
+    page.locator("[name=name]").fill(name)
     expect(page.locator("[name=graph_host]")).to_be_hidden()
     page.locator("[name=cloud]").select_option("custom")
     page.locator("[name=authority_host]").fill(host)
     page.locator("[name=graph_host]").fill(host)
-    for name in ("tenant", "client_id"):
-        page.locator(f"[name={name}]").fill(sandbox["credentials"][name])
+    for field in ("tenant", "client_id"):
+        page.locator(f"[name={field}]").fill(sandbox["credentials"][field])
     page.locator("[name=secret]").fill(sandbox["credentials"]["client_secret"])
     page.locator("[name=credential_ends_on]").fill("2099-12-31")
     _open_advanced(page)
     page.locator("[name=ca_pem]").fill(sandbox["ca_pem"])
     page.get_by_label("Tenant-wide permission is known").check()  # else the token of the sandbox is a warning
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status")).to_contain_text("“Our tenant” is saved")
+    expect(page.get_by_role("status")).to_contain_text(f"“{name}” is saved")
+
+
+def test_an_integrated_service_and_an_oauth_service_are_added_tested_and_then_saved(
+    console: Console, page: Page, sandbox: dict[str, Any]
+) -> None:
+    """The custom cloud leads to the sandbox. P2: what is tested stands on the screen and is not saved yet."""
+    _add_service(page, "Our tenant", sandbox)
 
     page.goto("/oauth/")
     page.get_by_role("link", name="New service").click()
@@ -89,8 +94,8 @@ def test_an_integrated_service_and_an_oauth_service_are_added_tested_and_then_sa
 
 def test_n5_a_second_credential_is_tried_and_only_a_good_one_is_put_to_use(page: Page, sandbox: dict[str, Any]) -> None:
     """N5: against the sandbox's Entra, which knows one client secret."""
-    page.goto("/services/")
-    page.get_by_role("link", name="Our tenant", exact=True).click()
+    _add_service(page, "Renewed tenant", sandbox)
+    page.get_by_role("link", name="Renewed tenant", exact=True).click()
     page.get_by_role("link", name="add a second credential").click()
     for secret, well in (("a-wrong-secret", False), (sandbox["credentials"]["client_secret"], True)):
         page.locator("[name=second_secret]").fill(secret)
