@@ -148,9 +148,9 @@ def test_an_empty_pace_is_the_usual_one(admin_client, values):
         ("mailboxes", "no-reply@contoso.example", "is the service identity"),
         ("mailboxes", "a@b.example a@b.example", "named twice"),
         ("mailboxes", "nobody", "nobody"),
-        ("messages_per_minute", "-1", "0"),
-        ("messages_per_minute", "10001", "10000"),
-        ("messages_per_minute", "many", "whole number"),
+        ("messages_per_minute", "-1", "Type a whole number from 0"),
+        ("messages_per_minute", "10001", "Type a whole number from 0 to 10000"),
+        ("messages_per_minute", "many", "Type a whole number from 0"),
     ],
 )
 def test_s16_each_bad_option_of_graph_has_its_sentence(admin_client, values, field, value, sentence):

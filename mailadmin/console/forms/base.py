@@ -124,6 +124,11 @@ class Certificates(Lines):
         return _PRIVATE_KEY.sub("", text) if text else text
 
 
+def out_of_range(sentence: str) -> dict[str, str]:
+    """Return the error messages of a number: the one sentence that says which numbers are meant."""
+    return dict.fromkeys(("invalid", "min_value", "max_value"), sentence)
+
+
 def certificates() -> Certificates:
     """Return a text area for PEM certificates."""
     return Certificates(attrs={"rows": 4, "spellcheck": "false", "class": "pem"})

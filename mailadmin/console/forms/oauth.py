@@ -12,7 +12,7 @@ from mailadmin.core import limits
 from mailadmin.core.settings import OAuthRoute, RouteKey, RouteKind
 from mailadmin.models import IntegratedService, OAuthService
 
-from .base import ConsoleForm, Sections, textarea
+from .base import ConsoleForm, Sections, out_of_range, textarea
 
 WHY_SERVICE_ACCOUNT = (
     "Only service accounts (client credentials) can be chosen: mail leaves from background jobs, where no user is "
@@ -113,9 +113,9 @@ class OAuthServiceForm(ConsoleForm):
                 "required": "Choose the integrated service that gives the token.",
                 "invalid_choice": "Choose one of the integrated services in the list. " + WHY_SERVICE_ACCOUNT,
             },
-            "messages_per_minute": {
-                "invalid": f"Type a whole number from 0 to {limits.MAX_GRAPH_MESSAGES_PER_MINUTE}; 0 is no limit."
-            },
+            "messages_per_minute": out_of_range(
+                f"Type a whole number from 0 to {limits.MAX_GRAPH_MESSAGES_PER_MINUTE}; 0 is no limit."
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -11,7 +11,7 @@ from mailadmin.core import limits
 from mailadmin.models import IntegratedService
 from mailadmin.models.credentials import FIRST, SECOND
 
-from .base import Sections, certificates, textarea
+from .base import Sections, certificates, out_of_range, textarea
 from .credential import (
     CERTIFICATE_HELP,
     ENDS_HELP,
@@ -135,10 +135,9 @@ class IntegratedServiceForm(CredentialForm, ProxyForm):
             },
             "credential_kind": {"required": "Choose how the app proves itself to Entra."},
             "credential_ends_on": _DATE_INVALID,
-            "requests_at_once": {
-                "invalid": f"Type a whole number from 1 to {limits.MAX_GRAPH_REQUESTS_AT_ONCE}; leave it empty for "
-                "the usual one."
-            },
+            "requests_at_once": out_of_range(
+                f"Type a whole number from 1 to {limits.MAX_GRAPH_REQUESTS_AT_ONCE}; leave it empty for the usual one."
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
