@@ -110,7 +110,7 @@ GRAPH = [  # code, HTTP status, text, entry
     ("ErrorItemNotFound", 404, "The specified object was not found in the store.", "graph-item-gone"),
     ("SomethingNew", 500, "Nobody knows.", "graph-5xx"),
     ("", 502, "", "graph-5xx"),
-    ("", 502, "<html>Bad Gateway</html>", "graph-5xx"),
+    ("", 502, "<html>Bad Gateway</html>", "http-answer"),
     ("", 200, "", "graph-2xx"),
 ]
 ABOUT_THE_MAILBOX = [row for row in GRAPH if row[1] in (401, 403, 404) and row[3] != "graph-item-gone"]
