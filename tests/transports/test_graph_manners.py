@@ -118,6 +118,7 @@ def test_n7_message_whose_turn_is_too_far_away_is_paced_and_takes_no_turn() -> N
         assert fault.retry_after == pytest.approx(60, abs=1)
         assert "robot@example.org comes in 60 seconds" in fault.text
     assert caught.value.explanation.failover is Failover.NEXT
+    assert "of this minute" in caught.value.explanation.title
 
 
 def test_n7_load_is_spread_over_the_mailboxes() -> None:
@@ -178,6 +179,7 @@ def test_g9_everybody_keeps_the_pause_that_was_asked_for(headers: dict[str, str]
     assert caught.value.fault.kind is Kind.PACED
     assert caught.value.fault.retry_after == pytest.approx(pause, abs=1)
     assert "Microsoft asked for a pause" in caught.value.fault.text
+    assert caught.value.explanation.title.startswith("Microsoft asked for a pause")
 
 
 def test_g10_busy_service_is_asked_once_more_where_it_refused_for_sure() -> None:
