@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from mailadmin.models import SandboxMessage, SandboxServer
@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def database() -> Iterator[Database]:
     database = Database()
     yield database
-    database._run(lambda: BaseDatabaseWrapper.close(connection))  # Django never closes an SQLite database in memory
+    for worker in (database._reader, database._writer):  # Django never closes an SQLite database in memory
+        worker.submit(lambda: BaseDatabaseWrapper.close(connection)).result()
     database.close()
 
 
@@ -62,15 +63,36 @@ def test_the_console_says_how_to_fail_and_it_counts_at_once(database: Database) 
 def test_what_failed_with_a_broken_connection_is_done_again_on_a_new_one(database: Database) -> None:
     times: list[int] = []
 
-    def job() -> str:
+    def job() -> None:
         times.append(1)
         if len(times) == 1:
             raise OperationalError("The server closed the connection.")
-        return "done"
 
-    assert database._run(job) == "done"
+    database._write(job).result()
+    assert len(times) == 2
 
 
 def test_a_subject_that_cannot_be_read_loses_no_message(database: Database) -> None:
     database.keep("smtp", "", [], b"Subject: =?utf-8?q?=\xff\x00?=\r\n\r\nx")
     assert SandboxMessage.objects.count() == 1
+
+
+def test_a_message_sent_within_a_transaction_on_sqlite_is_accepted_and_written_afterwards(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite has one writer, here whoever sends: it would wait for our answer, and we for its transaction."""
+    monkeypatch.setattr(module, "KEEP_SECONDS", 0.1)
+    with transaction.atomic():
+        SandboxMessage.objects.create(raw=b"what the sender wrote")
+        for number in (1, 2):
+            keep(database, number)
+    database._write(lambda: None).result()
+    assert set(SandboxMessage.objects.values_list("subject", flat=True)) == {"", "N° 1", "N° 2"}
+
+
+def test_what_can_never_be_written_is_an_error_at_once(database: Database) -> None:
+    def job() -> None:
+        raise OperationalError("no such table")
+
+    with pytest.raises(OperationalError, match="no such table"):
+        database._write(job).result()
