@@ -87,7 +87,7 @@ SMTP_FAULTS: Mapping[str, SmtpFault] = {
         "554 5.2.0: over the limit of the day",
         "Refuses every message: the mailbox wrote to too many recipients today.",
         "data",
-        "554 5.2.0 Submission quota exceeded; the mailbox is over its recipients of the day.",
+        "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; over the recipients of the day.",
     ),
     "554-full": SmtpFault(
         _MESSAGE,

@@ -14,12 +14,15 @@ import pytest
 
 from mailadmin.core import limits
 from mailadmin.core.errors import DeliveryUnsure, MailError
+from mailadmin.core.fault import Phase
+from mailadmin.core.knowledge import explain
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.sandbox.behaviour import GRAPH_FAULTS, SMTP_FAULTS
 from mailadmin.sandbox.faults import ATTACHMENT, MESSAGE, RANGE, REQUEST, SEND, TOKEN, GraphFault
 from mailadmin.sandbox.server import Sandbox
 from mailadmin.transports.entra.tokens import fetch_token
 from mailadmin.transports.graph.transport import GraphTransport
+from tests.core.failures import make
 from tests.fakes.routes import a_mail
 from tests.fakes.sandbox import Memory, by_graph, sandbox_app, sandbox_oauth
 
@@ -182,3 +185,30 @@ def test_p13_a_large_message_arrives_once_or_not_at_all(box: Sandbox, memory: Me
     for kept in memory.kept:
         parts = message_from_bytes(kept.raw).walk()
         assert [part.get_payload(decode=True) for part in parts if part.get_filename()] == [file]
+
+
+# What the console says of each reply of SMTP to rehearse, by the entry of the knowledge base.
+EXPLAINED = {
+    "535": "microsoft-smtp-off-mailbox",
+    "535-tenant": "microsoft-smtp-off-tenant",
+    "535-refused": "microsoft-5-7-3",
+    "550-basic": "microsoft-basic-disabled",
+    "454": "auth-4xx",
+    "550-sender": "send-as-denied",
+    "send-as-denied": "send-as-denied",
+    "550-recipient": "recipient-unknown",
+    "452": "server-storage",
+    "432": "too-many-connections",
+    "554-day": "daily-limit",
+    "554-full": "sender-mailbox-full",
+    "552-size": "message-too-large",
+    "554-spam": "spam-refused",
+}
+
+
+def test_n17_each_rehearsed_reply_of_smtp_is_explained_as_what_it_rehearses() -> None:
+    """N17: a rehearsal is for reading what the console says when it is serious."""
+    phases = {"auth": Phase.AUTH, "sender": Phase.SENDER, "recipient": Phase.RECIPIENT, "data": Phase.DATA}
+    replies = {name: fault for name, fault in SMTP_FAULTS.items() if fault.reply}
+    found = {name: explain(make.smtp(phases[fault.at], fault.reply, "localhost")).id for name, fault in replies.items()}
+    assert found == EXPLAINED
