@@ -110,7 +110,8 @@ def test_n7_thirty_threads_share_one_fetch(version: str) -> None:
     assert len(server.asked("token")) == 1
 
 
-def test_threads_that_waited_share_the_failure() -> None:
+@pytest.mark.parametrize("kept", [(), (Says(200, token_body("ends soon", expires_in=30)),)], ids=["none", "ending"])
+def test_threads_that_waited_share_the_failure_and_get_no_token_that_has_ended(kept: tuple[Says, ...]) -> None:
     asked, go_on, at_the_lock = threading.Event(), threading.Event(), threading.Semaphore(0)
 
     def slow_refusal(exchange: Exchange) -> None:
@@ -131,8 +132,10 @@ def test_threads_that_waited_share_the_failure() -> None:
         except MailError as error:
             errors.append(error)
 
-    with Microsoft(tokens=(slow_refusal,)) as server:
+    with Microsoft(tokens=(*kept, slow_refusal)) as server:
         app = entra_app(server.host, server.ca_pem)
+        for _ in kept:
+            fetch(app)
         first = threading.Thread(target=ask, args=(app,))
         first.start()
         assert asked.wait(10)

@@ -135,8 +135,10 @@ def _account(app: EntraApp) -> _Account:
 
 
 def _outcome_of_another(kept: _Kept) -> Token | Fault | None:
-    """Return how the fetch of another thread ended."""
-    return replace(kept.token, from_cache=True) if kept.token else kept.fault
+    """Return how the fetch of another thread ended: with a token that holds for a while, or why there is none."""
+    if kept.token and kept.token.holds(limits.TOKEN_LAST_SECONDS):
+        return replace(kept.token, from_cache=True)
+    return kept.fault
 
 
 def _renewed(
