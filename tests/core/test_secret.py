@@ -11,7 +11,7 @@ import pytest
 
 from mailadmin.core.clouds import cloud
 from mailadmin.core.secret import Secret
-from mailadmin.core.settings import EntraApp, RouteKey, RouteKind, SmtpRoute
+from mailadmin.core.settings import Credential, EntraApp, RouteKey, RouteKind, SmtpRoute
 
 CANARY = "canary-7f3a"
 
@@ -66,7 +66,7 @@ def test_a_secret_has_no_attributes_to_look_into() -> None:
 
 
 def test_a_route_that_is_logged_does_not_show_its_secrets(caplog: pytest.LogCaptureFixture) -> None:
-    app = EntraApp("1", "app", cloud("global"), "tenant", "client", Secret(CANARY))
+    app = EntraApp("1", "app", cloud("global"), "tenant", "client", Credential(secret=Secret(CANARY)))
     route = SmtpRoute(RouteKey(RouteKind.SMTP, "1"), "smtp", password=Secret(CANARY), app=app)
     logging.getLogger("mailadmin.test").warning("route %r %s", route, route)
     assert CANARY not in caplog.text

@@ -13,6 +13,7 @@ from mailadmin.core.knowledge import Health
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import (
     ClientCertificate,
+    Credential,
     EntraApp,
     Security,
     SmtpAuth,
@@ -30,6 +31,7 @@ from tests.services.processes import wait_for
 pytestmark = [pytest.mark.service("postfix")]
 
 WRONG = Secret("falsch-2")
+CREDENTIAL = Credential(secret=Secret("client-secret-1"))
 # The way in, and the strongest method that it offers.
 STRONGEST = [
     ("starttls", "SCRAM-SHA-256"),
@@ -160,7 +162,7 @@ def with_token(postfix: Postfix, entra: Entra, way: str) -> SmtpRoute:
         mail_hosts=(f"localhost:{port}",),
         ca_pem=entra.ca_pem,
     )
-    app = EntraApp("1", "Contoso", cloud, TENANT, str(uuid4()), Secret("client-secret-1"))  # its own: tokens are kept
+    app = EntraApp("1", "Contoso", cloud, TENANT, str(uuid4()), CREDENTIAL)  # its own: tokens are kept
     return route(port, Security.STARTTLS, auth=SmtpAuth.XOAUTH2, user=USER, app=app)
 
 

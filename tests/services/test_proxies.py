@@ -15,7 +15,17 @@ from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.knowledge import Health
 from mailadmin.core.report import StepState
 from mailadmin.core.secret import Secret
-from mailadmin.core.settings import EntraApp, OAuthRoute, Proxy, ProxyKind, RouteKey, RouteKind, Security, SmtpRoute
+from mailadmin.core.settings import (
+    Credential,
+    EntraApp,
+    OAuthRoute,
+    Proxy,
+    ProxyKind,
+    RouteKey,
+    RouteKind,
+    Security,
+    SmtpRoute,
+)
 from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.probes.recorder import Recorder
 from mailadmin.probes.smtp import probe_smtp, smtp_plan
@@ -145,7 +155,7 @@ def send_by_graph(microsoft: Microsoft, proxy: Proxy) -> None:
     cloud = clouds.cloud(
         clouds.CUSTOM, authority_host=microsoft.host, graph_host=microsoft.host, ca_pem=microsoft.ca_pem
     )
-    app = EntraApp("1", "Contoso", cloud, TENANT, str(uuid4()), Secret("client-secret-1"), proxy)
+    app = EntraApp("1", "Contoso", cloud, TENANT, str(uuid4()), Credential(secret=Secret("client-secret-1")), proxy)
     service = OAuthRoute(RouteKey(RouteKind.OAUTH, ""), "Graph", app=app, identity=USER)
     transport = GraphTransport(service, NetworkPolicy())
     try:
