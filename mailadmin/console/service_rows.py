@@ -7,7 +7,8 @@ from datetime import date
 
 from django.utils import timezone
 
-from mailadmin.models import IntegratedService, OAuthService, Settings, SmtpConnection
+from mailadmin.models import IntegratedService, Settings
+from mailadmin.models.routes import RouteRow
 
 from .credential_state import CredentialState, first_state, second_state
 
@@ -19,7 +20,7 @@ class ServiceSummary:
     row: IntegratedService
     credential: CredentialState
     second: CredentialState | None
-    used_by: tuple[OAuthService | SmtpConnection, ...]
+    used_by: tuple[RouteRow, ...]
 
 
 def service_summaries(warning_days: int, today: date) -> list[ServiceSummary]:

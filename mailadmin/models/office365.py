@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -24,9 +23,6 @@ from .credentials import FIRST, SECOND, CredentialHolder
 from .fields import Checked
 from .routes import Named, RouteRow
 from .settings import VersionedQuerySet
-
-if TYPE_CHECKING:
-    from .smtp import SmtpConnection
 
 
 class IntegratedService(CredentialHolder, Named):
@@ -102,7 +98,7 @@ class IntegratedService(CredentialHolder, Named):
         """Tell whether tenant and client ID are there."""
         return bool(self.tenant and self.client_id)
 
-    def routes(self) -> tuple[OAuthService | SmtpConnection, ...]:
+    def routes(self) -> tuple[RouteRow, ...]:
         """Return who signs in with this: OAuth services, then SMTP connections."""
         return (*self.oauth_services.all(), *self.smtp_connections.all())
 
