@@ -73,6 +73,7 @@ SHARED_POLL_SECONDS = 0.005  # whoever waits for a place looks again after this;
 SHARED_MAX_POLL_SECONDS = 0.1  # ... up to this: far shorter than a request, and ten small statements a second
 SHARED_HAND_OVER_SECONDS = 1  # a place goes from thread to thread this long, then other processes get a chance
 SHARED_LOCK_SECONDS = 1  # for a lock that is held for microseconds: its holder was stopped in the middle
+SHARED_AHEAD_SECONDS = 660  # no pause, and no turn, lies further ahead, unless the clock was set back
 SHARED_CONNECTIONS = 4  # of our own to the database, for what is done beside a caller's transaction in milliseconds
 SHARED_RETRY_SECONDS = 5  # what processes share is not asked for again for this long after it could not be reached
 GRAPH_IDLE_SESSIONS = 4  # kept connections to one Graph host: as many as may be used at once

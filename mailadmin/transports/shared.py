@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
+from mailadmin.core import limits
 from mailadmin.core.secret import Secret
 
 from .line import GiveBack, Line
@@ -73,14 +74,27 @@ class Shared(Protocol):
         """Let no turn of `name` come within the next `seconds`; a longer pause that is known stays."""
 
 
-def turn(due: float, paused: float, now: float, pace: Pace) -> tuple[float, float]:
-    """Return (seconds to wait, new `due`) for a turn that is taken at `now`.
+def turn(due: float, paused: float, now: float, pace: Pace, patience: float = 0) -> tuple[float, float]:
+    """Return (seconds to wait, new `due`) for a turn that is taken at `now` by those who wait up to `patience` seconds.
 
     The generic cell rate algorithm (ITU-T I.371): `due` is when the turns taken so far would be used up at an even
-    pace; up to `burst` of them may come early. All are seconds since the epoch.
+    pace; up to `burst` of them may come early. All are seconds since the epoch. What lies further ahead than it can
+    counts as nothing: the clock was set back, and nobody shall wait for it to catch up.
     """
-    wait = max(due - now - (pace.burst - 1) * pace.interval, paused - now, 0.0)
+    ahead = max(patience, limits.SHARED_AHEAD_SECONDS) + pace.burst * pace.interval
+    due = _believed(due, now, ahead)
+    wait = max(due - now - (pace.burst - 1) * pace.interval, _believed(paused, now) - now, 0.0)
     return wait, max(due, now) + pace.interval
+
+
+def longer_pause(paused: float, now: float, seconds: float) -> float:
+    """Return until when there is a pause that was to last until `paused`, or for `seconds` from `now` on if that is
+    longer; see `turn`."""
+    return max(_believed(paused, now), now + seconds)
+
+
+def _believed(moment: float, now: float, ahead: float = limits.SHARED_AHEAD_SECONDS) -> float:
+    return moment if moment - now <= ahead else 0.0  # 0 for what is no number, too
 
 
 class Process:
@@ -119,7 +133,7 @@ class Process:
         """See `Shared`."""
         with self._lock:
             due, paused = self._paces.get(name, (0.0, 0.0))
-            wait, due = turn(due, paused, self._clock(), pace)
+            wait, due = turn(due, paused, self._clock(), pace, patience)
             if wait > patience:
                 raise NotNow(wait)
             self._paces[name] = (due, paused)
@@ -134,7 +148,7 @@ class Process:
         """See `Shared`."""
         with self._lock:
             due, paused = self._paces.get(name, (0.0, 0.0))
-            self._paces[name] = (due, max(paused, self._clock() + seconds))
+            self._paces[name] = (due, longer_pause(paused, self._clock(), seconds))
 
 
 class _Counted:

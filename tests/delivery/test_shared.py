@@ -219,6 +219,15 @@ class TestThePace:
         assert 400 < Installation().until_free("b", NO_PACE) <= 500
         assert port.until_free("c" * 200, NO_PACE) == 0
 
+    def test_nobody_waits_for_a_clock_that_was_set_back(self, port: Shared) -> None:
+        port.pause("a", 86_400)
+        port.book("a", Pace(86_400, 1), 0)
+        pace = Pace(1, 1)
+        assert Installation().until_free("a", pace) == 0
+        assert port.book("a", pace, 0) == 0
+        port.pause("a", 30)
+        assert 20 < Installation().until_free("a", NO_PACE) <= 30
+
 
 class TestTheCallersTransaction:
     def test_what_is_shared_survives_a_roll_back_and_waits_for_no_commit(self, port: Shared) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -15,7 +16,7 @@ from mailadmin.core import limits
 from mailadmin.core.secret import Secret
 from mailadmin.transports import shared
 from mailadmin.transports.line import GiveBack, Line
-from mailadmin.transports.shared import NotNow, Pace, Process, SharedToken, turn
+from mailadmin.transports.shared import NotNow, Pace, Process, SharedToken, longer_pause, turn
 
 paces = st.builds(Pace, st.floats(0.01, 100), st.integers(1, 50))
 arrivals = st.lists(st.floats(0, 1000), max_size=60).map(sorted)
@@ -35,7 +36,7 @@ class TestTheRuleOfThePace:
     ) -> None:
         turns, due = [], 0.0
         for now in arrivals:
-            wait, due = turn(due, 0, now, pace)
+            wait, due = turn(due, 0, now, pace, math.inf)
             turns.append(now + wait)
         assert turns == sorted(turns)
         for first, start in enumerate(turns):
@@ -50,7 +51,7 @@ class TestTheRuleOfThePace:
             assert wait == pytest.approx(0, abs=1e-6)
         assert turn(due, 0, now, pace)[0] == pytest.approx(pace.interval, abs=1e-6)
 
-    @given(paces, st.floats(0, 1000), st.floats(0, 1000), st.floats(0, 1000))
+    @given(paces, st.floats(0, 1000), st.floats(0, limits.GRAPH_MAX_PAUSE_SECONDS), st.floats(0, 1000))
     def test_no_turn_comes_within_a_pause(self, pace: Pace, due: float, paused: float, now: float) -> None:
         assert now + turn(due, paused, now, pace)[0] >= paused - 1e-6
 
@@ -60,6 +61,16 @@ class TestTheRuleOfThePace:
         for now in arrivals:
             wait, due = turn(due, 0, now, Pace(0, 1))
             assert wait == 0
+
+    @given(paces, st.floats(10_000, 1e9), st.floats(661, 1e9))
+    def test_nobody_waits_for_a_clock_that_was_set_back(self, pace: Pace, due: float, paused: float) -> None:
+        assert turn(due, paused, 0, pace) == (0, pace.interval)
+        assert turn(math.nan, math.inf, 0, pace) == (0, pace.interval)
+        assert longer_pause(paused, 0, 30) == 30
+
+    def test_no_turn_and_no_pause_that_we_ask_for_lies_so_far_ahead_that_it_counts_as_nothing(self) -> None:
+        assert limits.SHARED_AHEAD_SECONDS > limits.GRAPH_MAX_PAUSE_SECONDS
+        assert limits.SHARED_AHEAD_SECONDS > limits.GRAPH_LIST_PATIENCE_SECONDS + 60
 
 
 class TestOneProcess:

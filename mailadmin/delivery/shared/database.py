@@ -77,7 +77,7 @@ class DatabaseShared:
                 cursor.execute(self._say.add_pace, [name])
                 row = _one(cursor, self._say.lock_pace, name) or (0.0, 0.0, 0.0)
             due, paused, now = row
-            wait, due = turn(due, paused, now, pace)
+            wait, due = turn(due, paused, now, pace, patience)
             if wait > patience:
                 raise NotNow(wait)
             cursor.execute(self._say.book, [due, name])

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mailadmin.transports.line import GiveBack, Line
-from mailadmin.transports.shared import NotNow, Pace, SharedToken, turn
+from mailadmin.transports.shared import NotNow, Pace, SharedToken, longer_pause, turn
 
 from . import sealing
 from .folder import close_file, file_name, locked, open_file, try_lock
@@ -67,7 +67,7 @@ class FileShared:
         """See `Shared`. Raises OSError."""
         with locked(self._pace_file(name)) as file:
             due, paused = _read(file)
-            wait, due = turn(due, paused, time.time(), pace)
+            wait, due = turn(due, paused, time.time(), pace, patience)
             if wait > patience:
                 raise NotNow(wait)
             os.pwrite(file, _PACE.pack(due, paused), 0)
@@ -82,7 +82,7 @@ class FileShared:
         """See `Shared`. Raises OSError."""
         with locked(self._pace_file(name)) as file:
             due, paused = _read(file)
-            os.pwrite(file, _PACE.pack(due, max(paused, time.time() + seconds)), 0)
+            os.pwrite(file, _PACE.pack(due, longer_pause(paused, time.time(), seconds)), 0)
 
     def _forget_past_tokens(self) -> None:
         for path in self._folder.glob("token-*"):

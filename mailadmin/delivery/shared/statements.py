@@ -1,7 +1,8 @@
 """The SQL of `database`: one statement for each step, by the clock of the database server.
 
-It is written as PostgreSQL has it; NOW stands for that clock in seconds since the epoch, and LEASES, PACES and TOKENS
-for the tables. A waiting process has a row among the leases too, with a place that is none.
+It is written as PostgreSQL has it; NOW stands for that clock in seconds since the epoch, AHEAD for
+limits.SHARED_AHEAD_SECONDS, and LEASES, PACES and TOKENS for the tables. A waiting process has a row among the leases
+too, with a place that is none.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from mailadmin.core import limits
 from mailadmin.models import SharedLease, SharedPace, SharedToken
 
 WAITING = 10_000  # places from here on are of those who wait; there are at most MAX_GRAPH_REQUESTS_AT_ONCE others
@@ -37,7 +39,11 @@ class Statements:
     read_pace: str = 'SELECT "due", "paused", NOW FROM PACES WHERE "name" = %s'
     lock_pace: str = 'SELECT "due", "paused", NOW FROM PACES WHERE "name" = %s FOR UPDATE'
     book: str = 'UPDATE PACES SET "due" = %s WHERE "name" = %s'
-    pause: str = 'UPDATE PACES SET "paused" = GREATEST("paused", NOW + %s) WHERE "name" = %s'
+    # A pause that lies further ahead than any does is none, as in `transports.shared.longer_pause`.
+    pause: str = (
+        'UPDATE PACES SET "paused" = GREATEST(CASE WHEN "paused" > NOW + AHEAD THEN 0 ELSE "paused" END, NOW + %s) '
+        'WHERE "name" = %s'
+    )
 
     add_sealed: str = 'INSERT INTO TOKENS ("key", "sealed", "expires_at") VALUES (%s, %s, %s) ON CONFLICT DO NOTHING'
     read_sealed: str = 'SELECT "sealed", "expires_at" FROM TOKENS WHERE "key" = %s'
@@ -55,7 +61,8 @@ def _said(statements: Statements, words: Mapping[str, str]) -> Statements:
     return Statements(**said)
 
 
-_TABLES = {
+_WORDS = {
+    "AHEAD": str(limits.SHARED_AHEAD_SECONDS),
     "LEASES": f'"{SharedLease._meta.db_table}"',
     "PACES": f'"{SharedPace._meta.db_table}"',
     "TOKENS": f'"{SharedToken._meta.db_table}"',
@@ -69,7 +76,7 @@ POSTGRESQL = _said(
         'ORDER BY "place" LIMIT 1 FOR UPDATE SKIP LOCKED)'
     ),
     # clock_timestamp() goes on inside a transaction, where now() stands still.
-    _TABLES | {"NOW": "EXTRACT(EPOCH FROM clock_timestamp())::double precision"},
+    _WORDS | {"NOW": "EXTRACT(EPOCH FROM clock_timestamp())::double precision"},
 )
 
 MYSQL = _said(
@@ -81,7 +88,7 @@ MYSQL = _said(
         ') AS w)) ORDER BY "place" LIMIT 1'
     ),
     # UNIX_TIMESTAMP(NOW(6)) would depend on the time zone of the session.
-    _TABLES
+    _WORDS
     | {
         "INSERT INTO": "INSERT IGNORE INTO",
         " ON CONFLICT DO NOTHING": "",
