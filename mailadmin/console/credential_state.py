@@ -87,6 +87,17 @@ def warnings_of(row: IntegratedService) -> list[str]:
     return [*found, *_reference_warning(row.secret)]
 
 
+def lost_second_of(row: IntegratedService) -> list[str]:
+    """Return that the second credential was forgotten, where a change of the service took its destination away."""
+    state = second_state(row, 0, timezone.localdate())
+    if state is None or state.label != "Missing":
+        return []
+    return [
+        f"The {row.second_secret.word} was stored for what the service was before, so it is forgotten. Type it again "
+        "on the page of the second credential, or forget that one."
+    ]
+
+
 def second_warnings_of(row: IntegratedService) -> list[str]:
     """Return what was saved of the second credential but will not work."""
     state = second_state(row, 0, timezone.localdate())

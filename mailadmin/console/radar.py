@@ -65,8 +65,14 @@ def mailbox_of(row: SmtpConnection) -> str:
 
 def _blip(row: SmtpConnection, services: Sequence[OAuthService], apps: Sequence[IntegratedService]) -> Blip:
     mailbox = mailbox_of(row).lower()
-    twins = tuple(service for service in services if mailbox and service.service_identity.strip().lower() == mailbox)
+    twins = tuple(service for service in services if mailbox and mailbox in _mailboxes(service))
     return Blip(row, twins, _twin_url(row, services, apps))
+
+
+def _mailboxes(service: OAuthService) -> set[str]:
+    """Return the mailboxes that `service` sends from, in small letters."""
+    further = service.mailboxes.lower().replace(",", " ").replace(";", " ").split()
+    return {service.service_identity.strip().lower(), *further}
 
 
 def _twin_url(row: SmtpConnection, services: Sequence[OAuthService], apps: Sequence[IntegratedService]) -> str:

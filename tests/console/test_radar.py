@@ -97,6 +97,14 @@ def test_a_connection_with_a_twin_is_only_the_fallback(viewer_client: Client, se
     assert "Sends with a password" in page(viewer_client)
 
 
+def test_a_further_mailbox_of_a_service_is_a_twin_too(service: IntegratedService) -> None:
+    connection(user_name="shop@contoso.example")
+    twin = OAuthService(name="All by Graph", integrated_service=service, service_identity="robot@contoso.example")
+    twin.mailboxes = "orders@contoso.example\nShop@Contoso.example"
+    twin.save()
+    assert blips()[0].twins == (twin,)
+
+
 def test_a_name_that_is_taken_is_left_to_the_person(service: IntegratedService) -> None:
     connection()
     OAuthService.objects.create(name="EXCHANGE BY GRAPH", integrated_service=service, service_identity="x@y.example")

@@ -191,6 +191,21 @@ def test_n5_the_second_credential_is_forgotten_on_request(admin_client):
     assert AuditEntry.objects.count() == 1
 
 
+def test_p9_a_second_credential_that_a_change_of_the_service_takes_away_is_told(admin_client, service_values):
+    """P9: it goes nowhere else, and whoever made the change learns of it at once."""
+    with Microsoft() as server:
+        row = service_at(server)
+    edit = reverse("mailadmin:service-edit", args=[row.pk])
+    response = admin_client.post(edit, service_values | {"secret": "another-secret"}, follow=True)
+    assert "The second client secret was stored for what the service was before, so it is forgotten." in response.text
+    assert secrets_of(row) == ("another-secret", "")
+    assert "Try it and switch</button>" not in admin_client.get(at(row)).text
+    admin_client.post(at(row, "-forget"))
+    response = admin_client.post(edit, service_values | {"secret": ""}, follow=True)
+    assert "is saved" in response.text
+    assert "so it is forgotten" not in response.text
+
+
 def test_two_people_do_not_undo_each_other(admin_client, service, typed):
     seen = SecondCredentialForm(instance=service)["seen"].value()
     IntegratedService.objects.get().save()

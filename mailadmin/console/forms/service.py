@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from mailadmin.console.credential_state import warnings_of
+from mailadmin.console.credential_state import lost_second_of, warnings_of
 from mailadmin.core import limits
 from mailadmin.models import IntegratedService
 from mailadmin.models.credentials import FIRST, SECOND
@@ -151,7 +151,7 @@ class IntegratedServiceForm(CredentialForm, ProxyForm):
 
     def warnings(self) -> list[str]:
         """Return what was saved but will not work."""
-        return warnings_of(self.instance)
+        return [*warnings_of(self.instance), *lost_second_of(self.instance)]
 
 
 class SecondCredentialForm(CredentialForm):
