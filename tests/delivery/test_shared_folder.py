@@ -110,3 +110,17 @@ def test_another_kind_of_database_leaves_each_process_alone_and_that_is_told_onc
     assert caplog.messages == [
         "Each process keeps the limits of Microsoft 365 for itself. The database oracle is not made for it."
     ]
+
+
+@pytest.mark.parametrize(("name", "level"), [("taken.sqlite3", logging.WARNING), (":memory:", logging.INFO)])
+def test_a_folder_that_somebody_can_mend_is_a_warning(
+    name: str, level: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A command that ran as root once, for example, made it."""
+    (tmp_path / "taken.sqlite3-mailadmin").touch()
+    monkeypatch.setattr(connection, "vendor", "sqlite")
+    monkeypatch.setitem(connection.settings_dict, "NAME", name if name == ":memory:" else str(tmp_path / name))
+    caplog.set_level(logging.INFO, "mailadmin.delivery")
+    use(Installation())
+    (record,) = caplog.records
+    assert record.levelno == level

@@ -30,6 +30,10 @@ class Unusable(Exception):
     """There is no folder that processes can share; the text is a sentence."""
 
 
+class FolderUnusable(Unusable):
+    """There could be one, but for the rights to it: somebody can mend that."""
+
+
 def beside(connection: BaseDatabaseWrapper) -> Path:
     """Return the folder beside a SQLite database, made when it is missing. Raises Unusable."""
     name = str(connection.settings_dict["NAME"])
@@ -42,11 +46,13 @@ def beside(connection: BaseDatabaseWrapper) -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-            raise Unusable(f"{folder} is not a folder that belongs to the user of this process.")
+            raise FolderUnusable(
+                f"{folder} is not a folder that belongs to the user of this process; remove it, or give it to that user."
+            )
         folder.chmod(0o700)
         (folder / "lock").touch(mode=0o600)
     except OSError as error:
-        raise Unusable(f"{folder} cannot be used ({error.strerror}).") from None
+        raise FolderUnusable(f"{folder} cannot be used ({error.strerror}).") from None
     return folder
 
 

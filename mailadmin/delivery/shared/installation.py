@@ -94,7 +94,7 @@ def _choose() -> Shared | None:
 
     from mailadmin.models import Delivery
 
-    from .folder import Unusable
+    from .folder import FolderUnusable, Unusable
 
     alias = router.db_for_write(Delivery) or DEFAULT_DB_ALIAS
     vendor = connections[alias].vendor
@@ -110,5 +110,6 @@ def _choose() -> Shared | None:
 
         return FileShared(beside(connections[alias]))
     except Unusable as error:
-        tell(logging.INFO, "Each process keeps the limits of Microsoft 365 for itself. %s", error)
+        level = logging.WARNING if isinstance(error, FolderUnusable) else logging.INFO
+        tell(level, "Each process keeps the limits of Microsoft 365 for itself. %s", error)
         return None
