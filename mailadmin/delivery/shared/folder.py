@@ -47,7 +47,7 @@ def beside(connection: BaseDatabaseWrapper) -> Path:
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
             raise FolderUnusable(
-                f"{folder} is not a folder that belongs to the user of this process; remove it, or give it to that user."
+                f"{folder} is not a folder that belongs to the user of this process. Remove it, or change its owner."
             )
         folder.chmod(0o700)
         (folder / "lock").touch(mode=0o600)
