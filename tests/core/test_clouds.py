@@ -8,7 +8,7 @@ from mailadmin.core.clouds import CLOUDS, CUSTOM, cloud
 
 
 @pytest.mark.parametrize("name", CLOUDS)
-def test_a_known_cloud_has_all_its_hosts(name: str) -> None:
+def test_p13_s8_a_known_cloud_has_all_its_hosts_and_scopes(name: str) -> None:
     found = cloud(name)
     assert found.name == name
     assert found.authority_host.startswith("login.")
@@ -18,7 +18,7 @@ def test_a_known_cloud_has_all_its_hosts(name: str) -> None:
     assert found.mail_hosts
 
 
-def test_no_mail_host_belongs_to_the_global_cloud_and_another() -> None:
+def test_p13_no_mail_host_belongs_to_the_global_cloud_and_another() -> None:
     """A token is never valid in another cloud, and must not be sent there."""
     for name, other in CLOUDS.items():
         if name != "global":
@@ -37,7 +37,7 @@ def test_the_hosts_of_a_known_cloud_cannot_be_changed() -> None:
     assert "evil.example" not in (found.authority_host, found.graph_host)
 
 
-def test_the_custom_cloud_is_what_was_typed() -> None:
+def test_p13_s8_the_custom_cloud_is_what_was_typed() -> None:
     found = cloud(CUSTOM, authority_host="localhost:8443", graph_host="localhost:8444", mail_hosts=("localhost",))
     assert found.graph_scope == "https://localhost:8444/.default"
     assert found.smtp_scope == "https://localhost/.default"

@@ -27,7 +27,7 @@ def both(**values: Any) -> IntegratedService:
     return IntegratedService.objects.get(pk=row.pk)
 
 
-def test_each_kind_becomes_a_credential(settings: Any, tmp_path: Path) -> None:
+def test_p13_each_kind_becomes_a_credential(settings: Any, tmp_path: Path) -> None:
     """P13."""
     made = app_certificate()
     row = both()
@@ -112,7 +112,7 @@ def test_a_key_that_cannot_sign_for_its_certificate_is_told(certificate: str, ke
     assert sentence in row.secret_errors()["secret"]
 
 
-def test_a_managed_identity_needs_the_leave_of_the_deployment(settings: Any) -> None:
+def test_p13_a_managed_identity_needs_the_leave_of_the_deployment(settings: Any) -> None:
     """P13."""
     row = app(save=False, credential_kind="managed-identity", tenant="", client_id="")
     with pytest.raises(ValidationError, match="MANAGED_IDENTITY"):
@@ -143,7 +143,7 @@ def test_a_mailbox_is_a_bare_address_and_is_named_once(mailboxes: str, sentence:
     assert sentence in caught.value.message_dict["mailboxes"][0]
 
 
-def test_further_mailboxes_reach_the_route() -> None:
+def test_n7_further_mailboxes_reach_the_route() -> None:
     row = office365(mailboxes="a@contoso.org,\nb@contoso.org")
     row.full_clean()
     assert row.to_route().identities == ("robot@contoso.org", "a@contoso.org", "b@contoso.org")

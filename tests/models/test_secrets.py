@@ -164,7 +164,7 @@ def test_a_duplicated_row_cannot_use_the_ciphertext_of_the_first() -> None:
     assert "belongs to another entry" in unreadable(SmtpConnection.objects.get(pk=twin.pk))
 
 
-def test_a_wrong_key_is_a_clear_error_and_never_an_empty_password(key_path: Path) -> None:
+def test_n5_a_wrong_key_is_a_clear_error_and_never_an_empty_password(key_path: Path) -> None:
     row = connection(password=PASSWORD)
     used = key_id(key_path.read_text().strip())
     key_path.write_text(f"{new_key()}\n# another size\n")
@@ -186,7 +186,7 @@ def test_a_damaged_value_is_a_clear_error(damage: str) -> None:
     assert "damaged" in unreadable(SmtpConnection.objects.get(pk=row.pk))
 
 
-def test_a_new_key_in_front_seals_and_the_old_one_still_opens(key_path: Path) -> None:
+def test_n5_a_new_key_in_front_seals_and_the_old_one_still_opens(key_path: Path) -> None:
     before = connection(password=PASSWORD)
     old, new = key_path.read_text().strip(), new_key()
     key_path.write_text(f"{new}\n{old}\n")
