@@ -77,7 +77,7 @@ def test_a_subject_that_cannot_be_read_loses_no_message(database: Database) -> N
     assert SandboxMessage.objects.count() == 1
 
 
-def test_a_message_sent_within_a_transaction_on_sqlite_is_accepted_and_written_afterwards(
+def test_n17_a_message_sent_within_a_transaction_on_sqlite_is_accepted_and_written_afterwards(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite has one writer, here whoever sends: it would wait for our answer, and we for its transaction."""
