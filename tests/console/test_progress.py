@@ -44,15 +44,17 @@ def test_a_finished_cell_asks_no_more_and_shows_no_progress(viewer_client: Clien
 
 
 def test_n3_the_page_of_a_message_shows_the_progress_until_it_is_over(viewer_client: Client) -> None:
-    row = delivery(DeliveryState.SENDING, progress=FAR)
+    row = delivery(DeliveryState.SENDING, progress=FAR, to=(), recipient_list=[["to", "ann@example.org"]])
     text = page(viewer_client, "log", row.pk)
     assert f"<p>{FAR}</p>" in text
     assert 'hx-select="#message"' in text
     assert "<noscript>" in text
+    assert "Not sent yet" in text  # who waits for the end has not been refused
     row.state = DeliveryState.SENT
     row.save()
     text = page(viewer_client, "log", row.pk)
     assert FAR not in text
+    assert "Not sent yet" not in text
     assert "hx-trigger" not in text
 
 
