@@ -91,6 +91,14 @@ def test_a_new_service_shows_what_its_kind_needs(
     _check(page, f"service-new-{field or 'identity'}", picture)
 
 
+@pytest.mark.parametrize("address", ["/services/", "/oauth/", "/smtp/"])
+def test_a_laptop_shows_every_button_of_a_list(page: Page, address: str) -> None:
+    page.set_viewport_size({"width": 1200, "height": 800})
+    page.goto(address)
+    cut = page.locator(".scroll:has(table.cards)").evaluate("each => each.scrollWidth - each.clientWidth")
+    assert cut == 0
+
+
 def test_a_switch_that_fails_is_clean(page: Page, picture: Callable[[Page, str], None]) -> None:
     """N5."""
     page.goto("/services/")
