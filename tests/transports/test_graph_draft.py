@@ -108,7 +108,7 @@ class TestAllGoesWell:
             assert server.largest["PUT"] == limits.GRAPH_UPLOAD_RANGE_BYTES
             assert server.largest["POST"] <= limits.GRAPH_REQUEST_BYTES
         assert [line for line in told if line.startswith("Uploading")] == [
-            "Uploading Größe.pdf: 0 bytes of 92 kB",
+            "Uploading Größe.pdf: 0 of 92 kB",
             "Uploading Größe.pdf: 39 of 92 kB",
             "Uploading Größe.pdf: 79 of 92 kB",
         ]

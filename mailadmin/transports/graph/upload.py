@@ -189,7 +189,7 @@ def _position(answer: Answer) -> int | None:
 
 def _progress(file: Attachment, done: int) -> str:
     """Return how far it is: "Uploading report.pdf: 12 of 30 MB"."""
-    total, sent = in_words(file.size), in_words(done)
+    total, sent = in_words(file.size), in_words(done) if done else "0"
     unit = f" {total.split()[1]}"
     return f"Uploading {clean(file.name, limit=_NAME_CHARS)}: {sent.removesuffix(unit)} of {total}"
 
