@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.log import AdminEmailHandler
 
 from mailadmin.models import AuditEntry, IntegratedService, SmtpConnection
+from tests.fakes.app_certificates import app_certificate
 
 pytestmark = pytest.mark.django_db
 CANARY = "canary-Zx81-Nq27"
@@ -74,25 +75,51 @@ def test_p9_the_database_holds_the_secret_sealed_only(admin_client, smtp_values,
     assert SmtpConnection.objects.get().secret.value().reveal() == CANARY
 
 
-def test_p9_a_crash_while_saving_reports_no_secret(administrator, smtp_values, settings):
-    """P9: Django's error e-mail, with the HTML page of all frames, and the page that the user sees."""
+@pytest.fixture
+def report(settings):
+    """Django's error e-mails, with the HTML page of all frames."""
     settings.ADMINS = ["ops@example.org"] if django.VERSION >= (6, 0) else [("Ops", "ops@example.org")]
-    handler = logging.getLogger("django.request")
-    report = AdminEmailHandler(include_html=True)
-    handler.addHandler(report)
+    logger, handler = logging.getLogger("django.request"), AdminEmailHandler(include_html=True)
+    logger.addHandler(handler)
+    yield mail.outbox
+    logger.removeHandler(handler)
+
+
+@pytest.fixture
+def crashing(administrator):
+    """An administrator's browser, which gets the page of a crash."""
     client = Client(raise_request_exception=False)
     client.force_login(administrator)
-    try:
-        with connection.cursor() as cursor:  # the real failure of a real database, half way through saving
-            cursor.execute("DROP TABLE mailadmin_auditentry")
-        response = client.post("/smtp/new/", smtp_values | {"secret": CANARY})
-    finally:
-        handler.removeHandler(report)
+    return client
+
+
+def drop(table: str) -> None:
+    """Make a real failure of a real database, half way through a request."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA defer_foreign_keys = ON")
+        cursor.execute(f"DROP TABLE {table}")
+
+
+def shown(message: mail.EmailMultiAlternatives) -> str:
+    return message.body + message.alternatives[0][0]
+
+
+def test_p9_a_crash_while_saving_reports_no_secret(crashing, smtp_values, report):
+    """P9: neither in Django's error e-mail nor on the page that the user sees."""
+    drop("mailadmin_auditentry")
+    response = crashing.post("/smtp/new/", smtp_values | {"secret": CANARY})
     assert response.status_code == 500
     assert CANARY not in response.text
     assert "Something broke on the server" in response.text
-    (message,) = mail.outbox
-    html = message.alternatives[0][0]
-    assert "save_form" in html, "the report does show the frames"
-    assert CANARY not in html
-    assert CANARY not in message.body
+    assert "save_form" in shown(report[0]), "the report does show the frames"
+    assert CANARY not in shown(report[0])
+
+
+def test_p9_a_key_that_was_pasted_with_its_certificate_is_in_no_report(crashing, service_values, report):
+    """P9: the wrong field for it, and a likely one."""
+    made = app_certificate()
+    pasted = {"certificate": made.pem + made.key, "ca_pem": made.key, "credential_kind": "certificate", "secret": ""}
+    drop("mailadmin_integratedservice")
+    assert crashing.post("/services/new/", service_values | pasted).status_code == 500
+    assert "validate_unique" in shown(report[0])
+    assert made.key.splitlines()[3] not in shown(report[0])

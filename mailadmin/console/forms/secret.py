@@ -18,8 +18,11 @@ from mailadmin.models.secrets import HeldSecret
 
 from .base import ConsoleForm, Lines
 
-# What a request may not show in an error report.
-SECRET_FIELDS = ("secret", "second_secret", "private_key", "passphrase", "proxy_password", "client_key")
+# What a request may not show in an error report. A private key is easily pasted with its certificate.
+SECRET_FIELDS = (
+    *("secret", "second_secret", "private_key", "passphrase", "proxy_password", "client_key"),
+    *("certificate", "second_certificate", "client_certificate", "ca_pem"),
+)
 NOT_STORED_YET = (
     "Encrypted when it is saved, and never shown again. To keep it outside the database, type a reference: "
     "env:MAILADMIN_SECRET_… or file:/run/secrets/…"
