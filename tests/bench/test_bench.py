@@ -42,7 +42,7 @@ def test_n7_messages_by_graph_are_counted_and_none_is_refused() -> None:
 def test_n7_a_request_that_the_server_refused_is_told() -> None:
     crowd = replace(ours(), per_minute=6000)
     scenario = Scenario("X", "A test", "graph at-once=4 per-minute=60", 0, Work("list", 20), (crowd,))
-    with pytest.raises(RuntimeError, match="hrottled"):
+    with pytest.raises(RuntimeError, match="send more slowly"):
         runner.run(scenario, rounds=1)
 
 
