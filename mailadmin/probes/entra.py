@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from mailadmin.core import limits
+from mailadmin.core import expiry, limits
 from mailadmin.core.errors import MailError, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.report import Step, StepState
@@ -148,16 +148,15 @@ def _complete(app: EntraApp) -> None:
 
 def _describe_credential(step: Step, credential: Credential) -> None:
     word = _CREDENTIALS[credential.kind]
-    if credential.ends_on is None:
+    days = expiry.days_left(credential.ends_on, datetime.now(UTC).date())
+    if days is None:
         step.notes.append(f"It signs in with its {word}.")
         return
-    days = (credential.ends_on - datetime.now(UTC).date()).days
     if days < 0:
         step.state = StepState.WARNING
         step.notes.append(f"Its {word} ended on {credential.ends_on}.")
         return
-    when = {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")
-    step.notes.append(f"It signs in with its {word}, which ends {when} ({credential.ends_on}).")
+    step.notes.append(f"It signs in with its {word}, which ends {expiry.countdown(days)} ({credential.ends_on}).")
     if days <= limits.CERTIFICATE_WARNING_DAYS:
         step.state = StepState.WARNING
 

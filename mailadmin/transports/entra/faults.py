@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from mailadmin.core.fault import Fault, Kind, Phase
@@ -26,19 +27,8 @@ def token_fault(answer: Answer, wanted: str, host: str, port: int) -> Fault | No
     known = isinstance(error, str)
     text = clean(_TRAILER.sub("", description)) if isinstance(description, str) else ""
 
-    def fault(kind: Kind, words: str) -> Fault:
-        return Fault(
-            Phase.TOKEN,
-            kind,
-            words,
-            host=host,
-            port=port,
-            http_status=answer.status,
-            aadsts=_aadsts(said, text),
-            retry_after=answer.retry_after,
-            request_id=clean(str(said.get("trace_id") or answer.headers.get("x-ms-request-id", "")), limit=100),
-        )
-
+    request_id = clean(str(said.get("trace_id") or answer.headers.get("x-ms-request-id", "")), limit=100)
+    fault = _teller(answer, _aadsts(said, text), host, port, request_id)
     if answer.status == 200 and isinstance(said.get(wanted), str) and said[wanted]:
         return None
     if 300 <= answer.status < 400:
@@ -70,18 +60,7 @@ def identity_fault(answer: Answer, host: str, port: int) -> Fault | None:
         spoken.append(inner.get("message"))
     text = next((clean(_TRAILER.sub("", words)) for words in spoken if isinstance(words, str) and words), "")
 
-    def fault(kind: Kind, words: str) -> Fault:
-        return Fault(
-            Phase.TOKEN,
-            kind,
-            words,
-            host=host,
-            port=port,
-            http_status=answer.status,
-            aadsts=_aadsts(said, text),
-            retry_after=answer.retry_after,
-        )
-
+    fault = _teller(answer, _aadsts(said, text), host, port)
     if answer.status == 200 and isinstance(said.get("access_token"), str) and said["access_token"]:
         return None
     if answer.status == 401 and answer.headers.get("WWW-Authenticate"):
@@ -91,6 +70,21 @@ def identity_fault(answer: Answer, host: str, port: int) -> Fault | None:
     if 400 <= answer.status < 500 and said:
         return fault(Kind.TOKEN_REFUSED if _aadsts(said, text) else Kind.IDENTITY_UNAVAILABLE, text)
     return fault(Kind.IDENTITY_UNAVAILABLE, f"What answers (HTTP {answer.status}) is no identity endpoint.")
+
+
+def _teller(answer: Answer, aadsts: str, host: str, port: int, request_id: str = "") -> Callable[[Kind, str], Fault]:
+    """Return what makes a fault of `answer` from a kind and words."""
+    return lambda kind, words: Fault(
+        Phase.TOKEN,
+        kind,
+        words,
+        host=host,
+        port=port,
+        http_status=answer.status,
+        aadsts=aadsts,
+        retry_after=answer.retry_after,
+        request_id=request_id,
+    )
 
 
 def _aadsts(said: dict[str, Any], text: str) -> str:

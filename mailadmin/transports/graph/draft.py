@@ -15,12 +15,12 @@ from mailadmin.core import limits
 from mailadmin.core.errors import DeliveryUnsure, MailError, Scope, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import OAuthRoute
+from mailadmin.core.sizes import base64_size
 from mailadmin.net.http import Answer
 from mailadmin.transports.base import Mail
 from mailadmin.transports.entra.sign_in import Note
 
 from .json_form import about_file, file_attachment
-from .mime import encoded_size
 from .parts import Attachment
 from .plan import DraftPlan
 from .upload import Client as UploadClient
@@ -166,7 +166,7 @@ class _Draft:
 
 def _one_request(file: Attachment) -> int:
     """Return the size of the request that adds `file` whole."""
-    return len(json.dumps(about_file(file))) + _CONTENT_KEY + encoded_size(file.size)
+    return len(json.dumps(about_file(file))) + _CONTENT_KEY + base64_size(file.size)
 
 
 def _broken(words: str, fault: Fault | None = None) -> MailError:

@@ -60,15 +60,6 @@ def json_message(mail: Mail, mailbox: str) -> dict[str, Any]:
     return message
 
 
-def json_loss(mail: Mail, mailbox: str) -> str:
-    """Return what `mail` would lose in JSON, as the end of a sentence; "" when nothing."""
-    try:
-        json_message(mail, mailbox)
-    except CannotTravelError as reason:
-        return str(reason)
-    return ""
-
-
 def file_attachment(file: Attachment) -> dict[str, Any]:
     """Return `file` as Graph takes it, with its content in base64."""
     return about_file(file) | {"contentBytes": base64.b64encode(file.data).decode("ascii")}

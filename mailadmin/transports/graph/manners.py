@@ -41,9 +41,7 @@ def await_turn(route: OAuthRoute, app: EntraApp, mailbox: str, patience: float, 
 
     Raises MailError (PACED), and takes no turn, when that is longer than `patience` seconds.
     """
-    pause = shared().until_free(_app_name(app), _PAUSES_ALONE)
-    if pause > patience:
-        raise _pausing(app, pause)
+    pause = _pause_left(app, patience)
     name, pace = _mailbox_name(app, mailbox), _pace(route)
     try:
         # Without a pace no turn is taken: those of an earlier setting would still be counted.
@@ -62,10 +60,7 @@ def await_pause_end(app: EntraApp, patience: float, rest: Rest = time.sleep) -> 
 
     Raises MailError (PACED) when that is longer than `patience` seconds.
     """
-    pause = shared().until_free(_app_name(app), _PAUSES_ALONE)
-    if pause > patience:
-        raise _pausing(app, pause)
-    if pause > 0:
+    if (pause := _pause_left(app, patience)) > 0:
         rest(pause)
 
 
@@ -112,8 +107,12 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _pausing(app: EntraApp, seconds: float) -> MailError:
-    return MailError(_paced(app, f"Microsoft asked for a pause, which ends in {_in_words(seconds)}.", seconds))
+def _pause_left(app: EntraApp, patience: float) -> float:
+    """Return for how long Microsoft wants nothing from this app. Raises MailError when that is too long."""
+    seconds = shared().until_free(_app_name(app), _PAUSES_ALONE)
+    if seconds > patience:
+        raise MailError(_paced(app, f"Microsoft asked for a pause, which ends in {_in_words(seconds)}.", seconds))
+    return seconds
 
 
 def _paced(app: EntraApp, text: str, seconds: float) -> Fault:

@@ -11,6 +11,7 @@ from mailadmin.core import limits
 from mailadmin.core.content import Content
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.sizes import base64_size
 from mailadmin.transports.base import Mail
 
 _MEGABYTE = 1_000_000
@@ -46,13 +47,8 @@ def encoded(mime: bytes, limit: int = limits.GRAPH_REQUEST_BYTES) -> bytes:
     return base64.b64encode(mime)
 
 
-def encoded_size(size: int) -> int:
-    """Return how many letters `size` bytes have in base64 without line ends."""
-    return 4 * ((size + 2) // 3)
-
-
 def _check(content_size: int, limit: int) -> None:
-    size = encoded_size(content_size)
+    size = base64_size(content_size)
     if size > limit:
         text = (
             f"Encoded for Microsoft Graph the message has {size / _MEGABYTE:.1f} MB; one request takes at "

@@ -9,11 +9,11 @@ from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import OAuthRoute
-from mailadmin.core.sizes import in_words
+from mailadmin.core.sizes import base64_size, in_words
 from mailadmin.transports.base import Mail
 
 from .json_form import json_message
-from .mime import encoded, encoded_size, graph_content, graph_mime
+from .mime import encoded, graph_content, graph_mime
 from .parts import Attachment, CannotTravelError, take_apart
 
 _TOO_LARGE = "it is too large for one request"
@@ -54,7 +54,7 @@ def plan_for(mail: Mail, route: OAuthRoute) -> Plan:
     copy, but is used only where the message loses nothing. Raises MailError (LARGE_NOT_ALLOWED, NOT_CARRIED).
     """
     content = graph_content(mail)
-    fits = encoded_size(content.size) <= limits.GRAPH_REQUEST_BYTES
+    fits = base64_size(content.size) <= limits.GRAPH_REQUEST_BYTES
     lost = ""
     if not fits or not route.save_to_sent:
         try:
