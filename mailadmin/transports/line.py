@@ -11,8 +11,8 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -33,6 +33,14 @@ class Places(Protocol):
 
     def waiting(self, name: str, places: int, seconds: float) -> AbstractContextManager[None]:
         """Show the other processes, while the block runs (at most `seconds`), that somebody waits here."""
+
+
+class NotNow(Exception):
+    """The wait would be longer than the caller's patience: it takes `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"{seconds:.1f} s")
+        self.seconds = seconds
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,18 @@ class Line:
                     return _Place(give_back, time.monotonic())
                 pause = min(pause * 1.5, limits.SHARED_MAX_POLL_SECONDS)
         return None
+
+    @contextmanager
+    def hold(self, name: str, places: int, wait: float) -> Iterator[None]:
+        """Hold a place while the block runs. Raises NotNow when none became free within `wait` seconds, and what the
+        places raise."""
+        give_back = self.take(name, places, wait)
+        if give_back is None:
+            raise NotNow(wait)
+        try:
+            yield
+        finally:
+            give_back()
 
     def _give_back(self, name: str, place: _Place) -> None:
         if time.monotonic() - place.since < limits.SHARED_HAND_OVER_SECONDS and self._hand_over(name, place):

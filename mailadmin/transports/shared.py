@@ -19,6 +19,7 @@ from mailadmin.core import limits
 from mailadmin.core.secret import Secret
 
 from .line import GiveBack, Line
+from .line import NotNow as NotNow  # a part of the port
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,6 @@ class Pace:
 
     interval: float
     burst: int
-
-
-class NotNow(Exception):
-    """The wait would be longer than the caller's patience: it takes `seconds`."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"{seconds:.1f} s")
-        self.seconds = seconds
 
 
 class Shared(Protocol):
@@ -121,13 +114,8 @@ class Process:
     @contextmanager
     def lease(self, name: str, places: int, wait: float) -> Iterator[None]:
         """See `Shared`."""
-        give_back = self._line.take(name, places, wait)
-        if give_back is None:
-            raise NotNow(wait)
-        try:
+        with self._line.hold(name, places, wait):
             yield
-        finally:
-            give_back()
 
     def book(self, name: str, pace: Pace, patience: float) -> float:
         """See `Shared`."""

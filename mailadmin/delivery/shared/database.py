@@ -58,14 +58,8 @@ class DatabaseShared:
     @contextmanager
     def lease(self, name: str, places: int, wait: float) -> Iterator[None]:
         """See `Shared`. Taking raises django.db.Error; giving back raises nothing, because the place has an end."""
-        with self._connections.kept():
-            give_back = self._line.take(_short(name, _NAME_CHARS), places, wait)
-            if give_back is None:
-                raise NotNow(wait)
-            try:
-                yield
-            finally:
-                give_back()
+        with self._connections.kept(), self._line.hold(_short(name, _NAME_CHARS), places, wait):
+            yield
 
     def book(self, name: str, pace: Pace, patience: float) -> float:
         """See `Shared`. Raises django.db.Error."""

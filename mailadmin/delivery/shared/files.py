@@ -55,13 +55,8 @@ class FileShared:
     @contextmanager
     def lease(self, name: str, places: int, wait: float) -> Iterator[None]:
         """See `Shared`. Raises OSError."""
-        give_back = self._line.take(name, places, wait)
-        if give_back is None:
-            raise NotNow(wait)
-        try:
+        with self._line.hold(name, places, wait):
             yield
-        finally:
-            give_back()
 
     def book(self, name: str, pace: Pace, patience: float) -> float:
         """See `Shared`. Raises OSError."""
