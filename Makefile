@@ -41,7 +41,7 @@ pins:  ## compile requirements/ from pyproject.toml (needs uv; keeps what is sti
 	  pyproject.toml --extra console --extra sandbox --extra scram --extra ntlm -c requirements/django.in \
 	  -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  pyproject.toml --group dev --extra console --extra sandbox --extra scram --extra ntlm --extra postgres -c requirements/run.txt \
+	  pyproject.toml --group dev --extra console --extra sandbox --extra scram --extra ntlm --extra postgres --extra celery -c requirements/run.txt \
 	  -o requirements/dev.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  pyproject.toml --group bench -c requirements/run.txt -o requirements/bench.txt

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .core.errors import BadMessage, DeliveryUnsure, MailError, RecipientsRefused
+from .core.errors import BadMessage, DeliveryUnsure, MailError, RecipientsRefused, SendingHeld
 
 if TYPE_CHECKING:
     from .delivery.compose import send
 
 __version__ = "0.1.0.dev0"
-__all__ = ["BadMessage", "DeliveryUnsure", "MailError", "RecipientsRefused", "send"]
+__all__ = ["BadMessage", "DeliveryUnsure", "MailError", "RecipientsRefused", "SendingHeld", "send"]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,7 +22,15 @@ _VIEWER = (
     "view_delivery",
     "view_connectiontest",
 )
-_OPERATOR = (*_VIEWER, "test_route", "send_message", "view_sandboxmessage", "change_sandboxserver")
+_OPERATOR = (
+    *_VIEWER,
+    "test_route",
+    "send_message",
+    "resend_delivery",
+    "manage_outbox",
+    "view_sandboxmessage",
+    "change_sandboxserver",
+)
 _ADMINISTRATOR = (
     *_OPERATOR,
     *(
@@ -31,6 +39,8 @@ _ADMINISTRATOR = (
         for action in ("add", "change", "delete")
     ),
     "change_routestate",
+    "export_delivery",
+    "erase_recipient",
     "view_settings",
     "change_settings",
     "view_auditentry",

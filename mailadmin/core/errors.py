@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 
-from .fault import Fault
+from .fault import Fault, Kind
 from .knowledge import Explanation, Failover, explain
 
 
@@ -82,6 +82,11 @@ class DeliveryUnsure(MailError):
     """
 
 
+class SendingHeld(MailError):
+    """All mail is held on purpose: by the switch on the Settings page, or because this database belongs to another
+    environment. Nothing was handed to any server."""
+
+
 class BadMessage(MailError, ValueError):
     """The message itself cannot be sent: a bad address, header or body. Nothing was handed to any server.
 
@@ -100,5 +105,7 @@ class RecipientsRefused(MailError):
 
 def mail_error(fault: Fault) -> MailError:
     """Return the error of the family that fits `fault`."""
+    if fault.kind is Kind.SENDING_HELD:
+        return SendingHeld(fault)
     error = MailError(fault)
     return DeliveryUnsure(fault) if error.scope is Scope.UNSURE else error

@@ -59,6 +59,14 @@ class Kind(StrEnum):
     PACED = "paced"  # our own limit: the mailbox has sent its messages of this minute, or must pause
     BUSY = "busy"  # our own limit: no request to Graph became free in time
     UPLOAD_BROKEN = "upload-broken"  # the draft of a large message, or a file in it, could not be made
+    ROUTE_RESTING = "route-resting"  # the circuit breakers of all routes that are left are open
+    ROUTE_PAUSED = "route-paused"  # somebody paused every route that is left
+    SENDING_HELD = "sending-held"  # all mail is held, by the switch or by the guard; `text` says which
+    QUEUE_UNAVAILABLE = "queue-unavailable"  # the message could not be written into the outbox
+    KEY_REUSED = "key-reused"  # the idempotency key belongs to another message
+    GIVEN_UP = "given-up"  # the lifetime in the outbox is over
+    CLAIM_LOST = "claim-lost"  # another worker has the message now; this one must not let it leave
+    CONTENT_LOST = "content-lost"  # the stored content of a queued message cannot be read
     DRAFT_REFUSED = "draft-refused"  # Graph allows no drafts: Mail.ReadWrite is missing
     # names and lines
     DNS_NOT_FOUND = "dns-not-found"

@@ -41,6 +41,7 @@ REPLY_LINES = 200  # a reply that never ends is not SMTP
 # and a half minutes for Graph (two tokens and two requests); time-outs that an administrator raises come on top.
 ROUTES_TRIED = 2  # the fallback is tried however long the first route took
 ROUTES_SECONDS = 300  # any further route is begun only within this time: nobody waits for the fifth of many dead ones
+MAX_RATE_MESSAGES = 1_000_000  # in whatever time; who sends more has no limit
 MAX_TIMEOUT_SECONDS = 3600  # nobody means more than an hour
 PROXY_PORT_HTTP = 3128  # Squid's, which many others follow; HTTP itself names none for CONNECT
 PROXY_PORT_SOCKS5 = 1080  # registered with IANA for SOCKS
@@ -95,6 +96,37 @@ TOKEN_REFUSED_SECONDS = 300  # a credential that Entra refused is not tried agai
 IDENTITY_CONNECT_SECONDS = 2  # to the identity endpoint of our own machine; elsewhere than in Azure nobody answers
 IDENTITY_SECONDS = 10  # for its answer; it asks Entra in its turn
 TOKEN_APPS = 64  # app registrations whose tokens are kept in a process, the newest ones
+
+# -- The outbox ---------------------------------------------------------------------------------------
+QUEUE_LIFETIME_HOURS = 48  # how long a message is tried; a reset link is worthless by then, an invoice is not late
+MAX_QUEUE_LIFETIME_HOURS = 24 * 30  # nobody means more
+RETRY_SECONDS = (60, 120, 240, 480, 900, 1800, 3600)  # after the first, second, ... failure; the last one repeats
+RETRY_JITTER = 0.2  # each pause is longer or shorter by up to this part, so that a crowd does not come back at once
+UNSURE_SECONDS = (300, 900)  # a message that may have been taken is sent once more between these: 5 to 15 minutes
+UNSURE_RESENDS = 1  # never more than two copies
+CLAIM_SECONDS = 30  # a worker that is silent for so long has lost its messages; they are classified within a minute
+CLAIM_BEAT_SECONDS = 8  # a worker says this often that it lives: two beats may be lost
+CRASHES = 3  # a message that was the end of so many workers is held for a person
+CRASH_PAUSE_SECONDS = 5  # after the end of a worker: what killed it may be passing
+CRASH_REPORT_CHARS = 8000  # of a traceback; its end says most
+WORKER_THREADS = 8  # messages under way at once in one worker; they wait for networks most of the time
+MAX_WORKER_THREADS = 64  # nobody means more, and each has a database connection
+WORKER_POLL_SECONDS = 1.0  # an idle worker looks into the outbox this often, though nobody woke it
+WORKER_STOP_SECONDS = 20  # a worker that is told to stop gives what it has begun this long; less than a claim lasts
+WORKER_LOST_SECONDS = 60  # a worker without a beat for so long is shown as gone
+WORKER_SWEEP_SECONDS = 60  # how often one of the workers looks after what is rarely to be done
+SWEEP_ROWS = 1000  # due messages that one sweep hands to Celery
+IDEMPOTENCY_KEY_CHARS = 200  # a UUID has 36; names with a date and an id fit
+CONTENT_PART_BYTES = 57 * 18_000  # 1 MB: a sealed part fits into every database's packet, and whole lines of base64
+KEEP_CONTENT_DAYS = 7  # where content is kept at all: a week is enough to see that a message must go again
+QUEUED_ATTACHMENT_BYTES = 150_000_000  # what a worker must hold in memory; no server takes more
+
+# -- The circuit breaker ------------------------------------------------------------------------------
+REST_SECONDS = 60  # a route that fails rests this long, twice as long after each further failure ...
+MAX_REST_SECONDS = 900  # ... up to this
+REST_DNS_SECONDS = 60  # a resolver that does not answer comes back by itself, and all at once
+REST_SIGN_IN_SECONDS = 300  # a sign-in that is refused for now: more tries would lock the account
+REST_PROBE_SECONDS = 60  # one message tries a resting route; were its sender to die, another one may after this
 
 # -- Connecting, proxies and revocation lists --------------------------------------------------------
 RACE_SECONDS = 0.25  # how long an address may take before the next one is tried beside it (RFC 8305 section 5)

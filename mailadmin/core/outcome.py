@@ -3,31 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
+
+
+class Priority(IntEnum):
+    """How soon a queued message is to leave, beside others that are due; the words are those of X.400 (RFC 2156)."""
+
+    URGENT = 1
+    NORMAL = 2
+    NON_URGENT = 3
+
+    @property
+    def label(self) -> str:
+        """Return the priority as a person reads it."""
+        return {Priority.URGENT: "Urgent", Priority.NORMAL: "Normal", Priority.NON_URGENT: "Non-urgent"}[self]
 
 
 class DeliveryState(StrEnum):
-    """The state of one message in the log."""
+    """The state of one message in the log. The first ones are of messages that are not over yet."""
 
+    QUEUED = "queued"  # a worker will send it: now, at its time, or again after a failure
     SENDING = "sending"
+    HELD = "held"  # queued, and a person must decide: it was the end of three workers
     SENT = "sent"
     FALLBACK = "sent-by-fallback"
     PARTLY = "partly-sent"
     FAILED = "failed"
     UNSURE = "unsure"
     INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
 
     @property
     def label(self) -> str:
         """Return the state as a person reads it."""
         return {
+            DeliveryState.QUEUED: "Waiting",
             DeliveryState.SENDING: "Sending",
+            DeliveryState.HELD: "Held",
             DeliveryState.SENT: "Sent",
             DeliveryState.FALLBACK: "Sent by fallback",
             DeliveryState.PARTLY: "Partly sent",
             DeliveryState.FAILED: "Failed",
             DeliveryState.UNSURE: "Maybe delivered",
             DeliveryState.INTERRUPTED: "Interrupted",
+            DeliveryState.CANCELLED: "Cancelled",
+            DeliveryState.EXPIRED: "Expired",
         }[self]
 
     @property
@@ -78,7 +99,9 @@ class SendResult:
 
     `recipients` maps each address to its outcome; `route` is the name of the route that took the
     message ("" when none did); `reason` says in a sentence why it went as it did; `delivery_id` is the
-    row in the log, None when the log could not be written.
+    row in the log, None when the log could not be written. A queued message has the state QUEUED: what became of it
+    is in the log, and told by signals. `repeated` tells that the caller's idempotency key was known: no second copy
+    was made, and this is what is known of the first.
     """
 
     state: DeliveryState = DeliveryState.SENDING
@@ -89,6 +112,12 @@ class SendResult:
     recipients: dict[str, RecipientOutcome] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
     attempts: int = 0
+    repeated: bool = False
+
+    @property
+    def taken(self) -> bool:
+        """Tell whether the message is in good hands: a server took it, or it is queued, or an earlier copy is."""
+        return self.state.accepted or self.repeated or self.state is DeliveryState.QUEUED
 
     @property
     def sent(self) -> bool:

@@ -253,10 +253,25 @@ class SenderRules:
     subject_prefix: str = ""
 
 
+class OnUnsure(StrEnum):
+    """What happens to a queued message that may have been taken."""
+
+    RESEND = "resend"  # once more, by the same route, with the same Message-ID
+    HOLD = "hold"  # a person decides
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most `messages` in `seconds`; 0 messages set no limit."""
+
+    messages: int = 0
+    seconds: int = 60
+
+
 @dataclass(frozen=True)
 class RouteBase:
     """What every kind of route has: where it came from, its name, its place, its sender rules, its
-    default recipients and its label."""
+    default recipients, its label, and what follows an unclear answer to a queued message."""
 
     key: RouteKey
     name: str
@@ -264,12 +279,14 @@ class RouteBase:
     sender: SenderRules = SenderRules()
     default_recipients: tuple[str, ...] = ()
     label: str = ""
+    on_unsure: OnUnsure = OnUnsure.RESEND
 
 
 @dataclass(frozen=True)
 class SmtpRoute(RouteBase):
     """An SMTP connection. `port` None means the default of the security; `mechanism` names the one sign-in
-    method to use with a password ("" for the strongest that is offered)."""
+    method to use with a password ("" for the strongest that is offered); `rate` is the limit that all processes keep
+    together."""
 
     host: str = ""
     port: int | None = None
@@ -287,6 +304,7 @@ class SmtpRoute(RouteBase):
     sessions: SessionRules = SessionRules()
     notices: Notices = Notices.SERVER
     timeouts: Timeouts = Timeouts()
+    rate: Rate = Rate()
 
     @property
     def effective_port(self) -> int:

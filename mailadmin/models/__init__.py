@@ -3,6 +3,7 @@
 from .audit import AuditEntry
 from .log import Delivery, DeliveryAttempt, DeliveryRecipient
 from .office365 import IntegratedService, OAuthService
+from .outbox import MessageContent, MessagePart, OutboxEntry, Worker
 from .routes import RouteState, SenderRefusal
 from .sandbox import SandboxMessage, SandboxServer
 from .settings import Settings
@@ -18,7 +19,10 @@ __all__ = [
     "DeliveryAttempt",
     "DeliveryRecipient",
     "IntegratedService",
+    "MessageContent",
+    "MessagePart",
     "OAuthService",
+    "OutboxEntry",
     "RouteState",
     "SandboxMessage",
     "SandboxServer",
@@ -28,4 +32,5 @@ __all__ = [
     "SharedPace",
     "SharedToken",
     "SmtpConnection",
+    "Worker",
 ]

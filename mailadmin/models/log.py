@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import uuid
-
 from django.conf import settings
 from django.db import models
 
 from mailadmin.core import limits
-from mailadmin.core.outcome import DeliveryState, RecipientState
+from mailadmin.core.ids import time_ordered
+from mailadmin.core.outcome import DeliveryState, Priority, RecipientState
 
 
 class Delivery(models.Model):
-    """One message and what became of it. Metadata only: no body is kept."""
+    """One message and what became of it. Metadata only: its content, while it is kept, is a MessageContent."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    class Mode(models.TextChoices):
+        """Who sends it."""
+
+        DIRECT = "direct", "Direct"  # the caller, who waits
+        QUEUED = "queued", "Queued"  # a worker
+
+    id = models.UUIDField(primary_key=True, default=time_ordered, editable=False)
     created_at = models.DateTimeField(db_index=True)
     finished_at = models.DateTimeField(null=True)
     state = models.CharField(
@@ -43,12 +48,29 @@ class Delivery(models.Model):
     code = models.CharField(max_length=80, blank=True)  # the knowledge entry of the decisive failure
     reason = models.TextField(blank=True)
     skipped = models.JSONField(default=list)  # [[route name, why it was not tried], ...]
+    mode = models.CharField(max_length=10, choices=Mode, default=Mode.DIRECT)
+    priority = models.PositiveSmallIntegerField(
+        choices=[(int(priority), priority.label) for priority in Priority], default=Priority.NORMAL
+    )
+    send_at = models.DateTimeField(null=True)  # not before
+    expires_at = models.DateTimeField(null=True)  # not after
+    # The caller's own name for the message: a second one with the same is not sent. Free again when it failed.
+    idempotency_key = models.CharField(max_length=limits.IDEMPOTENCY_KEY_CHARS, null=True, unique=True)  # noqa: DJ001 -- unique where given
+    possible_duplicate = models.BooleanField(default=False)  # sent once more after an unclear answer
+    redirected_to = models.CharField(max_length=320, blank=True)  # instead of (some of) the recipients
+    resend_of = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="resends")
 
     class Meta:
         verbose_name_plural = "deliveries"
         ordering = ("-created_at", "-id")
         indexes = [models.Index(fields=["state", "-created_at"], name="mailadmin_delivery_state")]
-        permissions = [("send_message", "Can send messages from the console")]
+        permissions = [
+            ("send_message", "Can send messages from the console"),
+            ("resend_delivery", "Can send messages of the log again"),
+            ("manage_outbox", "Can cancel, pause and release what waits in the outbox"),
+            ("export_delivery", "Can export the delivery log"),
+            ("erase_recipient", "Can erase what the delivery log knows of a recipient"),
+        ]
 
     def __str__(self) -> str:
         return self.subject or "(no subject)"

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 
-from mailadmin.core.settings import RouteKey, RouteKind
+from mailadmin.core.settings import OnUnsure, RouteKey, RouteKind
 
 from .fields import Checked
 from .settings import Versioned
@@ -39,11 +39,20 @@ class Named(Versioned):
 class RouteRow(Named):
     """What SMTP connections and OAuth services have in common."""
 
+    class UnsureChoice(models.TextChoices):
+        """What happens to a queued message that may have been taken."""
+
+        RESEND = OnUnsure.RESEND, "Send it once more after some minutes"
+        HOLD = OnUnsure.HOLD, "Hold it until somebody decides"
+
     enabled = models.BooleanField("enabled", default=True)
     order = models.PositiveIntegerField("order", default=0)
     subject_prefix = models.CharField(max_length=80, blank=True, validators=[Checked("one_line")])
     default_recipients = models.TextField(blank=True, validators=[Checked("address_list")])
     label = models.CharField("endpoint label", max_length=80, blank=True, validators=[Checked("one_line")])
+    on_unsure = models.CharField(
+        "after an unclear answer", max_length=10, choices=UnsureChoice, default=UnsureChoice.RESEND
+    )
 
     kind: RouteKind
 
@@ -59,8 +68,12 @@ class RouteRow(Named):
 
 class RouteState(Versioned):
     """What sending and testing learned of a route: stopped until somebody looks, or failing for now, and the size
-    of message (bytes, 0 unknown) that its server last said it takes, with when that was learned. No row, or one
-    that says neither stopped nor failing, means that nothing is wrong. Every message reads these rows."""
+    of message (bytes, 0 unknown) that its server last said it takes, with when that was learned; and whether somebody
+    paused it. No row, or one that says neither stopped nor failing, means that nothing is wrong. Every message reads
+    these rows.
+
+    A failing route rests until `open_until` (the circuit breaker is open); then one message tries it. `firm` tells that
+    it is not tried before that even where no other route is left."""
 
     kind = models.CharField(max_length=10)
     route_id = models.UUIDField()
@@ -72,6 +85,11 @@ class RouteState(Versioned):
     reason = models.TextField(blank=True)
     size_limit = models.PositiveBigIntegerField(default=0)
     size_limit_at = models.DateTimeField(null=True)
+    open_until = models.DateTimeField(null=True)
+    firm = models.BooleanField(default=False)
+    paused = models.BooleanField(default=False)
+    paused_by = models.CharField(max_length=150, blank=True)
+    paused_at = models.DateTimeField(null=True)
 
     # Unversioned: the rows are read with every message, so that a change by query needs no telling.
     objects = models.Manager["RouteState"]()

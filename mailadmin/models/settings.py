@@ -9,6 +9,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from mailadmin.core import limits
+from mailadmin.core.preferences import Keep, Sending
+
+from .fields import Checked
 
 
 def _token() -> str:
@@ -18,6 +21,20 @@ def _token() -> str:
 
 class Settings(models.Model):
     """Preferences of the whole installation; always the row 1."""
+
+    class KeepChoice(models.TextChoices):
+        """Whose content is kept, encrypted, when a message is over."""
+
+        NONE = Keep.NONE, "No message"
+        FAILED = Keep.FAILED, "Messages that somebody did not get"
+        ALL = Keep.ALL, "All messages"
+
+    class SendingChoice(models.TextChoices):
+        """What happens to all mail."""
+
+        ON = Sending.ON, "Mail is sent"
+        HELD = Sending.HELD, "All mail is held"
+        REDIRECTED = Sending.REDIRECTED, "All mail is redirected"
 
     retention_days = models.PositiveIntegerField(
         "keep the log for (days)",
@@ -29,6 +46,26 @@ class Settings(models.Model):
         default=limits.SECRET_WARNING_DAYS,
         validators=[MinValueValidator(1), MaxValueValidator(365)],
     )
+    queue_lifetime_hours = models.PositiveIntegerField(
+        "try a queued message for (hours)",
+        default=limits.QUEUE_LIFETIME_HOURS,
+        validators=[MinValueValidator(1), MaxValueValidator(limits.MAX_QUEUE_LIFETIME_HOURS)],
+    )
+    keep_content = models.CharField("keep the content of", max_length=10, choices=KeepChoice, default=KeepChoice.NONE)
+    keep_content_days = models.PositiveIntegerField(
+        "keep content for (days)",
+        default=limits.KEEP_CONTENT_DAYS,
+        validators=[MinValueValidator(1), MaxValueValidator(365)],
+    )
+    hide_codes = models.BooleanField("hide one-time codes in subjects", default=True)
+    sending = models.CharField("sending", max_length=10, choices=SendingChoice, default=SendingChoice.ON)
+    redirect_to = models.CharField("redirect to", max_length=254, blank=True, validators=[Checked("address")])
+    # Addresses and domains that get their mail although sending is held or redirected.
+    spared = models.TextField("except for", blank=True, validators=[Checked("sender_list")])
+    paused_labels = models.JSONField(default=list, editable=False)
+    # Whose settings these are (MAILADMIN["ENVIRONMENT"]), and how old they are: see delivery.guard.
+    environment = models.CharField(max_length=80, blank=True, editable=False)
+    generation = models.PositiveBigIntegerField(default=0, editable=False)
     version = models.CharField(max_length=32, default=_token, editable=False)
     # What each role was given already ("Viewer": ["view_delivery", ...]): what an administrator took away
     # afterwards is never given again.

@@ -13,6 +13,8 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.settings import (
     AddressFamily,
     Notices,
+    OnUnsure,
+    Rate,
     RouteKind,
     Security,
     SenderPolicy,
@@ -187,6 +189,8 @@ class SmtpConnection(ProxyHolder, SmtpOptions, RouteRow):
             ),
             default_recipients=validation.address_list(self.default_recipients),
             label=self.label,
+            on_unsure=OnUnsure(self.on_unsure),
+            rate=Rate(self.rate_messages, self.rate_seconds),
             host=self.host.strip(),
             port=self.port,
             security=Security(self.security),

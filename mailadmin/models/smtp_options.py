@@ -33,6 +33,10 @@ def _count(most: int, what: str) -> list[MinValueValidator | MaxValueValidator]:
     return [MinValueValidator(1, f"At least 1 {what}."), MaxValueValidator(most, f"At most {most} {what}s.")]
 
 
+def _at_most(most: int, what: str) -> list[MaxValueValidator]:
+    return [MaxValueValidator(most, f"At most {most} {what}.")]
+
+
 def _client_key_destination(row: SmtpOptions) -> Destination:
     return client_key_destination(row.client_without_key())
 
@@ -61,6 +65,14 @@ class SmtpOptions(SecretHolder):
         IN_TURN = AddressFamily.IN_TURN, "One address after the other"
         IPV4 = AddressFamily.IPV4, "Only IPv4"
         IPV6 = AddressFamily.IPV6, "Only IPv6"
+
+    class RateChoice(models.IntegerChoices):
+        """The time in which a provider counts messages."""
+
+        SECOND = 1, "second"
+        MINUTE = 60, "minute"
+        HOUR = 3600, "hour"
+        DAY = 86_400, "day"
 
     class NoticesChoice(models.TextChoices):
         """Which delivery status notices are asked for."""
@@ -112,6 +124,11 @@ class SmtpOptions(SecretHolder):
         default=limits.FINAL_REPLY_BACKGROUND_SECONDS,
         validators=SECONDS,
     )
+
+    rate_messages = models.PositiveIntegerField(
+        "messages at most", default=0, validators=_at_most(1_000_000, "messages")
+    )
+    rate_seconds = models.PositiveIntegerField("in a", choices=RateChoice, default=RateChoice.MINUTE)
 
     class Meta:
         abstract = True

@@ -7,7 +7,7 @@ at a time, and closed by whoever made it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -21,6 +21,35 @@ def untold(progress: str) -> None:
     """Take a word about the progress and tell nobody."""
 
 
+class Watch(Protocol):
+    """Who must know of the moments that decide whether a message may have been taken. Called in any thread."""
+
+    def leaving(self, recipients: Sequence[str]) -> None:
+        """Called before the first byte leaves without which the message cannot be taken for `recipients` (the end of
+        the content, the request that sends); returns when that is written down durably.
+
+        Raises MailError (surely not sent) when the message must not leave any more: the transport passes it on, and
+        ends what it has begun with the server.
+        """
+
+    def taken(self, recipients: Sequence[str], answer: str) -> None:
+        """Called when the server took the message for `recipients` while others still wait for a transaction of their
+        own. Never raises."""
+
+
+class Unwatched:
+    """Nobody needs to know."""
+
+    def leaving(self, recipients: Sequence[str]) -> None:
+        """See `Watch`."""
+
+    def taken(self, recipients: Sequence[str], answer: str) -> None:
+        """See `Watch`."""
+
+
+UNWATCHED = Unwatched()
+
+
 @dataclass(frozen=True)
 class Mail:
     """One message ready to leave: the envelope, and the RFC 5322 content.
@@ -30,7 +59,8 @@ class Mail:
     Bcc header; `complete` is False when some recipients of the message were served already, so that a
     transport without an envelope (Graph) must not take it. `in_background` tells that no caller waits, so that
     the answer may take minutes. `mailbox` is the one that sends, where the route has several; `patience` (seconds)
-    is how long to wait for a limit of our own; `progress` is told how far a long upload is, in words.
+    is how long to wait for a limit of our own; `progress` is told how far a long upload is, in words; `watch` is told
+    before the message can be taken.
     """
 
     sender: str
@@ -44,6 +74,7 @@ class Mail:
     mailbox: str = ""
     patience: float = limits.GRAPH_PATIENCE_SECONDS
     progress: Callable[[str], None] = untold
+    watch: Watch = UNWATCHED
 
 
 @dataclass(frozen=True)
