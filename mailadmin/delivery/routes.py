@@ -16,6 +16,7 @@ from mailadmin.core import limits, sender
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.outcome import Skipped
+from mailadmin.core.preferences import Preferences
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import OAuthRoute, Route, RouteKey, RouteKind
 from mailadmin.core.sizes import base64_size
@@ -23,6 +24,7 @@ from mailadmin.models import OAuthService, RouteState, Settings, SmtpConnection
 
 from . import database
 from .convert import Draft
+from .preferences import preferences
 from .prepared import Row, Select
 from .telling import tell
 
@@ -51,14 +53,15 @@ class Broken:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The enabled routes in their order of preference, what is known of them, and the rows among them that cannot
-    be used. `seen` is what the database said when all this was read."""
+    """The enabled routes in their order of preference, what is known of them, the rows among them that cannot be
+    used, and the preferences. `seen` is what the database said when all this was read."""
 
     version: str
     routes: tuple[Route, ...]
     states: dict[RouteKey, State]
     broken: tuple[Broken, ...] = ()
     seen: tuple[Row, ...] = ()
+    preferences: Preferences = Preferences()
 
     def named(self, name: str) -> RouteKey | None:
         """Return the enabled route called `name` (case is ignored), None when there is none."""
@@ -219,7 +222,8 @@ def _load(version: str, states: dict[RouteKey, State]) -> Snapshot:
             reason = f"Its settings cannot be used: {clean(str(error))} Open it in the console and correct it."
             broken.append(Broken(row.key, row.name, reason, len(routes)))
             tell(logging.WARNING, "The settings of the route %r cannot be used (%s).", row.name, type(error).__name__)
-    return Snapshot(version, tuple(routes), states, tuple(broken))
+    chosen = preferences(Settings.objects.filter(pk=1).first())
+    return Snapshot(version, tuple(routes), states, tuple(broken), preferences=chosen)
 
 
 def _load_apart(error: Exception) -> Snapshot:
