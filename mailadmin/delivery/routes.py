@@ -61,7 +61,7 @@ class Snapshot:
     states: dict[RouteKey, State]
     broken: tuple[Broken, ...] = ()
     seen: tuple[Row, ...] = ()
-    preferences: Preferences = Preferences()
+    preferences: Preferences = field(default_factory=Preferences)
 
     def named(self, name: str) -> RouteKey | None:
         """Return the enabled route called `name` (case is ignored), None when there is none."""
