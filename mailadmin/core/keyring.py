@@ -1,11 +1,13 @@
 """Encryption of secrets at rest: a ring of keys, and values bound to the place they belong to.
 
 A sealed value is `v1:<key id>:<Fernet token>`; inside the token stand the context (model, UUID, field) and
-the value, so that a ciphertext moved to another row, or another field, does not open.
+the value, so that a ciphertext moved to another row, or another field, does not open. Bytes are sealed alike, without
+base64 around the token.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterable
@@ -73,6 +75,35 @@ class KeyRing:
         if bound != context:
             raise CannotOpen("The stored secret belongs to another entry; type it again.")
         return str(value)
+
+
+    def seal_bytes(self, context: str, data: bytes) -> bytes:
+        """Return `data` encrypted for `context`."""
+        token = self._keys[self.current].encrypt(b"".join((context.encode(), b"\0", data)))
+        return f"{_VERSION}:{self.current}:".encode() + base64.urlsafe_b64decode(token)
+
+    def open_bytes(self, context: str, sealed: bytes) -> bytes:
+        """Return the bytes that were sealed for `context`. Raises CannotOpen with a sentence."""
+        version, _, rest = bytes(sealed).partition(b":")
+        used, _, token = rest.partition(b":")
+        if version != _VERSION.encode() or not token:
+            raise CannotOpen("The stored content is damaged.")
+        key = self._keys.get(used.decode("ascii", "replace"))
+        if key is None:
+            raise CannotOpen(
+                f"The stored content was encrypted with key {used.decode('ascii', 'replace')}, which this server does "
+                "not have. Put that key back into the key file."
+            )
+        from cryptography.fernet import InvalidToken
+
+        try:
+            clear = key.decrypt(base64.urlsafe_b64encode(token))
+        except InvalidToken:
+            raise CannotOpen("The stored content is damaged.") from None
+        bound, _, data = clear.partition(b"\0")
+        if bound != context.encode():
+            raise CannotOpen("The stored content belongs to another message.")
+        return data
 
 
 def key_id(key: str) -> str:

@@ -118,6 +118,7 @@ WORKER_SWEEP_SECONDS = 60  # how often one of the workers looks after what is ra
 SWEEP_ROWS = 1000  # due messages that one sweep hands to Celery
 IDEMPOTENCY_KEY_CHARS = 200  # a UUID has 36; names with a date and an id fit
 CONTENT_PART_BYTES = 57 * 18_000  # 1 MB: a sealed part fits into every database's packet, and whole lines of base64
+CONTENT_INLINE_BYTES = 64 * 1024  # a message up to this is stored in one row
 KEEP_CONTENT_DAYS = 7  # where content is kept at all: a week is enough to see that a message must go again
 QUEUED_ATTACHMENT_BYTES = 150_000_000  # what a worker must hold in memory; no server takes more
 

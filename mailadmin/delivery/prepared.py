@@ -14,6 +14,8 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
+from mailadmin.models.clock import ServerNow
+
 Values = Mapping[str, Any]  # by the names of the model's attributes ("asked_by_id", not "asked_by")
 Row = tuple[Any, ...]
 
@@ -65,12 +67,19 @@ class _Columns:
 
 
 class Insert:
-    """Adds rows of `model`; what a row does not name gets the default of its field."""
+    """Adds rows of `model`; what a row does not name gets the default of its field. The fields named in `now` get the
+    time of the database server."""
 
-    def __init__(self, model: _Model) -> None:
-        fields = model._meta.concrete_fields
-        self._table = model._meta.db_table
-        self._columns = _Columns(field for field in fields if not isinstance(field, models.AutoField))
+    def __init__(self, model: _Model, now: Iterable[str] = ()) -> None:
+        clock = frozenset(now)
+        self._now = [str(field.column) for field in model._meta.concrete_fields if field.name in clock]
+        written = (
+            field
+            for field in model._meta.concrete_fields
+            if not isinstance(field, models.AutoField) and field.column not in self._now
+        )
+        self._model = model
+        self._columns = _Columns(written)
         self._built: dict[str, str] = {}
 
     def __call__(self, cursor: CursorWrapper, rows: Sequence[Values]) -> None:
@@ -84,8 +93,12 @@ class Insert:
 
     def _build(self, connection: BaseDatabaseWrapper) -> str:
         names = self._columns.names(connection)
-        columns, places = ", ".join(names), ", ".join(["%s"] * len(names))
-        sql = f"INSERT INTO {_quoted(self._table, connection)} ({columns}) VALUES ({places})"  # noqa: S608 -- names of the model
+        values = ["%s"] * len(names)
+        if self._now:
+            names += [_quoted(column, connection) for column in self._now]
+            values += [_time_of_the_server(self._model, connection)] * len(self._now)
+        columns, places = ", ".join(names), ", ".join(values)
+        sql = f"INSERT INTO {_quoted(self._model._meta.db_table, connection)} ({columns}) VALUES ({places})"  # noqa: S608 -- names of the model
         self._built[connection.alias] = sql
         return sql
 
@@ -128,6 +141,11 @@ class Select:
         sql, parameters = self._query().query.get_compiler(connection=connection).as_sql()
         self._built[connection.alias] = sql, parameters
         return sql, parameters
+
+
+def _time_of_the_server(model: _Model, connection: BaseDatabaseWrapper) -> str:
+    compiler = model._default_manager.all().query.get_compiler(connection=connection)
+    return str(compiler.compile(ServerNow())[0])
 
 
 def _quoted(name: str, connection: BaseDatabaseWrapper) -> str:
