@@ -132,7 +132,7 @@ def _message(session: SmtpSession, recorder: Recorder, mail: Mail, *, really: bo
         recorder.skip(Phase.MESSAGE, "no message was to be sent")
         return
     with _step(session, recorder, Phase.MESSAGE) as step:
-        reply = session.data(mail.content)
+        reply = session.data(mail)
         step.fact = session.dialogue.clean(reply.text) or "The message was accepted"
 
 

@@ -290,7 +290,7 @@ def test_the_dialogue_shows_both_sides_and_no_content() -> None:
         session = started(with_password(server.port))
         session.mail(mail())
         session.rcpt("ben@example.net")
-        session.data(mail().content)
+        session.data(mail())
         session.quit()
     lines = session.dialogue.lines
     assert lines[0] == "S: 220 fake.example.org ESMTP"

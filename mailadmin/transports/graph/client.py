@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 from uuid import uuid4
@@ -42,6 +42,7 @@ class _Asked:
     content_type: str
     body: bytes = field(repr=False)
     unsure_after_body: bool
+    leaving: Callable[[], None]
 
 
 class GraphClient:
@@ -73,16 +74,18 @@ class GraphClient:
         body: bytes = b"",
         unsure_after_body: bool = False,
         patience: float = limits.GRAPH_PATIENCE_SECONDS,
+        leaving: Callable[[], None] = lambda: None,
     ) -> Answer:
         """Ask for `path` below /v1.0/users/{mailbox} and return the answer, whatever its status.
 
         A token that is refused is replaced once. Where Graph is throttled or busy, everybody keeps the pause that it
-        asks for, and this request is made once more if the pause is over within `patience` seconds. Raises MailError
-        when no answer came, PACED when Microsoft asked before for a pause that takes longer, BUSY when no place became
-        free; with `unsure_after_body` DeliveryUnsure when the request may have been acted on.
+        asks for, and this request is made once more if the pause is over within `patience` seconds. Right before each
+        time `leaving` is called; should it raise, the request does not leave. Raises MailError when no answer came,
+        PACED when Microsoft asked before for a pause that takes longer, BUSY when no place became free; with
+        `unsure_after_body` DeliveryUnsure when the request may have been acted on.
         """
         until = time.monotonic() + patience
-        asked = _Asked(method, path, mailbox.strip(), content_type, body, unsure_after_body)
+        asked = _Asked(method, path, mailbox.strip(), content_type, body, unsure_after_body, leaving)
         if method != "DELETE":  # what it takes away would stay for good
             await_pause_end(self.app, patience, self.rest)
         answer = self._ask(asked)
@@ -203,6 +206,7 @@ def _once(lent: Lent, asked: _Asked, url: str, headers: dict[str, str], token: T
     had left, so that it surely did nothing."""
 
     def attempt() -> Answer:
+        asked.leaving()
         return exchange(
             lent.session,
             asked.method,

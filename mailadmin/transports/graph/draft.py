@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 from urllib.parse import quote
 
@@ -104,7 +105,12 @@ class _Draft:
         """Send the draft. Raises DeliveryUnsure when nobody can say whether it was sent."""
         self.asked_to_send = True
         answer = self._client.request(
-            "POST", f"{self._path}/send", mailbox=self._mailbox, unsure_after_body=True, patience=self._mail.patience
+            "POST",
+            f"{self._path}/send",
+            mailbox=self._mailbox,
+            unsure_after_body=True,
+            patience=self._mail.patience,
+            leaving=partial(self._mail.watch.leaving, self._mail.recipients),
         )
         fault = self._client.fault(answer, accepted=(_ACCEPTED,))
         if fault is None:

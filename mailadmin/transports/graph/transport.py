@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from mailadmin.core.errors import DeliveryUnsure, MailError, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
@@ -63,7 +64,7 @@ def hand_over(client: GraphClient, mail: Mail) -> Accepted:
         if isinstance(plan, DraftPlan):
             answer = send_draft(client, mail, plan)
         else:
-            answer = _send_mail(client, mailbox, plan, max(until - time.monotonic(), 0))
+            answer = _send_mail(client, mail, plan, max(until - time.monotonic(), 0))
     except DeliveryUnsure as unsure:
         keeps_no_copy = isinstance(plan, JsonPlan) and not client.route.save_to_sent
         if keeps_no_copy or not client.route.settle:
@@ -91,16 +92,17 @@ def refuse_unfit(mail: Mail) -> None:
         raise MailError(Fault(Phase.MESSAGE, Kind.UTF8_UNSUPPORTED, text))
 
 
-def _send_mail(client: GraphClient, mailbox: str, plan: MimePlan | JsonPlan, patience: float) -> Answer:
+def _send_mail(client: GraphClient, mail: Mail, plan: MimePlan | JsonPlan, patience: float) -> Answer:
     """Send in one request. Raises MailError."""
     answer = client.request(
         "POST",
         "/sendMail",
-        mailbox=mailbox,
+        mailbox=mail.mailbox,
         content_type="text/plain" if isinstance(plan, MimePlan) else "application/json",
         body=plan.body,
         unsure_after_body=True,
         patience=patience,
+        leaving=partial(mail.watch.leaving, mail.recipients),
     )
     if fault := client.fault(answer):
         raise mail_error(fault)

@@ -7,7 +7,7 @@ session may write to it, so it is a secret and never gets a token.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -43,6 +43,7 @@ class Client(Protocol):
         body: bytes = b"",
         unsure_after_body: bool = False,
         patience: float = 0,
+        leaving: Callable[[], None] = ...,
     ) -> Answer:
         """Ask for something below /v1.0/users/{mailbox}."""
 

@@ -12,7 +12,7 @@ from mailadmin.transports.base import Accepted, Mail
 
 from .lanes import ChunkLane, DataLane, Lane, Outcome, PlainLane
 from .parcel import one_write
-from .rounds import shared
+from .rounds import Round, shared
 
 if TYPE_CHECKING:
     from .session import SmtpSession
@@ -126,7 +126,8 @@ class Conveyor:
         else:
             job.refused |= result.refused
             job.answer, job.waiting = result.answer, result.waiting
-        if job.waiting:
+        if isinstance(result, Round) and job.waiting:
+            job.mail.watch.taken(result.taken, result.answer)
             return None
         del self._jobs[job.ticket]
         return Fate(job.ticket, Accepted(job.answer, job.refused, self._session.size_limit))

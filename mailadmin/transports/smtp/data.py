@@ -4,13 +4,13 @@ end leaves, and nowhere else."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mailadmin.core.content import Content
-from mailadmin.core.errors import DeliveryUnsure
+from mailadmin.core.errors import DeliveryUnsure, MailError
 from mailadmin.core.fault import Kind, Phase
+from mailadmin.transports.base import Mail
 
 from .payload import chunk_blocks, data_blocks
 from .reply import Reply
@@ -31,18 +31,25 @@ def ask(session: SmtpSession) -> None:
         raise session.refusal(Phase.DATA, reply)
 
 
-def send(session: SmtpSession, content: Content, seconds: float, *, chunked: bool, tail: bytes = b"") -> Reply:
-    """Send fitted `content`, as one last chunk (BDAT) or as what follows DATA, and return the server's acceptance
-    (any 2xx, RFC 5321 section 4.2), which may take `seconds`. With the end of the content leaves `tail`: commands of
-    the next message (RFC 2920 section 3.1).
+def send(session: SmtpSession, mail: Mail, recipients: Sequence[str], *, chunked: bool, tail: bytes = b"") -> Reply:
+    """Send the content of fitted `mail`, as one last chunk (BDAT) or as what follows DATA, and return the server's
+    acceptance (any 2xx, RFC 5321 section 4.2). `recipients` are those whom the server took: the watch of the message
+    is told before its end leaves. With the end leaves `tail`: commands of the next message (RFC 2920 section 3.1).
 
     Raises MailError while the message surely was not taken. Once its last byte has left, only a whole reply is an
-    answer; without one the error is DeliveryUnsure.
+    answer; without one the error is DeliveryUnsure. When the watch objects, the session is closed: RFC 5321 knows no
+    other way to take back what has begun.
     """
+    content = mail.content
     session.dialogue.content(content.size)
     blocks = chunk_blocks(content) if chunked else data_blocks(content)
     last = _all_but_last(session, blocks, content.size) + tail
-    session.wire.allow(seconds, beyond_total=math.inf)
+    try:
+        mail.watch.leaving(recipients)
+    except MailError:
+        session.close()
+        raise
+    session.wire.allow(session.final_seconds(mail), beyond_total=math.inf)
     left = True  # a time-out while sending may have let the end through
     try:
         left = session.wire.write(last) == len(last) or bool(tail)  # the end may have left without its tail

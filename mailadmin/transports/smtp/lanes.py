@@ -117,9 +117,8 @@ class DataLane(Lane):
             return []
         if not self._session.open:
             return [self._not_begun(wanted.ticket)]
-        mail = wanted.mail
         try:
-            reply = data.send(self._session, mail.content, self._session.final_seconds(mail), chunked=False, tail=tail)
+            reply = data.send(self._session, wanted.mail, wanted.envelope.taken, chunked=False, tail=tail)
         except MailError as error:
             return [Outcome(wanted.ticket, error)]
         return [Outcome(wanted.ticket, wanted.envelope.round(reply))]

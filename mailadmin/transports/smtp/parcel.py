@@ -45,15 +45,17 @@ class Parcel:
     ) -> None:
         """Make the commands for fitted `mail`. Raises MailError when the server cannot take it."""
         self._session = session
-        self._mail = mail
+        self._mail, self._recipients = mail, tuple(recipients)
         self._alone = not after_another
         self._envelope = Envelope(session, mail, recipients, ask_data=False, after_another=after_another)
         self._left = True
         self.replies = len(self._envelope.commands) + 1
 
     def send(self) -> None:
-        """Let everything leave. Raises MailError, surely not sent, when the session is found dead before."""
+        """Let everything leave. Raises MailError, surely not sent, when the watch of the message objects or the session
+        is found dead before: nothing of it has left then."""
         session, wire = self._session, self._session.wire
+        self._mail.watch.leaving(self._recipients)
         with session.phase(Phase.SENDER):
             wire.allow(wire.seconds_left)
             wire.check_time()

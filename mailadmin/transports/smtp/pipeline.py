@@ -108,6 +108,11 @@ class Envelope:
             return self._not_this_sender
         return all_refused(self._refused) if len(self._refused) == self._named else None
 
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """Return whom the server took."""
+        return tuple(self._taken)
+
     def round(self, reply: Reply) -> Round:
         """Return the result of a transaction that the server answered with the acceptance `reply`."""
         return Round.of(self._taken, self._refused, self._session.words(reply))

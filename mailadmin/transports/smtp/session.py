@@ -10,7 +10,6 @@ import ssl
 from dataclasses import replace
 
 from mailadmin.core import limits
-from mailadmin.core.content import Content
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute
@@ -132,12 +131,12 @@ class SmtpSession(Conversation):
         line = payload.rcpt_line(recipient, utf8, self.features, self.route.notices)
         self.ask(Phase.RECIPIENT, line, recipient=recipient)
 
-    def data(self, content: Content) -> Reply:
-        """Send the content and return the server's acceptance; see `data.send`."""
-        content = payload.fitted(content, self.features)
+    def data(self, mail: Mail) -> Reply:
+        """Send the content of `mail` and return the server's acceptance; see `data.send`."""
+        mail = self.fitted(mail)
         if not self.chunking:
             data.ask(self)
-        return data.send(self, content, self.route.timeouts.final, chunked=self.chunking)
+        return data.send(self, mail, mail.recipients, chunked=self.chunking)
 
     def fitted(self, mail: Mail) -> Mail:
         """Return `mail` with its content as this server can take it; see `payload.fitted`."""

@@ -53,7 +53,7 @@ def _in_groups(session: SmtpSession, mail: Mail, recipients: Sequence[str]) -> R
     envelope.begin()
     envelope.finish()
     envelope.require_content()
-    reply = data.send(session, mail.content, session.final_seconds(mail), chunked=session.chunking)
+    reply = data.send(session, mail, envelope.taken, chunked=session.chunking)
     return envelope.round(reply)
 
 
@@ -65,7 +65,7 @@ def _step_by_step(session: SmtpSession, mail: Mail, recipients: Sequence[str]) -
         raise all_refused(refused)
     if not session.chunking:
         data.ask(session)
-    reply = data.send(session, mail.content, session.final_seconds(mail), chunked=session.chunking)
+    reply = data.send(session, mail, taken, chunked=session.chunking)
     return Round.of(taken, refused, session.words(reply), unsaid=unsaid)
 
 

@@ -64,6 +64,7 @@ class SmtpTransport:
         refused, answer = dict(done.refused), done.answer
         size_limit = self._session.size_limit if self._session else 0
         while done.waiting:
+            mail.watch.taken(done.taken, done.answer)
             try:
                 done = self._transact(mail, done.waiting)
             except MailError as error:
