@@ -15,13 +15,15 @@ from .core.errors import MailError
 from .core.settings import RouteKey
 from .delivery import routes
 from .delivery.many import send_list
-from .delivery.send import SendOptions, Sessions
+from .delivery.options import SendOptions, mailer_options
+from .delivery.send import Sessions
 
 
 class EmailBackend(BaseEmailBackend):
     """Sends by the routes of the console.
 
-    Options: `route` is the name of the one route to use, `label` goes with every message into the log.
+    Options: `route` is the name of the one route to use, `label` goes with every message into the log; `delivery`
+    is "direct" (the caller waits) or "queued" (a worker sends), and `priority` is "urgent", "normal" or "non-urgent".
     `username` and `password` are accepted, as Django passes them on 5.2, and not used: the credentials
     are in the console. Making an instance does no I/O.
     """
@@ -32,6 +34,8 @@ class EmailBackend(BaseEmailBackend):
         *,
         route: str = "",
         label: str = "",
+        delivery: str = "",
+        priority: str = "",
         username: str | None = None,
         password: str | None = None,
         **kwargs: Any,
@@ -41,6 +45,8 @@ class EmailBackend(BaseEmailBackend):
         self.fail_silently = fail_silently
         self.route = route
         self.label = label
+        self.delivery = delivery
+        self.priority = priority
         self._lock = threading.RLock()
         self._sessions: Sessions | None = None
 
@@ -60,7 +66,8 @@ class EmailBackend(BaseEmailBackend):
                 sessions.close()
 
     def send_messages(self, email_messages: Iterable[EmailMessage]) -> int:
-        """Send each message; return how many were taken by a server. Messages without recipients are skipped.
+        """Send each message, or queue it; return how many were taken by a server or by the outbox. Messages without
+        recipients are skipped.
 
         Raises the first MailError unless `fail_silently`; BadMessage and ConfigurationError always.
         """
@@ -79,7 +86,8 @@ class EmailBackend(BaseEmailBackend):
                 return send_list(email_messages, options, sessions, self.fail_silently)
 
     def _options(self) -> SendOptions:
-        return SendOptions(mailer=self.alias or "", label=self.label, route=self._chosen_route())
+        own = mailer_options(self.delivery, self.priority)
+        return SendOptions(mailer=self.alias or "", label=self.label, route=self._chosen_route(), **own)
 
     def _chosen_route(self) -> RouteKey | None:
         if not self.route:

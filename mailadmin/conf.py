@@ -7,6 +7,7 @@
 | `SECRET_REFS` | `env:MAILADMIN_SECRET_*`, `file:/run/secrets/` | secrets outside the database that may be read |
 | `NETWORK` | everything but link-local, metadata, multicast | `ALLOW_PRIVATE`, `ALLOW_LOOPBACK`, `PORTS` |
 | `MANAGED_IDENTITY` | False | integrated services may use this machine's managed identity (Azure) |
+| `DELIVERY` | "direct" | "direct": the caller waits; "queued": a worker sends (a mailer or message may say otherwise) |
 | `DELIVERY_LOG` | True | keep a row for each message; False leaves only the lines of the logger `mailadmin.delivery` |
 | `SANDBOX` | False | the sandbox may be started and added |
 | `SANDBOX_FOLDER` | `.mailadmin/sandbox` | where the sandbox keeps its certificates |
@@ -38,6 +39,7 @@ _DEFAULTS: dict[str, Any] = {
     "SECRET_REFS": DEFAULT_ALLOWED,
     "NETWORK": {},
     "MANAGED_IDENTITY": False,
+    "DELIVERY": "direct",
     "DELIVERY_LOG": True,
     "SANDBOX": False,
     "SANDBOX_FOLDER": ".mailadmin/sandbox",

@@ -44,6 +44,7 @@ class Kind(StrEnum):
     PORT_REFUSED = "port-refused"  # the dialler's policy forbids this port
     BAD_ADDRESS = "bad-address"
     BAD_HEADER = "bad-header"
+    BAD_OPTION = "bad-option"  # how the message is to be sent: priority, times, key; `text` says which
     NO_RECIPIENTS = "no-recipients"
     NO_SENDER = "no-sender"
     BAD_MESSAGE = "bad-message"  # the message cannot be turned into bytes

@@ -120,7 +120,7 @@ IDEMPOTENCY_KEY_CHARS = 200  # a UUID has 36; names with a date and an id fit
 CONTENT_PART_BYTES = 57 * 18_000  # 1 MB: a sealed part fits into every database's packet, and whole lines of base64
 CONTENT_INLINE_BYTES = 64 * 1024  # a message up to this is stored in one row
 KEEP_CONTENT_DAYS = 7  # where content is kept at all: a week is enough to see that a message must go again
-QUEUED_ATTACHMENT_BYTES = 150_000_000  # what a worker must hold in memory; no server takes more
+QUEUED_BYTES = 150_000_000  # one message: a worker holds it in memory, and hardly any server takes more
 
 # -- The circuit breaker ------------------------------------------------------------------------------
 REST_SECONDS = 60  # a route that fails rests this long, twice as long after each further failure ...
@@ -154,6 +154,11 @@ RETENTION_DAYS = 30  # how long the delivery log keeps a message
 SECRET_WARNING_DAYS = 30  # warn this long before a client secret ends
 CERTIFICATE_WARNING_DAYS = 14  # a server certificate that ends sooner is a warning in a test
 PAGE_ROWS = 50  # rows on a page of a list
+MEDIAN_ROWS = 1000  # the median time is that of the latest so many messages: of a month's it would take seconds
+OUTBOX_COUNTED = 10_000  # the outbox counts no further; "more than 10,000" says enough
+OUTBOX_ROWS = 200  # messages that one press of a button may change by their check boxes: four pages
+OUTBOX_SWEPT = 5_000  # ... and by a filter; more take more presses, so that no request takes minutes
+OUTBOX_LATE_SECONDS = 300  # due for so long without a worker taking it: something is wrong; a claim lapses in 30
 LATEST_ROWS = 8  # rows of a list that is only a glance: on the dashboard, earlier tests
 SENDING_LOST_MINUTES = (
     15  # all routes together take less (see ROUTES_SECONDS): a message "sending" for longer was interrupted

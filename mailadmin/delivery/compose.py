@@ -7,6 +7,7 @@ names nobody.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
@@ -14,11 +15,11 @@ from django.core.mail import EmailMultiAlternatives
 from mailadmin.core.addresses import AddressError, parse_list
 from mailadmin.core.errors import BadMessage
 from mailadmin.core.fault import Fault, Kind, Phase
-from mailadmin.core.outcome import SendResult
+from mailadmin.core.outcome import Priority, SendResult
 from mailadmin.core.settings import RouteKey
 
 from . import routes
-from .log import SendOptions
+from .options import OPTION_PREFIX, SendOptions
 from .send import send_message
 
 Addresses = str | Sequence[str]
@@ -40,11 +41,18 @@ def send(
     route: RouteKey | None = None,
     asked_by: Any = None,
     is_test: bool = False,
+    delivery: str = "",
+    priority: Priority | str = Priority.NORMAL,
+    send_at: datetime | None = None,
+    expires_at: datetime | None = None,
+    idempotency_key: str = "",
 ) -> SendResult:
-    """Build a message and send it now; return what became of it.
+    """Build a message and send or queue it; return what became of it.
 
     Addresses may be given as separate strings or comma-separated in one. Without any recipient the
-    default recipients of the route are used. `attachments` are what Django's EmailMessage takes.
+    default recipients of the route are used. `attachments` are what Django's EmailMessage takes. `delivery` is
+    "direct", "queued" or "" for what the setting says; `priority`, `send_at` and `expires_at` (aware datetimes) are
+    for queued messages; with an `idempotency_key` that was given before no second message is sent.
     Raises BadMessage, MailError, ConfigurationError as `send_message` does.
     """
     recipients = [_several(to, "To"), _several(cc, "Cc"), _several(bcc, "Bcc")]
@@ -65,6 +73,15 @@ def send(
         message.attach_alternative(html, "text/html")
     elif html:
         message.body, message.content_subtype = html, "html"
+    given = {
+        "delivery": delivery,
+        "priority": priority,
+        "send_at": send_at,
+        "expires_at": expires_at,
+        "idempotency_key": idempotency_key,
+    }
+    for name, value in given.items():  # read and checked where a message's own options are
+        setattr(message, OPTION_PREFIX + name, value)
     return send_message(message, SendOptions(label=label, route=route, asked_by=asked_by, is_test=is_test))
 
 

@@ -126,6 +126,11 @@ def dress(draft: Draft, route: Route, recipients: tuple[str, ...]) -> Dressed:
     )
 
 
+def has_sender(draft: Draft, route: Route) -> bool:
+    """Tell whether `draft` would have a sender on `route`; without one anywhere it cannot be sent."""
+    return sender.choose(route, draft.sender, draft.envelope, _filled_in(), _default_sender()) is not None
+
+
 def _changes(draft: Draft, route: Route, chosen: sender.Sender) -> dict[str, bytes | None]:
     """Return the headers that `route` changes, as folded lines."""
     changes: dict[str, bytes | None] = {}

@@ -66,6 +66,25 @@ def write(work: Callable[[CursorWrapper], Result], *, one_statement: bool = Fals
     return whole()
 
 
+def write_with_caller(work: Callable[[CursorWrapper], Result]) -> Result:
+    """Do `work`, which gets a cursor, in the caller's transaction, so that it is rolled back with it; as a whole or not
+    at all, also where the caller goes on after an error. Under an event loop there is no transaction of the caller, and
+    a helper thread does it. Raises what `work` raises, and those of UNREACHABLE."""
+    alias = _alias()
+
+    def whole() -> Result:
+        with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+            return work(cursor)
+
+    return _in_helper(whole, wait=None) if event_loop_runs() else whole()
+
+
+def after_commit(work: Callable[[], None]) -> None:
+    """Do `work` when the transaction of this thread is committed: at once when there is none. Its failure changes
+    nothing for the caller."""
+    transaction.on_commit(work, using=_alias(), robust=True)
+
+
 def try_to_write(work: Callable[[CursorWrapper], object], *, one_statement: bool = False) -> bool:
     """Do `work` as `write` does, and tell whether that worked: no failure of the log is one of the send."""
     try:
@@ -114,11 +133,11 @@ def event_loop_runs() -> bool:
     return not os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
 
 
-def _in_helper(work: Callable[[], Result]) -> Result:
+def _in_helper(work: Callable[[], Result], wait: float | None = limits.LOG_SECONDS) -> Result:
     global _helper  # one pool for the process, made when it is first needed
     if _helper is None:
         _helper = ThreadPoolExecutor(max_workers=4, thread_name_prefix="mailadmin-db")
-    return _helper.submit(_tidily, work).result(limits.LOG_SECONDS)
+    return _helper.submit(_tidily, work).result(wait)
 
 
 def _tidily(work: Callable[[], Result]) -> Result:

@@ -17,8 +17,10 @@ from django.utils import timezone
 
 from mailadmin.conf import setting
 from mailadmin.core import limits
+from mailadmin.core.addresses import Address
 from mailadmin.core.errors import MailError
-from mailadmin.core.outcome import DeliveryState, SendResult
+from mailadmin.core.ids import time_ordered
+from mailadmin.core.outcome import DeliveryState, RecipientOutcome, SendResult
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import RouteKey
 from mailadmin.models import Delivery, DeliveryAttempt, DeliveryRecipient
@@ -26,6 +28,7 @@ from mailadmin.models import Delivery, DeliveryAttempt, DeliveryRecipient
 from . import database
 from .attempts import Attempt, Run
 from .convert import Draft
+from .options import SendOptions
 from .prepared import Insert, Update
 from .telling import tell
 
@@ -37,20 +40,6 @@ _insert_delivery = Insert(Delivery)
 _update_delivery = Update(Delivery, (*_CLOSING, *_TAKEN_BY))
 _insert_attempts = Insert(DeliveryAttempt)
 _insert_recipients = Insert(DeliveryRecipient)
-
-
-@dataclass(frozen=True)
-class SendOptions:
-    """How a message is sent and logged: the alias in MAILERS, a label, one chosen route, the user who asked
-    (primary key), whether it is a test, and whether no caller waits for it (a worker sends, so that the last answer of
-    a server may take minutes)."""
-
-    mailer: str = ""
-    label: str = ""
-    route: RouteKey | None = None
-    asked_by: Any = None
-    is_test: bool = False
-    in_background: bool = False
 
 
 @dataclass
@@ -84,11 +73,30 @@ def entry(draft: Draft, options: SendOptions, label: str) -> Entry:
 
 
 def begin(entries: Sequence[Entry]) -> None:
-    """Write the rows of messages that are about to be tried, all or none."""
+    """Write the rows of messages that are about to be tried and have none yet, all or none."""
+    entries = [one for one in entries if not one.stored]
     rows = [one.values for one in entries]
-    if _write(lambda cursor: _insert_delivery(cursor, rows), one_statement=len(rows) == 1):
+    if rows and _write(lambda cursor: _insert_delivery(cursor, rows), one_statement=len(rows) == 1):
         for one in entries:
             one.stored = True
+
+
+def enqueue(cursor: CursorWrapper, entry: Entry, draft: Draft) -> None:
+    """Write the row of a message that a worker will send, and its recipients, by `cursor`. Unlike the rest of the log
+    this is the message itself, so it raises what the database raises."""
+    entry.values["state"] = DeliveryState.QUEUED.value
+    _insert_delivery(cursor, [entry.values])
+    nobody_yet = RecipientOutcome()
+    _insert_recipients(
+        cursor, [_recipient_row(entry.values["id"], address, kind, nobody_yet) for address, kind in draft.recipients]
+    )
+
+
+def begin_surely(entry: Entry) -> None:
+    """Write the row of a message with an idempotency key before it is tried: here the log is no best effort, because
+    the row is what keeps a second copy from being sent. Raises what the database raises."""
+    database.write(lambda cursor: _insert_delivery(cursor, [entry.values]), one_statement=True)
+    entry.stored = True
 
 
 def withdraw(entries: Sequence[Entry]) -> None:
@@ -168,12 +176,18 @@ def _end(entry: Entry, state: DeliveryState, error: MailError | None, reason: st
 def _values(options: SendOptions, label: str) -> dict[str, Any]:
     """Return what every row has from its beginning."""
     return {
-        "id": uuid.uuid4(),
+        "id": time_ordered(),
         "created_at": timezone.now(),
         "label": clean(label, limit=80),
         "mailer": clean(options.mailer, limit=80),
         "is_test": options.is_test,
         "asked_by_id": options.asked_by,
+        "mode": Delivery.Mode.QUEUED.value if options.queued else Delivery.Mode.DIRECT.value,
+        "priority": int(options.priority),
+        "send_at": options.send_at,
+        "expires_at": options.expires_at,
+        "idempotency_key": options.idempotency_key or None,
+        "resend_of_id": options.resend_of,
     }
 
 
@@ -202,16 +216,19 @@ def _route_values(key: RouteKey, name: str) -> dict[str, Any]:
 
 def _recipient_values(delivery_id: uuid.UUID, draft: Draft, run: Run) -> list[dict[str, Any]]:
     return [
-        {
-            "delivery_id": delivery_id,
-            "address": address.spec[:320],
-            "field": kind,
-            "state": run.outcomes[address.spec].state.value,
-            "code": run.outcomes[address.spec].code[:80],
-            "reason": run.outcomes[address.spec].reason,
-        }
-        for address, kind in draft.recipients
+        _recipient_row(delivery_id, address, kind, run.outcomes[address.spec]) for address, kind in draft.recipients
     ]
+
+
+def _recipient_row(delivery_id: uuid.UUID, address: Address, kind: str, outcome: RecipientOutcome) -> dict[str, Any]:
+    return {
+        "delivery_id": delivery_id,
+        "address": address.spec[:320],
+        "field": kind,
+        "state": outcome.state.value,
+        "code": outcome.code[:80],
+        "reason": outcome.reason,
+    }
 
 
 def _attempt_values(delivery_id: uuid.UUID, number: int, attempt: Attempt) -> dict[str, Any]:

@@ -21,10 +21,10 @@ from mailadmin.transports.base import Mail
 
 from . import log, routes
 from .attempts import Sessions, Terms, Tried, make_ready
-from .log import SendOptions
+from .options import SendOptions
 from .progress import reporter
 from .routes import Snapshot
-from .send import Job, complete, prepare
+from .send import Job, complete, prepare, queue, reserve
 
 
 def send_list(messages: Iterable[EmailMessage], options: SendOptions, sessions: Sessions, quiet: bool) -> int:
@@ -99,8 +99,11 @@ class _List:
                 if message and message.recipients():
                     snapshot = snapshot or routes.current()
                     job = prepare(message, self._options, snapshot)
-                    found.append((self._place, job))
-                    size += job.draft.content.size
+                    if (queue(job) if job.options.queued else reserve(job)) is not None:
+                        self._sent += 1
+                    else:
+                        found.append((self._place, job))
+                        size += job.draft.content.size
             except Exception as error:
                 self._reading = not self._fail(self._place, error)
             self._place += 1

@@ -1,8 +1,10 @@
-"""The path of one message, in direct mode: the caller waits, and gets Django's usual result or an error."""
+"""The path of one message. In direct mode the caller waits, and gets Django's usual result or an error; in queued mode
+the message is in the outbox when this returns."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 from dataclasses import dataclass
 
 from django.core.mail import EmailMessage
@@ -14,11 +16,14 @@ from mailadmin.core.outcome import DeliveryState, SendResult
 from . import attempts, health, log, refusals, routes
 from .attempts import Run, Sessions, Terms, Tried
 from .convert import Draft, convert
-from .log import Entry, SendOptions
+from .log import Entry
+from .options import SendOptions, options_for
+from .outbox.enqueue import enqueue, reserve_key
 from .progress import reporter
 from .routes import Plan, Snapshot
+from .telling import tell
 
-__all__ = ["Job", "SendOptions", "Sessions", "complete", "prepare", "send_message"]
+__all__ = ["Job", "SendOptions", "Sessions", "complete", "prepare", "queue", "reserve", "send_message"]
 
 
 @dataclass
@@ -39,14 +44,18 @@ class Job:
 def send_message(
     message: EmailMessage, options: SendOptions | None = None, sessions: Sessions | None = None
 ) -> SendResult:
-    """Send `message` by the first route that takes it and return what became of it, also set as
-    `message.mailadmin`.
+    """Send `message` by the first route that takes it, or put it into the outbox, and return what became of it, also
+    set as `message.mailadmin`.
 
     Raises BadMessage when the message itself is wrong, MailError (DeliveryUnsure among them) when nobody
-    got it, and ConfigurationError when nothing is set up to send. `sessions` holds connections open for
-    the caller's next message.
+    got it or the outbox cannot take it, and ConfigurationError when nothing is set up to send. `sessions` holds
+    connections open for the caller's next message.
     """
     job = prepare(message, options or SendOptions(), routes.current())
+    if job.options.queued:
+        return queue(job)
+    if known := reserve(job):
+        return known
     log.begin([job.entry])
     if sessions:
         return complete(job, sessions)
@@ -55,16 +64,44 @@ def send_message(
 
 
 def prepare(message: EmailMessage, options: SendOptions, snapshot: Snapshot) -> Job:
-    """Return `message` built and planned, its row not written yet. Raises BadMessage and ConfigurationError, which
-    have a row then."""
+    """Return `message` built, its row not written yet, and planned where it is to be sent now. Raises BadMessage and
+    ConfigurationError, which have a row then."""
     try:
+        options = options_for(message, options)
         draft = convert(message)
-        plan = routes.plan(snapshot, draft, options.route)
+        plan = Plan() if options.queued else routes.plan(snapshot, draft, options.route)
     except (BadMessage, ConfigurationError) as error:
         _fail(message, log.refuse(message, options, error), str(error))
         raise
     label = draft.label or options.label or (plan.routes[0].label if plan.routes else "")
     return Job(message, options, snapshot, draft, plan, log.entry(draft, options, label))
+
+
+def queue(job: Job) -> SendResult:
+    """Put the message of `job` into the outbox, in the caller's transaction. Raises as `enqueue.enqueue` does."""
+    try:
+        result = enqueue(job.draft, job.options, job.snapshot)
+    except MailError as error:
+        tell(logging.ERROR, "A message was not queued (%s).", error.code)
+        _fail(job.message, None, str(error))
+        raise
+    job.message.mailadmin = result  # type: ignore[attr-defined]  # the documented place for the result
+    return result
+
+
+def reserve(job: Job) -> SendResult | None:
+    """Write the row of a message with an idempotency key, and return what is known of an earlier one with that key,
+    None when this is the first. Without a key there is nothing to do. Raises MailError when nobody can tell."""
+    if not job.options.idempotency_key:
+        return None
+    try:
+        known = reserve_key(job.entry)
+    except MailError as error:
+        _fail(job.message, None, str(error))
+        raise
+    if known:
+        job.message.mailadmin = known  # type: ignore[attr-defined]  # the documented place for the result
+    return known
 
 
 def complete(job: Job, sessions: Sessions, first: Tried | None = None) -> SendResult:

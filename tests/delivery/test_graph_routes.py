@@ -16,7 +16,7 @@ from mailadmin.delivery import log
 from mailadmin.delivery.attempts import Terms, make_ready
 from mailadmin.delivery.convert import convert
 from mailadmin.delivery.health import resume
-from mailadmin.delivery.log import SendOptions
+from mailadmin.delivery.options import SendOptions
 from mailadmin.delivery.progress import reporter
 from mailadmin.delivery.retention import prune
 from mailadmin.delivery.send import send_message

@@ -27,6 +27,7 @@ FAILURES: dict[str, Fault | list[Fault]] = {
     "sending-held": ours(Kind.SENDING_HELD, "anna switched sending off on 21 Nov 2026."),
     "queue-unavailable": ours(Kind.QUEUE_UNAVAILABLE, "disk full"),
     "key-reused": ours(Kind.KEY_REUSED, "The key “order-4711” was given with “Your order”.", Phase.MESSAGE),
+    "bad-option": ours(Kind.BAD_OPTION, "“soon” is no priority.", Phase.MESSAGE),
     "given-up": ours(Kind.GIVEN_UP, "48 hours and 37 tries."),
     "claim-lost": ours(Kind.CLAIM_LOST),
     "content-lost": ours(Kind.CONTENT_LOST, "The stored secret was encrypted with key 0a1b2c3d."),

@@ -1,0 +1,53 @@
+"""Idempotency keys: the caller's own name for a message. A second message with the same name is not sent.
+
+A key is bound to what the message says in the log (subject and recipients): given with another message it is an error,
+so that a careless key never swallows mail. A message that surely reached nobody gives its key back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mailadmin.core.errors import BadMessage
+from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.outcome import DeliveryState, RecipientOutcome, RecipientState, SendResult
+from mailadmin.delivery import database
+from mailadmin.delivery.log import Entry
+from mailadmin.models import Delivery
+
+# Nobody got these, and nobody will.
+_FREE_AGAIN = (DeliveryState.FAILED, DeliveryState.CANCELLED, DeliveryState.EXPIRED)
+
+
+def earlier(entry: Entry) -> SendResult | None:
+    """Return what is known of the message that has the key of `entry`, None when the key is free.
+
+    Raises BadMessage (key-reused) when that is another message, and what the database raises.
+    """
+    return database.read(lambda: _earlier(entry.values))
+
+
+def _earlier(values: dict[str, Any]) -> SendResult | None:
+    key = values["idempotency_key"]
+    row = Delivery.objects.filter(idempotency_key=key).first()
+    if row is None:
+        return None
+    if row.state in _FREE_AGAIN:
+        Delivery.objects.filter(pk=row.pk, state__in=_FREE_AGAIN).update(idempotency_key=None)
+        return None
+    asked = sorted(map(tuple, values["recipient_list"]))
+    if (row.subject, sorted(map(tuple, row.recipient_list))) != (values["subject"], asked):
+        text = f"The key “{key}” was given with the message “{row.subject}” of {row.created_at:%d %b %Y %H:%M} UTC."
+        raise BadMessage(Fault(Phase.MESSAGE, Kind.KEY_REUSED, text=text))
+    return SendResult(
+        state=DeliveryState(row.state),
+        route=row.route_name,
+        reason=row.reason,
+        message_id=row.message_id,
+        delivery_id=str(row.pk),
+        recipients={
+            one.address: RecipientOutcome(RecipientState(one.state), one.code, one.reason)
+            for one in row.recipients.all()
+        },
+        repeated=True,
+    )
