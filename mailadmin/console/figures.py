@@ -1,22 +1,32 @@
-"""The numbers of the dashboard: counts, the median time, and the messages of each hour or day."""
+"""The numbers of the dashboard: counts, the median time, and the messages of each hour or day.
+
+A month may have millions of messages. So they are counted by ranges of the index over state and time, all in one
+statement, and never grouped by a function of the time, which every row would have to be read for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import median
 from typing import Any
 
-from django.db.models import Count, Q
-from django.db.models.functions import TruncDay, TruncHour
+from django.db import connections, router
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import Delivery
 
 from .charts import Bucket
-from .deliveries import DELIVERED, PROBLEM, in_state
+from .deliveries import DELIVERED, GROUPS, PROBLEM, lost_before
+
+# What the bars tell apart; together they are the two groups whose messages the numbers lead to.
+_FALLBACK = (DeliveryState.FALLBACK,)
+_SENT = tuple(state for state in GROUPS[DELIVERED][1] if state not in _FALLBACK)
+_KINDS = (("sent", _SENT), ("fallback", _FALLBACK), ("failed", GROUPS[PROBLEM][1]))
 
 
 @dataclass(frozen=True)
@@ -59,8 +69,8 @@ PERIODS: Mapping[str, Period] = {
 
 @dataclass(frozen=True)
 class Figures:
-    """The counts of a period. `sent` counts each message that a server took, by fallback too; `median_ms`
-    is None when nothing was sent."""
+    """The counts of a period. `sent` counts each message that a server took, by fallback too; `median_ms` is that of
+    the latest messages, None when nothing was sent."""
 
     sent: int
     fallback: int
@@ -68,55 +78,64 @@ class Figures:
     median_ms: int | None
 
 
-def figures(since: datetime) -> Figures:
-    """Return the counts since `since`: at most two statements."""
-    rows = Delivery.objects.filter(created_at__gte=since)
-    counts = rows.aggregate(
-        sent=Count("pk", filter=in_state(DELIVERED)),
-        fallback=Count("pk", filter=in_state(DeliveryState.FALLBACK)),
-        failed=Count("pk", filter=in_state(PROBLEM)),
-        timed=Count("pk", filter=in_state(DELIVERED) & Q(duration_ms__isnull=False)),
-    )
-    timed = counts.pop("timed")
-    return Figures(**counts, median_ms=_median(since, timed) if timed else None)
-
-
 def buckets(period: Period, now: datetime) -> list[Bucket]:
     """Return the messages of each hour or day of `period`: one statement."""
     starts = period.starts(now)
-    truncated = (TruncHour if period.hourly else TruncDay)("created_at")
-    rows = (
-        Delivery.objects.filter(created_at__gte=starts[0])
-        .annotate(bucket=truncated)
-        .order_by("bucket")
-        .values("bucket")
-        .annotate(
-            sent=Count("pk", filter=Q(state__in=(DeliveryState.SENT, DeliveryState.PARTLY))),
-            fallback=Count("pk", filter=Q(state=DeliveryState.FALLBACK)),
-            failed=Count("pk", filter=in_state(PROBLEM)),
-        )
-    )
-    found = {row["bucket"]: row for row in rows}
-    return [_bucket(period, start, found.get(start)) for start in starts]
+    ends: list[datetime | None] = [*starts[1:], None]
+    counts = _count(list(zip(starts, ends, strict=True)))
+    return [_bucket(period, start, counts[place]) for place, start in enumerate(starts)]
 
 
-def _bucket(period: Period, start: datetime, row: Mapping[str, Any] | None) -> Bucket:
-    counts = row or {}
+def figures(found: Sequence[Bucket], since: datetime) -> Figures:
+    """Return the counts of all buckets that were `found` since `since`: one statement, for the median."""
+    sent, fallback = sum(bucket.sent for bucket in found), sum(bucket.fallback for bucket in found)
+    failed = sum(bucket.failed for bucket in found)
+    return Figures(sent + fallback, fallback, failed, _median(since) if sent + fallback else None)
+
+
+def _count(ranges: Sequence[tuple[datetime, datetime | None]]) -> list[dict[str, int]]:
+    """Return how many messages of each kind were asked for in each of `ranges` (from, before)."""
+    connection = connections[router.db_for_read(Delivery)]
+    quote, moment = connection.ops.quote_name, connection.ops.adapt_datetimefield_value
+    table = quote(Delivery._meta.db_table)
+    parts: list[str] = []
+    values: list[Any] = []
+    for place, (since, before) in enumerate(ranges):
+        for number, (condition, given) in enumerate(_conditions(before)):
+            end = f" AND {quote('created_at')} < %s" if given["before"] else ""
+            parts.append(
+                f"SELECT {place}, {number}, COUNT(*) FROM {table} "  # noqa: S608 -- numbers, and names of our own
+                f"WHERE {condition} AND {quote('created_at')} >= %s{end}"
+            )
+            values += [*given["values"], moment(since), *([moment(given["before"])] if end else [])]
+    counts = [dict.fromkeys((kind for kind, _ in _KINDS), 0) for _ in ranges]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts), values)
+        for place, number, count in cursor.fetchall():
+            counts[place][_KINDS[min(number, len(_KINDS) - 1)][0]] += count
+    return counts
+
+
+def _conditions(before: datetime | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the conditions to count by, in the order of `_KINDS`; the last one adds the messages whose sender was
+    interrupted, which still say that they are being sent."""
+    for _, states in _KINDS:
+        yield f"state IN ({', '.join(['%s'] * len(states))})", {"values": [str(s) for s in states], "before": before}
+    lost = lost_before()
+    told = {"values": [str(DeliveryState.SENDING), str(Delivery.Mode.DIRECT)], "before": min(before or lost, lost)}
+    yield "state = %s AND mode = %s", told
+
+
+def _bucket(period: Period, start: datetime, counts: Mapping[str, int]) -> Bucket:
     day = date_format(start, "j M")
     hour = date_format(start, "H:i")
-    return Bucket(
-        label=f"{day}, {hour}" if period.hourly else day,
-        short=hour if period.hourly else day,
-        sent=counts.get("sent", 0),
-        fallback=counts.get("fallback", 0),
-        failed=counts.get("failed", 0),
-    )
+    return Bucket(label=f"{day}, {hour}" if period.hourly else day, short=hour if period.hourly else day, **counts)
 
 
-def _median(since: datetime, count: int) -> int | None:
-    """Return the middle one of `count` durations, as the database sorts them."""
-    taken = Delivery.objects.filter(in_state(DELIVERED), created_at__gte=since, duration_ms__isnull=False)
-    ordered = taken.order_by("duration_ms").values_list("duration_ms", flat=True)
-    middle = ordered[(count - 1) // 2 : count // 2 + 1]
-    values = [value for value in middle if value is not None]
-    return round(sum(values) / len(values)) if values else None
+def _median(since: datetime) -> int | None:
+    """Return the median duration (milliseconds) of the latest messages that a server took."""
+    taken = Delivery.objects.filter(
+        state__in=GROUPS[DELIVERED][1], created_at__gte=since, duration_ms__isnull=False
+    ).order_by("-created_at")
+    found = [value for value in taken.values_list("duration_ms", flat=True)[: limits.MEDIAN_ROWS] if value is not None]
+    return round(median(found)) if found else None

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Max, OuterRef, Subquery
+from django.db.models import OuterRef, Subquery
 from django.urls import reverse
+from django.utils import timezone
 
 from mailadmin.core.settings import RouteKey, Security, SmtpAuth
 from mailadmin.core.sizes import in_words
@@ -39,8 +40,9 @@ def learned_size(state: RouteState | None) -> LearnedSize | None:
 
 @dataclass(frozen=True)
 class RouteSummary:
-    """One route in a list. `state` is ready, off, failing, stopped, failed (its last test) or untested; `label`
-    its word; `reason` says why, where there is a reason; `size` is what its server takes, where it said so."""
+    """One route in a list. `state` is ready, off, paused, resting, failing, stopped, failed (its last test) or
+    untested; `label` its word; `reason` says why, where there is a reason; `until` is when a resting one is tried
+    again; `size` is what its server takes, where it said so."""
 
     row: Route
     state: str
@@ -49,6 +51,7 @@ class RouteSummary:
     last_used: datetime | None
     last_test: ConnectionTest | None
     size: LearnedSize | None = None
+    until: datetime | None = None
 
     @property
     def usual_port(self) -> int | None:
@@ -68,29 +71,37 @@ class RouteSummary:
     @property
     def blocked(self) -> bool:
         """Tell whether something is held against the route that a person can lift."""
-        return self.state in ("stopped", "failing")
+        return self.state in ("stopped", "failing", "resting")
+
+    @property
+    def paused(self) -> bool:
+        """Tell whether somebody paused the route."""
+        return self.state == "paused"
+
+    @property
+    def pause_url(self) -> str:
+        """Return where its pause button posts to."""
+        return reverse("mailadmin:route-pause", args=[self.row.kind, self.row.pk])
 
 
 def summaries(model: type[OAuthService] | type[SmtpConnection]) -> list[RouteSummary]:
-    """Return all routes of one kind in their order: four statements, whatever their number."""
+    """Return all routes of one kind in their order: three statements, whatever their number."""
     newest = ConnectionTest.objects.filter(route_id=OuterRef("pk"), saved_values=True).order_by("-started_at")
+    sent = Delivery.objects.filter(route_id=OuterRef("pk")).order_by("-created_at")  # one look into an index for each
     rows: Sequence[Route] = list(
-        model._default_manager.select_related("integrated_service").annotate(test_pk=Subquery(newest.values("pk")[:1]))
+        model._default_manager.select_related("integrated_service").annotate(
+            test_pk=Subquery(newest.values("pk")[:1]), used_at=Subquery(sent.values("created_at")[:1])
+        )
     )
     tests = ConnectionTest.objects.in_bulk([row.test_pk for row in rows if row.test_pk])  # type: ignore[union-attr]  # annotated
-    used = dict(
-        Delivery.objects.filter(route_id__in=[row.pk for row in rows])
-        .order_by()
-        .values_list("route_id")
-        .annotate(latest=Max("created_at"))
-    )
     states: dict[RouteKey, RouteState] = {state.key: state for state in RouteState.objects.all()}
-    return [_summary(row, states.get(row.key), used.get(row.pk), tests.get(row.test_pk)) for row in rows]  # type: ignore[union-attr]  # annotated
+    return [_summary(row, states.get(row.key), row.used_at, tests.get(row.test_pk)) for row in rows]  # type: ignore[union-attr]  # annotated
 
 
 def _summary(row: Route, state: RouteState | None, used: datetime | None, test: ConnectionTest | None) -> RouteSummary:
     name, label, reason = _state(row, state, used, test)
-    return RouteSummary(row, name, label, reason, used, test, learned_size(state))
+    until = state.open_until if state and name == "resting" else None
+    return RouteSummary(row, name, label, reason, used, test, learned_size(state), until)
 
 
 def _state(
@@ -98,8 +109,12 @@ def _state(
 ) -> tuple[str, str, str]:
     if not row.enabled:
         return "off", "Off", ""
+    if state and state.paused:
+        return "paused", "Paused", f"By {state.paused_by}." if state.paused_by else ""
     if state and state.stopped:
         return "stopped", "Stopped", state.reason
+    if state and state.failing and state.open_until and state.open_until > timezone.now():
+        return "resting", "Resting", state.reason
     if state and state.failing:
         return "failing", "Failing", state.reason
     changed = changed_at(row)

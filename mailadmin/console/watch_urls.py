@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from .views import audit, compose, dashboard, log, sandbox, tests
+from .views import audit, compose, dashboard, log, message, sandbox, tests
 
 urlpatterns: list[URLPattern] = [
     path("", dashboard.dashboard, name="dashboard"),
     path("routes/<str:kind>/<uuid:pk>/resume/", dashboard.route_resume, name="route-resume"),
     path("log/", log.log_list, name="log-list"),
-    path("log/<uuid:pk>/", log.log, name="log"),
+    path("log/<uuid:pk>/", message.message, name="log"),
     path("log/<uuid:pk>/outcome/", log.outcome, name="log-outcome"),
     path("compose/", compose.compose, name="compose"),
     path("tests/", tests.test_list, name="test-list"),

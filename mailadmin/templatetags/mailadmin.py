@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from django import template
@@ -27,8 +28,11 @@ STATES: dict[str, tuple[str, str]] = {
     "ready": (_GOOD, "circle-check"),
     "untested": (_WARN, "circle-question-mark"),
     "failing": (_BAD, "triangle-alert"),
+    "resting": (_BAD, "timer"),
     "stopped": (_BAD, "octagon-x"),
+    "paused": (_WARN, "circle-pause"),
     # deliveries and recipients
+    "queued": ("info", "clock"),
     "sending": ("info", "hourglass"),
     "pending": (_OFF, "circle-dashed"),
     "sent": (_GOOD, "circle-check"),
@@ -37,7 +41,22 @@ STATES: dict[str, tuple[str, str]] = {
     "failed": (_BAD, "circle-x"),
     "refused": (_BAD, "circle-x"),
     "unsure": (_WARN, "circle-question-mark"),
-    "interrupted": (_WARN, "circle-pause"),
+    "interrupted": (_WARN, "unplug"),
+    "held": (_WARN, "hand"),
+    "expired": (_OFF, "calendar-x"),
+    # why a message waits
+    "due": ("info", "list-start"),
+    "claimed": ("info", "hourglass"),
+    "lost": (_WARN, "unplug"),
+    "scheduled": (_OFF, "calendar-clock"),
+    "again": (_WARN, "rotate-cw"),
+    "once-more": (_WARN, "circle-question-mark"),
+    "no-route": (_WARN, "route-off"),
+    "crashed": (_BAD, "octagon-alert"),
+    # workers
+    "working": (_GOOD, "circle-check"),
+    "stopping": ("info", "hourglass"),
+    "gone": (_WARN, "unplug"),
     # tests and their steps
     "running": ("info", "hourglass"),
     "waiting": (_OFF, "circle-dashed"),
@@ -65,7 +84,7 @@ def tone(state: str) -> str:
 
 @register.simple_tag
 def when(value: datetime | None, missing: str = "never") -> SafeString | str:
-    """Show a time as people say it ("2 min ago", "21 Nov 09:00"), with the exact value in the title."""
+    """Show a time as people say it ("2 min ago", "in 4 min", "21 Nov 09:00"), with the exact value in the title."""
     if value is None:
         return missing
     local = timezone.localtime(value)
@@ -80,6 +99,8 @@ def when(value: datetime | None, missing: str = "never") -> SafeString | str:
 def _spoken(value: datetime, now: datetime) -> str:
     age = now - value
     local = timezone.localtime(value)
+    if timedelta(0) < -age < timedelta(hours=1):
+        return f"in {ceil(-age / timedelta(minutes=1))} min"
     if timedelta(0) <= age < timedelta(minutes=1):
         return "just now"
     if timedelta(0) <= age < timedelta(hours=1):

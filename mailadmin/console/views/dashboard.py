@@ -36,7 +36,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     lines = delivery_order(routes)
     latest = list(Delivery.objects.prefetch_related("recipients", "attempts")[: limits.LATEST_ROWS])
     steps = guide([summary.row for summary in routes])
-    since = period.starts(now)[0]
+    since, found = period.starts(now)[0], buckets(period, now)
     return render(
         request,
         "mailadmin/dashboard/dashboard.html",
@@ -56,8 +56,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
             "period": period,
             "periods": PERIODS.values(),
             "since": timezone.localdate(since),
-            "figures": figures(since),
-            "chart": bars(buckets(period, now)),
+            "figures": figures(found, since),
+            "chart": bars(found),
             "lines": lines,
             "latest": [row(delivery) for delivery in latest],
             "sandbox": None if routes else _sandbox_to_offer(),

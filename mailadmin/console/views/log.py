@@ -1,4 +1,4 @@
-"""The delivery log: the list with its filters, and one message with its attempts."""
+"""The delivery log: the list with its filters."""
 
 from __future__ import annotations
 
@@ -101,32 +101,6 @@ def log_list(request: HttpRequest) -> HttpResponse:
             "filtered": any(request.GET.get(name) for name in form.fields),
             "retention_days": Settings.load().retention_days,
             "banners": log_banner(),
-        },
-    )
-
-
-@require_GET
-@needs("mailadmin.view_delivery")
-def log(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Show one message: what became of it, for whom, and every attempt."""
-    delivery = get_object_or_404(Delivery.objects.select_related("asked_by"), pk=pk)
-    attempts = list(delivery.attempts.all())
-    state = deliveries.shown_state(delivery)
-    told = state.accepted or any(not attempt.accepted for attempt in attempts)  # each refusal has its own advice
-    return render(
-        request,
-        "mailadmin/log/message.html",
-        {
-            "delivery": delivery,
-            "state": state,
-            "banner": deliveries.banner(state),
-            "moved": deliveries.from_moved(delivery),
-            "reason": "" if told else delivery.reason,
-            "advice": None if told else deliveries.advice(delivery.code),
-            "verdict": deliveries.verdict(delivery, attempts),
-            "recipients": recipients(delivery),
-            "attempts": attempts,
-            "sending": state is DeliveryState.SENDING,
         },
     )
 

@@ -1,0 +1,166 @@
+"""Why a queued message waits, and what comes next: the same rules for one row and for a query of many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import ceil
+
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from mailadmin.models import OutboxEntry
+
+Shelf = OutboxEntry.Shelf
+
+
+class Why(StrEnum):
+    """Why a message in the outbox is not sent this very moment."""
+
+    DUE = "due"
+    CLAIMED = "claimed"
+    LOST = "lost"
+    SCHEDULED = "scheduled"
+    AGAIN = "again"
+    ONCE_MORE = "once-more"
+    NO_ROUTE = "no-route"
+    PAUSED = "paused"
+    UNSURE = "unsure"
+    CRASHED = "crashed"
+
+    @property
+    def label(self) -> str:
+        """Return the reason as a person reads it."""
+        return {
+            Why.DUE: "Due now",
+            Why.CLAIMED: "Being sent",
+            Why.LOST: "Its worker is gone",
+            Why.SCHEDULED: "Scheduled",
+            Why.AGAIN: "Tried again later",
+            Why.ONCE_MORE: "Sent once more later",
+            Why.NO_ROUTE: "No route for now",
+            Why.PAUSED: "Label paused",
+            Why.UNSURE: "Maybe delivered",
+            Why.CRASHED: "Held after crashes",
+        }[self]
+
+    @property
+    def needs_decision(self) -> bool:
+        """Tell whether nothing happens until a person decides."""
+        return self in (Why.UNSURE, Why.CRASHED)
+
+
+_SHELVES = {Shelf.PAUSED: Why.PAUSED, Shelf.UNSURE: Why.UNSURE, Shelf.CRASHED: Why.CRASHED}
+
+
+def why(entry: OutboxEntry, now: datetime) -> Why:
+    """Return why `entry` waits at the time `now` of the database server."""
+    if entry.shelf:
+        return _SHELVES[Shelf(entry.shelf)]
+    if entry.claim:
+        return Why.CLAIMED if entry.due_at > now else Why.LOST
+    if entry.due_at <= now:
+        return Why.DUE
+    if entry.waits_for_route:
+        return Why.NO_ROUTE
+    if entry.unsure_at and entry.unsure_at <= entry.due_at:
+        return Why.ONCE_MORE
+    return Why.AGAIN if entry.tries or entry.waits_because else Why.SCHEDULED
+
+
+def in_case(wanted: Why, now: datetime) -> Q:
+    """Return the condition for the entries of which `why` says `wanted`."""
+    for shelf, reason in _SHELVES.items():
+        if reason is wanted:
+            return Q(shelf=shelf)
+    ready, later = Q(shelf=Shelf.READY), Q(due_at__gt=now, claim__isnull=True)
+    once_more = Q(unsure_at__isnull=False, unsure_at__lte=F("due_at"))
+    tried = Q(tries__gt=0) | ~Q(waits_because="")
+    match wanted:
+        case Why.CLAIMED:
+            return ready & Q(claim__isnull=False, due_at__gt=now)
+        case Why.LOST:
+            return ready & Q(claim__isnull=False, due_at__lte=now)
+        case Why.DUE:
+            return ready & Q(claim__isnull=True, due_at__lte=now)
+        case Why.NO_ROUTE:
+            return ready & later & Q(waits_for_route=True)
+        case Why.ONCE_MORE:
+            return ready & later & Q(waits_for_route=False) & once_more
+        case Why.AGAIN:
+            return ready & later & Q(waits_for_route=False) & ~once_more & tried
+        case _:
+            return ready & later & Q(waits_for_route=False) & ~once_more & ~tried
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What decides about every waiting message: the time of the database server, why nothing may leave at all ("" when
+    it may), and whether a worker runs."""
+
+    now: datetime
+    held: str = ""
+    worker: bool = True
+
+
+def what_next(entry: OutboxEntry, around: Surroundings) -> str:
+    """Say in a sentence or two what happens to `entry` next."""
+    reason = why(entry, around.now)
+    if reason.needs_decision or reason is Why.CLAIMED:
+        return {
+            Why.UNSURE: "Nothing happens until somebody decides whether it arrived.",
+            Why.CRASHED: "Nothing happens until somebody releases or cancels it.",
+        }.get(reason, f"The worker {entry.worker} is sending it now.")
+    if around.held:
+        return f"It waits: {around.held}"
+    if reason is Why.PAUSED:
+        return f"It waits until the label “{entry.label}” is resumed."
+    return f"{_step(entry, reason, around.now)} {_end(entry, around)}".strip()
+
+
+def _step(entry: OutboxEntry, reason: Why, now: datetime) -> str:
+    at = moment(entry.due_at, now)
+    match reason:
+        case Why.LOST:
+            return f"The worker {entry.worker} was lost while it had it; another one takes it up."
+        case Why.DUE:
+            return "It is due now."
+        case Why.NO_ROUTE:
+            return f"It waits for a route, and is looked at again {at}, or as soon as one is repaired."
+        case Why.ONCE_MORE:
+            return f"It is sent once more {at}, by the same route, to those who may not have got it."
+        case Why.SCHEDULED:
+            return f"It is sent {at}."
+        case _:
+            return f"It is tried again {at}, try {entry.tries + 1}."
+
+
+def _end(entry: OutboxEntry, around: Surroundings) -> str:
+    if not around.worker:
+        return "But no worker runs."
+    ends = min(entry.give_up_at, entry.expires_at or entry.give_up_at)
+    word = "It expires" if ends == entry.expires_at else "It is given up on"
+    told = entry.tries or entry.waits_for_route or ends == entry.expires_at
+    return f"{word} {moment(ends, around.now)}." if told else ""
+
+
+def moment(at: datetime, now: datetime) -> str:
+    """Return when something is to happen: "at 12:10 (in about 4 minutes)", "at 18:00", "on 23 Nov at 12:00"."""
+    local, today = timezone.localtime(at), timezone.localtime(now).date()
+    time = date_format(local, "H:i")
+    if at - now < timedelta(hours=1):
+        minutes = max(1, ceil((at - now) / timedelta(minutes=1)))
+        return f"at {time} (in about {minutes} minute{'' if minutes == 1 else 's'})"
+    return f"at {time}" if local.date() == today else f"on {date_format(local, 'j M')} at {time}"
+
+
+def lasting(seconds: float) -> str:
+    """Return a time span as people say it: "40 seconds", "3 minutes", "5 hours", "2 days"."""
+    for size, word in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {word}{'' if count == 1 else 's'}"
+    count = max(0, int(seconds))
+    return f"{count} second{'' if count == 1 else 's'}"
