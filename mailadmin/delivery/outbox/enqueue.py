@@ -111,7 +111,7 @@ def _once(entry: Entry, write: Callable[[], None]) -> SendResult | None:
         if keyed and (known := _after_a_race(entry)):
             return known
         raise _unavailable(error) from error
-    except (Error, TimeoutError, RuntimeError, OSError) as error:
+    except database.UNREACHABLE as error:
         raise _unavailable(error) from error
     return None
 
