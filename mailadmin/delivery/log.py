@@ -114,12 +114,12 @@ def finish(entry: Entry, draft: Draft, run: Run, result: SendResult) -> None:
     if run.skipped:
         values["skipped"] = [[skipped.name, skipped.reason] for skipped in run.skipped]
     if run.taken_by:
-        values |= _route_values(run.taken_by.key, run.taken_by.name)
+        values |= route_values(run.taken_by.key, run.taken_by.name)
 
     def write(cursor: CursorWrapper) -> None:
         _store(cursor, entry)
-        _insert_attempts(cursor, [_attempt_values(values["id"], n, a) for n, a in enumerate(run.attempts, 1)])
-        _insert_recipients(cursor, _recipient_values(values["id"], draft, run))
+        _insert_attempts(cursor, [attempt_values(values["id"], n, a) for n, a in enumerate(run.attempts, 1)])
+        _insert_recipients(cursor, _recipient_values(values["id"], draft, result))
 
     entry.stored = _write(write) or entry.stored
     result.delivery_id = entry.id
@@ -210,13 +210,14 @@ def _store(cursor: CursorWrapper, entry: Entry) -> None:
         _insert_delivery(cursor, [entry.values])
 
 
-def _route_values(key: RouteKey, name: str) -> dict[str, Any]:
+def route_values(key: RouteKey, name: str) -> dict[str, Any]:
     return {"route_kind": key.kind.value, "route_id": key.id or None, "route_name": name}
 
 
-def _recipient_values(delivery_id: uuid.UUID, draft: Draft, run: Run) -> list[dict[str, Any]]:
+def _recipient_values(delivery_id: uuid.UUID, draft: Draft, result: SendResult) -> list[dict[str, Any]]:
     return [
-        _recipient_row(delivery_id, address, kind, run.outcomes[address.spec]) for address, kind in draft.recipients
+        _recipient_row(delivery_id, address, kind, result.recipients[address.spec])
+        for address, kind in draft.recipients
     ]
 
 
@@ -231,7 +232,7 @@ def _recipient_row(delivery_id: uuid.UUID, address: Address, kind: str, outcome:
     }
 
 
-def _attempt_values(delivery_id: uuid.UUID, number: int, attempt: Attempt) -> dict[str, Any]:
+def attempt_values(delivery_id: uuid.UUID, number: int, attempt: Attempt) -> dict[str, Any]:
     values = {
         "delivery_id": delivery_id,
         "number": number,
@@ -239,7 +240,7 @@ def _attempt_values(delivery_id: uuid.UUID, number: int, attempt: Attempt) -> di
         "duration_ms": round(attempt.seconds * 1000),
         "accepted": attempt.accepted,
         "answer": attempt.answer,
-    } | _route_values(attempt.route.key, attempt.route.name)
+    } | route_values(attempt.route.key, attempt.route.name)
     if error := attempt.error:
         known = error.explanation
         values |= {

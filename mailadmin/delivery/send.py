@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from django.core.mail import EmailMessage
 
 from mailadmin.conf import ConfigurationError
-from mailadmin.core.errors import BadMessage, MailError
+from mailadmin.core.errors import BadMessage, MailError, SendingHeld
 from mailadmin.core.outcome import DeliveryState, SendResult
 
-from . import attempts, health, log, refusals, routes
+from . import attempts, health, keeping, log, redirect, refusals, routes
 from .attempts import Run, Sessions, Terms, Tried
 from .convert import Draft, convert
 from .log import Entry
@@ -28,12 +28,14 @@ __all__ = ["Job", "SendOptions", "Sessions", "complete", "prepare", "queue", "re
 
 @dataclass
 class Job:
-    """One message on its way: what it was built to, the routes to try, its row in the log, the From that its first
-    route gave it where somebody has handed it over already, and in the end what happened."""
+    """One message on its way: what it was built to and, where mail is redirected, what leaves instead; the routes to
+    try, its row in the log, the From that its first route gave it where somebody has handed it over already, and in the
+    end what happened."""
 
     message: EmailMessage
     options: SendOptions
     snapshot: Snapshot
+    built: Draft
     draft: Draft
     plan: Plan
     entry: Entry
@@ -64,23 +66,31 @@ def send_message(
 
 
 def prepare(message: EmailMessage, options: SendOptions, snapshot: Snapshot) -> Job:
-    """Return `message` built, its row not written yet, and planned where it is to be sent now. Raises BadMessage and
-    ConfigurationError, which have a row then."""
+    """Return `message` built, its row not written yet, and planned where it is to be sent now. Raises BadMessage,
+    SendingHeld and ConfigurationError, which have a row then."""
     try:
         options = options_for(message, options)
-        draft = convert(message)
-        plan = Plan() if options.queued else routes.plan(snapshot, draft, options.route)
-    except (BadMessage, ConfigurationError) as error:
+        draft = built = convert(message)
+        if options.queued:
+            plan = Plan()  # made when a worker sends it
+        else:
+            redirect.check_held(built, snapshot.preferences)
+            draft = redirect.redirected(built, snapshot.preferences)
+            plan = routes.plan(snapshot, draft, options.route)
+    except (BadMessage, SendingHeld, ConfigurationError) as error:
         _fail(message, log.refuse(message, options, error), str(error))
         raise
     label = draft.label or options.label or (plan.routes[0].label if plan.routes else "")
-    return Job(message, options, snapshot, draft, plan, log.entry(draft, options, label))
+    entry = log.entry(built, options, label)
+    if draft is not built:
+        entry.values["redirected_to"] = snapshot.preferences.redirect_to
+    return Job(message, options, snapshot, built, draft, plan, entry)
 
 
 def queue(job: Job) -> SendResult:
     """Put the message of `job` into the outbox, in the caller's transaction. Raises as `enqueue.enqueue` does."""
     try:
-        result = enqueue(job.draft, job.options, job.snapshot)
+        result = enqueue(job.built, job.options, job.snapshot)
     except MailError as error:
         tell(logging.ERROR, "A message was not queued (%s).", error.code)
         _fail(job.message, None, str(error))
@@ -125,7 +135,11 @@ def complete(job: Job, sessions: Sessions, first: Tried | None = None) -> SendRe
         log.interrupt([job.entry], error)
         raise
     result = attempts.result_of(run, job.draft, job.plan.passed_over)
-    log.finish(job.entry, job.draft, run, result)
+    if job.draft is not job.built:
+        instead = redirect.stand_ins(job.built, job.snapshot.preferences)
+        result.recipients = {asked: run.outcomes[served] for asked, served in instead.items()}
+    log.finish(job.entry, job.built, run, result)
+    keeping.keep(result.delivery_id, job.built, result, job.snapshot.preferences)
     health.note(run, job.snapshot.states)
     refusals.note(run, job.draft)
     job.message.mailadmin = result  # type: ignore[attr-defined]  # the documented place for the result
