@@ -6,7 +6,7 @@ VENV := .venv/$(PYTHON_VERSION)
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-fast fuzz lint types contracts services django-tests bench conformance errors-page pins wheel clean
+.PHONY: run test test-fast fuzz lint types contracts services django-tests bench soak conformance errors-page pins wheel clean
 
 run: $(VENV)/.run  ## set up everything and start the console on http://127.0.0.1:8000
 	@$(BIN)/python manage.py mailadmin_up $(ARGS)
@@ -48,6 +48,9 @@ pins:  ## compile requirements/ from pyproject.toml (needs uv; keeps what is sti
 
 bench: $(VENV)-bench/.bench  ## speed and memory beside the peers; writes docs/performance.md (ARGS=--short: a check)
 	$(VENV)-bench/bin/python -m bench $(ARGS)
+
+soak: $(VENV)/.dev  ## kill workers, database and broker while mail is queued, and count every message (ARGS="--seconds 60": a short form)
+	$(BIN)/python -m soak $(ARGS)
 
 conformance: $(VENV)/.dev  ## send every kind of message by SMTP and by Graph; writes docs/conformance.md
 	$(BIN)/python -m tests.conformance

@@ -1,0 +1,97 @@
+"""`make soak`: run the parts and tell what they found.
+
+    python -m soak [--seconds N] [--seed N] [--keep] [PART ...]
+
+Parts: chaos, race, killed, start, rollback; all of them by default. With `--seconds` the parts are small and chaos
+takes so long: the form that every change is tried with. The exit code is 0 when every message is accounted for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from soak.house import House
+from soak.verdict import Verdict
+from tests.services.processes import short_folder
+
+_MOST_TOLD = 20
+_SHORT = {"race": 600, "killed": 1, "start": 20_000, "rollback": 100}  # messages, rounds, waiting, aborts
+PARTS = ("chaos", "race", "killed", "start", "rollback")
+
+
+def main() -> int:
+    """Run what the arguments name; return the exit code."""
+    options = _options()
+    print(f"Seed {options.seed}.", flush=True)
+    with short_folder() as folder:
+        house = House(folder, options.seed)
+        wrong: list[str] = []
+        try:
+            house.open()
+            for part in options.parts or PARTS:
+                wrong += _carry_out(part, house, options.seconds)
+            if wrong:
+                print(house.logs(), file=sys.stderr)
+                if options.keep:
+                    folder.rename(options.keep)
+        finally:
+            house.close()
+    print("FAILED" if wrong else "Every message is accounted for.", flush=True)
+    return 1 if wrong else 0
+
+
+def _carry_out(part: str, house: House, seconds: float) -> list[str]:
+    """Run one part and print what it found; return what is wrong."""
+    started = time.monotonic()
+    try:
+        verdict = _run(part, house, seconds)
+    except Exception:
+        traceback.print_exc()
+        verdict = Verdict(["It ended with an error."])
+    finally:
+        house.end_workers()
+    print(f"\n{part}: {time.monotonic() - started:.0f} s, {'FAILED' if verdict.wrong else 'well'}")
+    for name, figure in verdict.figures.items():
+        print(f"  {name}: {figure:.4g}" if figure % 1 else f"  {name}: {figure:.0f}")
+    for sentence in verdict.wrong[:_MOST_TOLD]:
+        print(f"  WRONG: {sentence}")
+    if len(verdict.wrong) > _MOST_TOLD:
+        print(f"  and {len(verdict.wrong) - _MOST_TOLD} more")
+    sys.stdout.flush()
+    return verdict.wrong
+
+
+def _run(part: str, house: House, seconds: float) -> Verdict:
+    # They use the models, so that they can be imported only now that Django is set up.
+    from soak import chaos, killed, race, rollback, start
+
+    short = seconds > 0
+    counted: dict[str, tuple[Callable[[House, int], Verdict], int]] = {
+        "race": (race.run, race.MESSAGES),
+        "killed": (killed.run, killed.ROUNDS),
+        "start": (start.run, start.PENDING),
+        "rollback": (rollback.run, rollback.ABORTS),
+    }
+    if part == "chaos":
+        return chaos.run(house, chaos.plan(seconds) if short else chaos.plan())
+    run, count = counted[part]
+    return run(house, _SHORT[part] if short else count)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make soak", description="Kill what can be killed, and count every message.")
+    parser.add_argument("--seconds", type=float, default=0, help="a short form, with so many seconds of chaos")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="what every choice comes from")  # noqa: S311
+    parser.add_argument("--keep", type=Path, help="move journals and logs there when something is wrong")
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="PART", help=f"of {', '.join(PARTS)}")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
