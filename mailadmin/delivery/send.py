@@ -13,7 +13,7 @@ from mailadmin.conf import ConfigurationError
 from mailadmin.core.errors import BadMessage, MailError, SendingHeld
 from mailadmin.core.outcome import DeliveryState, SendResult
 
-from . import attempts, health, keeping, log, redirect, refusals, routes
+from . import announce, attempts, health, keeping, log, redirect, refusals, routes
 from .attempts import Run, Sessions, Terms, Tried
 from .convert import Draft, convert
 from .log import Entry
@@ -78,7 +78,7 @@ def prepare(message: EmailMessage, options: SendOptions, snapshot: Snapshot) -> 
             draft = redirect.redirected(built, snapshot.preferences)
             plan = routes.plan(snapshot, draft, options.route)
     except (BadMessage, SendingHeld, ConfigurationError) as error:
-        _fail(message, log.refuse(message, options, error), str(error))
+        _fail(message, log.refuse(message, options, error), str(error), options.label)
         raise
     label = draft.label or options.label or (plan.routes[0].label if plan.routes else "")
     entry = log.entry(built, options, label)
@@ -93,7 +93,7 @@ def queue(job: Job) -> SendResult:
         result = enqueue(job.built, job.options, job.snapshot)
     except MailError as error:
         tell(logging.ERROR, "A message was not queued (%s).", error.code)
-        _fail(job.message, None, str(error))
+        _fail(job.message, None, str(error), job.options.label)
         raise
     job.message.mailadmin = result  # type: ignore[attr-defined]  # the documented place for the result
     return result
@@ -107,7 +107,7 @@ def reserve(job: Job) -> SendResult | None:
     try:
         known = reserve_key(job.entry)
     except MailError as error:
-        _fail(job.message, None, str(error))
+        _fail(job.message, None, str(error), job.options.label)
         raise
     if known:
         job.message.mailadmin = known  # type: ignore[attr-defined]  # the documented place for the result
@@ -129,7 +129,7 @@ def complete(job: Job, sessions: Sessions, first: Tried | None = None) -> SendRe
             Terms(job.options.in_background, progress=reporter(job.entry)),
         )
     except (MailError, ConfigurationError) as error:
-        _fail(job.message, log.abandon(job.entry, error), str(error))
+        _fail(job.message, log.abandon(job.entry, error), str(error), str(job.entry.values["label"]))
         raise
     except BaseException as error:  # the caller is being ended: nobody knows how far a server got
         log.interrupt([job.entry], error)
@@ -143,12 +143,13 @@ def complete(job: Job, sessions: Sessions, first: Tried | None = None) -> SendRe
     health.note(run, job.snapshot.states)
     refusals.note(run, job.draft)
     job.message.mailadmin = result  # type: ignore[attr-defined]  # the documented place for the result
+    announce.message(result.delivery_id, result, str(job.entry.values["label"]))
     if not result.sent and run.last_error:
         raise run.last_error
     return result
 
 
-def _fail(message: EmailMessage, delivery_id: str | None, reason: str) -> None:
-    message.mailadmin = SendResult(  # type: ignore[attr-defined]  # the documented place for the result
-        state=DeliveryState.FAILED, reason=reason, delivery_id=delivery_id
-    )
+def _fail(message: EmailMessage, delivery_id: str | None, reason: str, label: str) -> None:
+    result = SendResult(state=DeliveryState.FAILED, reason=reason, delivery_id=delivery_id)
+    message.mailadmin = result  # type: ignore[attr-defined]  # the documented place for the result
+    announce.message(delivery_id, result, label)
