@@ -11,8 +11,10 @@ No check reads the database or opens a socket. The ids are stable, so that `SILE
 | E010 | the key file lies in a folder that the web server gives out |
 | E011-E013 | a context processor that the console's templates need is missing |
 | E014-E016 | a middleware that the console needs is missing |
+| E020 | `MAILADMIN["QUEUE_WAKE"]` names a task queue that is not there |
 | W001 | everybody on the server may read or change the key file |
 | W002 | no mailer of this project sends through mailadmin |
+| W003 | the generation file cannot be written, so that a copied or restored database is not noticed by its age |
 | W010 | (`check --deploy`) the sandbox is allowed on a production site |
 """
 
@@ -21,6 +23,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +60,18 @@ _MIDDLEWARE = {
     "E016": "django.contrib.messages.middleware.MessageMiddleware",
 }
 
+_TASK_QUEUES = {  # what must be there, and how it gets there
+    "celery": ("celery", 'Install it with "pip install mailadmin[celery]", or remove the entry.'),
+    "tasks": ("django.tasks", "It comes with Django 6.0. Update Django, or remove the entry."),
+}
+
 
 @register(TAG)
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """Look at `MAILADMIN` itself, and, when it can be read, at the encryption key."""
     try:
         conf.network_policy()
+        conf.environment()
     except conf.ConfigurationError as error:
         return [_error("E002", str(error), "Correct the entry in the settings of this project.")]
     except (TypeError, ValueError):
@@ -73,7 +82,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
                 'Both are dictionaries, and MAILADMIN["NETWORK"]["PORTS"] is a list of numbers.',
             )
         ]
-    return [*_key_ring(), *_key_file()]
+    return [*_key_ring(), *_key_file(), *_generation_file()]
 
 
 @register(TAG)
@@ -98,6 +107,24 @@ def check_backend(**kwargs: Any) -> list[CheckMessage]:
             id=f"{TAG}.W002",
         )
     ]
+
+
+@register(TAG)
+def check_waking(**kwargs: Any) -> list[CheckMessage]:
+    """Tell when those who are to be told of queued messages cannot be."""
+    try:
+        way = conf.setting("QUEUE_WAKE")
+    except (conf.ConfigurationError, TypeError):
+        return []  # E002 says so
+    if way == "":
+        return []
+    if way not in _TASK_QUEUES:
+        text = 'MAILADMIN["QUEUE_WAKE"] must be "" (our own workers look by themselves), "celery" or "tasks".'
+        return [_error("E020", text, "Correct the entry in the settings of this project.")]
+    module, remedy = _TASK_QUEUES[way]
+    if find_spec(module):
+        return []
+    return [_error("E020", f'MAILADMIN["QUEUE_WAKE"] is "{way}", and {module} is not installed.', remedy)]
 
 
 @register(TAG, deploy=True)
@@ -161,6 +188,18 @@ def _key_file() -> Iterator[CheckMessage]:
             hint=f"Run: chmod o= {path}",
             id=f"{TAG}.W001",
         )
+
+
+def _generation_file() -> Iterator[CheckMessage]:
+    path = conf.generation_file()
+    if path is None or not path.parent.is_dir() or os.access(path.parent, os.W_OK | os.X_OK):
+        return  # a folder that is missing is that of a missing key
+    yield checks.Warning(
+        f"This process may not write into {path.parent}, where the age of the database is counted along.",
+        hint='Name another file in MAILADMIN["GENERATION_FILE"], or None when MAILADMIN["ENVIRONMENT"], the name of '
+        "this environment, is enough to notice that a database was copied.",
+        id=f"{TAG}.W003",
+    )
 
 
 def _public_folders() -> Iterator[tuple[Path, str]]:

@@ -4,11 +4,14 @@
 |---|---|---|
 | `KEYS` | the variable `MAILADMIN_KEYS`, comma-separated | encryption keys; the first seals, all open |
 | `KEY_FILE` | none | a file with one key a line, used when `KEYS` is empty |
+| `ENVIRONMENT` | "" | the name of this environment, such as "production"; the database is bound to it |
+| `GENERATION_FILE` | `<KEY_FILE>.generation` | where the age of the database is counted along (None: nowhere) |
 | `SECRET_REFS` | `env:MAILADMIN_SECRET_*`, `file:/run/secrets/` | secrets outside the database that may be read |
 | `NETWORK` | everything but link-local, metadata, multicast | `ALLOW_PRIVATE`, `ALLOW_LOOPBACK`, `PORTS` |
 | `MANAGED_IDENTITY` | False | integrated services may use this machine's managed identity (Azure) |
 | `DELIVERY` | "direct" | "direct": the caller waits; "queued": a worker sends (a mailer or message may say otherwise) |
 | `DELIVERY_LOG` | True | keep a row for each message; False leaves only the lines of the logger `mailadmin.delivery` |
+| `QUEUE_WAKE` | "" | who is told of queued messages: "" our own workers, "celery", or "tasks" (Django 6's) |
 | `SANDBOX` | False | the sandbox may be started and added |
 | `SANDBOX_FOLDER` | `.mailadmin/sandbox` | where the sandbox keeps its certificates |
 """
@@ -24,6 +27,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
+from .core import limits
 from .core.keyring import KeyRing
 from .core.references import DEFAULT_ALLOWED
 from .net.dialler import NetworkPolicy
@@ -36,11 +40,14 @@ class ConfigurationError(ImproperlyConfigured):
 _DEFAULTS: dict[str, Any] = {
     "KEYS": (),
     "KEY_FILE": None,
+    "ENVIRONMENT": "",
+    "GENERATION_FILE": "",
     "SECRET_REFS": DEFAULT_ALLOWED,
     "NETWORK": {},
     "MANAGED_IDENTITY": False,
     "DELIVERY": "direct",
     "DELIVERY_LOG": True,
+    "QUEUE_WAKE": "",
     "SANDBOX": False,
     "SANDBOX_FOLDER": ".mailadmin/sandbox",
 }
@@ -106,6 +113,24 @@ def _ring(identity: tuple[object, ...], keys: Sequence[str]) -> KeyRing:
         _ring_cache.clear()
         _ring_cache[identity] = ring
     return ring
+
+
+def environment() -> str:
+    """Return the name of this environment, "" when it has none. Raises ConfigurationError."""
+    name = setting("ENVIRONMENT")
+    if not isinstance(name, str) or len(name) > limits.ENVIRONMENT_CHARS or not name.isprintable():
+        raise ConfigurationError(
+            f'MAILADMIN["ENVIRONMENT"] must be a name of at most {limits.ENVIRONMENT_CHARS} characters.'
+        )
+    return name.strip()
+
+
+def generation_file() -> Path | None:
+    """Return the path whose name, with that of the database, is the generation file's; None when there is none."""
+    given, key_file = setting("GENERATION_FILE"), setting("KEY_FILE")
+    if given is None or (given == "" and not key_file):
+        return None
+    return Path(given) if given else Path(f"{key_file}.generation")
 
 
 def network_policy() -> NetworkPolicy:

@@ -79,12 +79,6 @@ def write_with_caller(work: Callable[[CursorWrapper], Result]) -> Result:
     return _in_helper(whole, wait=None) if event_loop_runs() else whole()
 
 
-def after_commit(work: Callable[[], None]) -> None:
-    """Do `work` when the transaction of this thread is committed: at once when there is none. Its failure changes
-    nothing for the caller."""
-    transaction.on_commit(work, using=_alias(), robust=True)
-
-
 def try_to_write(work: Callable[[CursorWrapper], object], *, one_statement: bool = False) -> bool:
     """Do `work` as `write` does, and tell whether that worked: no failure of the log is one of the send."""
     try:

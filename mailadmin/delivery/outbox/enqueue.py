@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
 from django.db import Error, IntegrityError
@@ -96,7 +95,7 @@ def _write(cursor: CursorWrapper, entry: Entry, draft: Draft, options: SendOptio
         _insert_due_later(cursor, [row | {"due_at": options.send_at}])
     else:
         _insert_due_now(cursor, [row])
-        database.after_commit(partial(wake.announce, [key]))
+        wake.when_committed(key)
 
 
 def _once(entry: Entry, write: Callable[[], None]) -> SendResult | None:

@@ -32,7 +32,7 @@ def when_committed(delivery_id: UUID) -> None:
     connection = connections[alias()]
     if not connection.in_atomic_block and not connection.get_autocommit():
         return  # the caller commits by itself, which nobody tells us
-    for _, hook, _ in reversed(connection.run_on_commit):
+    for _, hook, *_ in reversed(connection.run_on_commit):
         if isinstance(hook, _Announcement):
             # What is undone takes its own hook with it; one more id in the hook of another message does no harm.
             hook.ids.append(delivery_id)
