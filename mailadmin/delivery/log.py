@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.core.mail import EmailMessage
@@ -29,7 +30,7 @@ from . import database
 from .attempts import Attempt, Run
 from .convert import Draft
 from .options import SendOptions
-from .prepared import Insert, Update
+from .prepared import Insert, Update, Values
 from .telling import tell
 
 # What becomes known of a message only when it is over.
@@ -88,7 +89,7 @@ def enqueue(cursor: CursorWrapper, entry: Entry, draft: Draft) -> None:
     _insert_delivery(cursor, [entry.values])
     nobody_yet = RecipientOutcome()
     _insert_recipients(
-        cursor, [_recipient_row(entry.values["id"], address, kind, nobody_yet) for address, kind in draft.recipients]
+        cursor, [_recipient_row(entry.values, address, kind, nobody_yet) for address, kind in draft.recipients]
     )
 
 
@@ -118,8 +119,9 @@ def finish(entry: Entry, draft: Draft, run: Run, result: SendResult) -> None:
 
     def write(cursor: CursorWrapper) -> None:
         _store(cursor, entry)
-        _insert_attempts(cursor, [attempt_values(values["id"], n, a) for n, a in enumerate(run.attempts, 1)])
-        _insert_recipients(cursor, _recipient_values(values["id"], draft, result))
+        key, at = values["id"], values["created_at"]
+        _insert_attempts(cursor, [attempt_values(key, n, attempt, at) for n, attempt in enumerate(run.attempts, 1)])
+        _insert_recipients(cursor, _recipient_values(values, draft, result))
 
     entry.stored = _write(write) or entry.stored
     result.delivery_id = entry.id
@@ -211,19 +213,20 @@ def _store(cursor: CursorWrapper, entry: Entry) -> None:
 
 
 def route_values(key: RouteKey, name: str) -> dict[str, Any]:
+    """Return a route as the rows of deliveries and attempts name it."""
     return {"route_kind": key.kind.value, "route_id": key.id or None, "route_name": name}
 
 
-def _recipient_values(delivery_id: uuid.UUID, draft: Draft, result: SendResult) -> list[dict[str, Any]]:
+def _recipient_values(delivery: Values, draft: Draft, result: SendResult) -> list[dict[str, Any]]:
     return [
-        _recipient_row(delivery_id, address, kind, result.recipients[address.spec])
-        for address, kind in draft.recipients
+        _recipient_row(delivery, address, kind, result.recipients[address.spec]) for address, kind in draft.recipients
     ]
 
 
-def _recipient_row(delivery_id: uuid.UUID, address: Address, kind: str, outcome: RecipientOutcome) -> dict[str, Any]:
+def _recipient_row(delivery: Values, address: Address, kind: str, outcome: RecipientOutcome) -> dict[str, Any]:
     return {
-        "delivery_id": delivery_id,
+        "delivery_id": delivery["id"],
+        "logged_at": delivery["created_at"],
         "address": address.spec[:320],
         "field": kind,
         "state": outcome.state.value,
@@ -232,9 +235,11 @@ def _recipient_row(delivery_id: uuid.UUID, address: Address, kind: str, outcome:
     }
 
 
-def attempt_values(delivery_id: uuid.UUID, number: int, attempt: Attempt) -> dict[str, Any]:
+def attempt_values(delivery_id: uuid.UUID, number: int, attempt: Attempt, logged_at: datetime) -> dict[str, Any]:
+    """Return the row of one attempt, as values of a DeliveryAttempt."""
     values = {
         "delivery_id": delivery_id,
+        "logged_at": logged_at,  # created_at of the message
         "number": number,
         "started_at": attempt.started_at,
         "duration_ms": round(attempt.seconds * 1000),

@@ -1,7 +1,7 @@
 """Tables, constraints and querysets; a row turns into a value of `core.settings`. No I/O but the database."""
 
 from .audit import AuditEntry
-from .log import Delivery, DeliveryAttempt, DeliveryRecipient
+from .log import Delivery, DeliveryAttempt, DeliveryRecipient, LogText
 from .office365 import IntegratedService, OAuthService
 from .outbox import MessageContent, MessagePart, OutboxEntry, Worker
 from .routes import RouteState, SenderRefusal
@@ -19,6 +19,7 @@ __all__ = [
     "DeliveryAttempt",
     "DeliveryRecipient",
     "IntegratedService",
+    "LogText",
     "MessageContent",
     "MessagePart",
     "OAuthService",

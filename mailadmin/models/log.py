@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from mailadmin.core import limits
 from mailadmin.core.ids import time_ordered
@@ -20,14 +21,14 @@ class Delivery(models.Model):
         QUEUED = "queued", "Queued"  # a worker
 
     id = models.UUIDField(primary_key=True, default=time_ordered, editable=False)
-    created_at = models.DateTimeField(db_index=True)
+    created_at = models.DateTimeField(db_index=True)  # the log is read by it, newest first
     finished_at = models.DateTimeField(null=True)
     state = models.CharField(
         max_length=20,
         choices=[(state, state.label) for state in DeliveryState],
         default=DeliveryState.SENDING,
     )
-    message_id = models.CharField(max_length=255, blank=True, db_index=True)
+    message_id = models.CharField(max_length=255, blank=True)
     from_address = models.CharField(max_length=320, blank=True)
     sent_as = models.CharField(max_length=320, blank=True)  # the From on the wire, where a route changed it
     subject = models.CharField(max_length=limits.SUBJECT_CHARS, blank=True)
@@ -63,7 +64,12 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = "deliveries"
         ordering = ("-created_at", "-id")
-        indexes = [models.Index(fields=["state", "-created_at"], name="mailadmin_delivery_state")]
+        # One for each filter, in the order of the log. (The primary key, which breaks a tie, needs no place in them.)
+        indexes = [
+            models.Index(fields=["state", "created_at"], name="mailadmin_log_by_state"),
+            models.Index(fields=["label", "created_at"], name="mailadmin_log_by_label"),
+            models.Index(fields=["code", "created_at"], name="mailadmin_log_by_code"),
+        ]
         permissions = [
             ("send_message", "Can send messages from the console"),
             ("resend_delivery", "Can send messages of the log again"),
@@ -87,7 +93,8 @@ class DeliveryRecipient(models.Model):
         BCC = "bcc", "Bcc"
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="recipients")
-    address = models.CharField(max_length=320, db_index=True)
+    logged_at = models.DateTimeField(default=timezone.now)  # created_at of the message: the order of the log
+    address = models.CharField(max_length=320)
     field = models.CharField(max_length=3, choices=Field, default=Field.TO)
     state = models.CharField(
         max_length=10,
@@ -99,6 +106,7 @@ class DeliveryRecipient(models.Model):
 
     class Meta:
         ordering = ("pk",)
+        indexes = [models.Index(fields=["address", "logged_at"], name="mailadmin_log_by_address")]
 
     def __str__(self) -> str:
         return self.address
@@ -108,6 +116,7 @@ class DeliveryAttempt(models.Model):
     """One try by one route."""
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts")
+    logged_at = models.DateTimeField(default=timezone.now)  # created_at of the message: the order of the log
     number = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField()
     duration_ms = models.PositiveIntegerField()
@@ -126,6 +135,20 @@ class DeliveryAttempt(models.Model):
 
     class Meta:
         ordering = ("number",)
+        indexes = [models.Index(fields=["route_id", "logged_at"], name="mailadmin_log_by_route")]
 
     def __str__(self) -> str:
         return f"{self.number}. {self.route_name}"
+
+
+class LogText(models.Model):
+    """What the search of the log looks through: the words of one message, folded to lower case. Written a moment
+    after the message (delivery.log_text), so that no sender waits for the index of the search; its number grows with
+    the time of the messages."""
+
+    delivery = models.OneToOneField(Delivery, on_delete=models.CASCADE, related_name="text")
+    text = models.TextField()
+    over = models.BooleanField(db_index=True)  # False: as whom it was sent is not known yet
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id}"
