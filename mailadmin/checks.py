@@ -192,12 +192,14 @@ def _key_file() -> Iterator[CheckMessage]:
 
 def _generation_file() -> Iterator[CheckMessage]:
     path = conf.generation_file()
-    if path is None or not path.parent.is_dir() or os.access(path.parent, os.W_OK | os.X_OK):
-        return  # a folder that is missing is that of a missing key
+    if path is None or os.access(path.parent, os.W_OK | os.X_OK):
+        return
+    if not conf.setting("GENERATION_FILE") and not path.parent.exists():
+        return  # E001 says that the key file is missing
     yield checks.Warning(
-        f"This process may not write into {path.parent}, where the age of the database is counted along.",
-        hint='Name another file in MAILADMIN["GENERATION_FILE"], or None when MAILADMIN["ENVIRONMENT"], the name of '
-        "this environment, is enough to notice that a database was copied.",
+        f"This process cannot write into {path.parent}, where the age of the database is counted along.",
+        hint='Name another file in MAILADMIN["GENERATION_FILE"], or None where the name of the environment, '
+        'MAILADMIN["ENVIRONMENT"], is enough to notice that the database was copied.',
         id=f"{TAG}.W003",
     )
 

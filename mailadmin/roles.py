@@ -93,4 +93,4 @@ def grant_roles(sender: AppConfig, using: str, apps: Any = installed, **kwargs: 
                 )
                 group.permissions.add(*permission)
         row.granted[role] = sorted(set(given or ()) | fresh)
-        row.save(using=using)
+        row.save(using=using, update_fields=["granted"])

@@ -13,6 +13,8 @@ from mailadmin.core.preferences import Keep, Sending
 
 from .fields import Checked
 
+_GUARDED = ("environment", "generation")  # written by delivery.guard alone
+
 
 def _token() -> str:
     # Not a counter: a change that is rolled back and another one that is committed must never look alike.
@@ -64,7 +66,7 @@ class Settings(models.Model):
     spared = models.TextField("except for", blank=True, validators=[Checked("sender_list")])
     paused_labels = models.JSONField(default=list, editable=False)
     # Whose settings these are (MAILADMIN["ENVIRONMENT"]), and how old they are: see delivery.guard.
-    environment = models.CharField(max_length=80, blank=True, editable=False)
+    environment = models.CharField(max_length=limits.ENVIRONMENT_CHARS, blank=True, editable=False)
     generation = models.PositiveBigIntegerField(default=0, editable=False)
     version = models.CharField(max_length=32, default=_token, editable=False)
     # What each role was given already ("Viewer": ["view_delivery", ...]): what an administrator took away
@@ -80,9 +82,14 @@ class Settings(models.Model):
         return "Settings"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save as row 1, with a new version."""
+        """Save as row 1, with a new version. What the guard counts is left alone: the row may have been read before
+        the last count."""
         self.pk = 1
         self.version = _token()
+        if not (self._state.adding or args or "update_fields" in kwargs):
+            kwargs["update_fields"] = [
+                field.name for field in self._meta.concrete_fields if field.name not in ("id", *_GUARDED)
+            ]
         super().save(*args, **kwargs)
 
     @classmethod
