@@ -67,6 +67,7 @@ class Kind(StrEnum):
     KEY_REUSED = "key-reused"  # the idempotency key belongs to another message
     GIVEN_UP = "given-up"  # the lifetime in the outbox is over
     CLAIM_LOST = "claim-lost"  # another worker has the message now; this one must not let it leave
+    WORKER_ENDED = "worker-ended"  # between the end of the message and the note of the server's answer
     CONTENT_LOST = "content-lost"  # the stored content of a queued message cannot be read
     DRAFT_REFUSED = "draft-refused"  # Graph allows no drafts: Mail.ReadWrite is missing
     # names and lines

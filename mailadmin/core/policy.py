@@ -4,44 +4,66 @@ in the knowledge base)."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
-from .errors import MailError, RecipientsRefused, Scope
+from .errors import MailError, RecipientsRefused
 from .fault import Kind
 from .knowledge import Failover, Health
 
 DNS_FAILURES_BEFORE_STOP = 3  # a name that does not exist three times running is a wrong setting
 
 
+class Haste(Enum):
+    """How long a message can wait for what passes by itself."""
+
+    CALLER = "caller"  # direct mode: while a route remains, another one is tried
+    URGENT = "urgent"  # queued, and not to wait while another route remains
+    PATIENT = "patient"  # queued: the same routes again later
+
+
 @dataclass(frozen=True)
 class Step:
     """What follows a failed attempt: `try_next` with the recipients still to be served by another
-    route, and those for whom it is over."""
+    route, `later` with those who wait for another run over the routes, and those for whom it is over."""
 
     try_next: tuple[str, ...]
     final: tuple[str, ...]
     unsure: bool = False
+    later: tuple[str, ...] = ()
 
 
-def after_failure(error: MailError, recipients: tuple[str, ...]) -> Step:
-    """Return what follows `error` for the `recipients` of the attempt, in direct mode.
-
-    LATER means NEXT here: the caller waits, and while a route remains another one is tried.
-    """
-    if error.scope is Scope.UNSURE:
-        return Step((), recipients, unsure=True)
+def after_failure(error: MailError, recipients: tuple[str, ...], haste: Haste = Haste.CALLER) -> Step:
+    """Return what follows `error` for the `recipients` of the attempt."""
     if isinstance(error, RecipientsRefused):
-        return after_refusals(error.recipients)
-    if error.explanation.failover is Failover.FAIL:
-        return Step((), recipients)
-    return Step(recipients, ())
+        return after_refusals(error.recipients, haste)
+    return after_refusals(dict.fromkeys(recipients, error), haste)
 
 
-def after_refusals(refused: dict[str, MailError]) -> Step:
+def after_refusals(refused: dict[str, MailError], haste: Haste = Haste.CALLER) -> Step:
     """Return what follows the refusal of some recipients, one by one: a mailbox that does not exist is
     final, a refusal to relay is for the next route, and who may have been served is not served again."""
-    over = (Failover.FAIL, Failover.UNSURE)
-    onwards = tuple(address for address, error in refused.items() if error.explanation.failover not in over)
-    return Step(onwards, tuple(address for address in refused if address not in onwards))
+    ways: dict[Failover, list[str]] = {failover: [] for failover in Failover}
+    for address, error in refused.items():
+        ways[_failover(error, haste)].append(address)
+    return Step(
+        try_next=tuple(ways[Failover.NEXT]),
+        final=(*ways[Failover.FAIL], *ways[Failover.UNSURE]),
+        unsure=bool(ways[Failover.UNSURE]),
+        later=tuple(ways[Failover.LATER]),
+    )
+
+
+def _failover(error: MailError, haste: Haste) -> Failover:
+    """Return what the knowledge base says, for this haste: LATER means NEXT where nobody can wait."""
+    failover = error.explanation.failover
+    return Failover.NEXT if failover is Failover.LATER and haste is not Haste.PATIENT else failover
+
+
+def may_succeed_later(error: MailError) -> bool:
+    """Tell whether a message for which no route is left may still be sent later: the failure passes by itself, or
+    somebody mends the route."""
+    known = error.explanation
+    return known.retry or known.failover is Failover.LATER or known.health in (Health.TRIP, Health.CONFIG)
 
 
 @dataclass(frozen=True)

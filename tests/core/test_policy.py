@@ -8,10 +8,12 @@ from mailadmin.core.errors import MailError, RecipientsRefused, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.policy import (
     DNS_FAILURES_BEFORE_STOP,
+    Haste,
     RouteHealth,
     Step,
     after_failure,
     after_refusals,
+    may_succeed_later,
     route_health,
 )
 
@@ -68,6 +70,42 @@ def test_refused_recipients_are_followed_one_by_one() -> None:
 def test_when_all_are_refused_each_is_followed_by_its_own_reason() -> None:
     error = RecipientsRefused(RELAY.fault, {ADA: UNKNOWN, BOB: RELAY})
     assert after_failure(error, (ADA, BOB)) == Step((BOB,), (ADA,))
+
+
+@pytest.mark.parametrize(
+    "fault", [graph(429, retry_after=30), smtp(Phase.RECIPIENT, "450 4.2.0 Greylisted"), ours(Kind.CLAIM_LOST)]
+)
+def test_a_queued_message_waits_for_what_passes_and_an_urgent_one_takes_the_next_route(fault: Fault) -> None:
+    error = mail_error(fault)
+    assert after_failure(error, (ADA,), Haste.PATIENT) == Step((), (), later=(ADA,))
+    assert after_failure(error, (ADA,), Haste.URGENT) == Step((ADA,), ())
+
+
+@pytest.mark.parametrize("haste", list(Haste))
+def test_no_haste_serves_again_who_may_have_been_served(haste: Haste) -> None:
+    unsure = mail_error(Fault(Phase.DATA, Kind.CLOSED, maybe_sent=True))
+    assert after_refusals({ADA: unsure, BOB: UNKNOWN}, haste) == Step((), (BOB, ADA), unsure=True)
+
+
+def test_queued_refusals_are_followed_one_by_one() -> None:
+    step = after_refusals({ADA: UNKNOWN, BOB: RELAY, EVE: GREY}, Haste.PATIENT)
+    assert step == Step((BOB,), (ADA,), later=(EVE,))
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (line(Kind.TCP_REFUSED), True),  # the route may come back
+        (smtp(Phase.AUTH, "535 5.7.8 no"), True),  # somebody may mend it
+        (smtp(Phase.SENDER, "451 4.3.0 try later"), True),
+        (smtp(Phase.RECIPIENT, "450 4.2.0 Greylisted"), True),
+        (smtp(Phase.RECIPIENT, "554 5.7.1 Relay access denied"), False),
+        (smtp(Phase.RECIPIENT, "550 5.1.1 User unknown"), False),
+        (ours(Kind.BAD_HEADER), False),
+    ],
+)
+def test_whether_a_message_without_a_further_route_waits(fault: Fault, expected: bool) -> None:
+    assert may_succeed_later(mail_error(fault)) is expected
 
 
 def test_a_success_makes_a_route_healthy() -> None:

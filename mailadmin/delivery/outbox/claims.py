@@ -126,8 +126,8 @@ def _taken(due: QuerySet[OutboxEntry], worker: str, most: int) -> Iterator[Claim
     if _skips_locked():
         due = due.select_for_update(skip_locked=True)
     for _ in range(_LOOKS):
-        seen = taken = 0
-        for seen, entry in enumerate(due[:most], 1):
+        taken, seen = 0, list(due[:most])
+        for entry in seen:
             held = Claim(entry.pk, uuid4())
             as_read = {"claim": entry.claim, "tries": entry.tries, "crashes": entry.crashes}
             lease = {"claim": held.token, "due_at": ahead(limits.CLAIM_SECONDS), "worker": worker[:120]}

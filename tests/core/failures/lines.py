@@ -30,6 +30,7 @@ FAILURES: dict[str, Fault | list[Fault]] = {
     "bad-option": ours(Kind.BAD_OPTION, "“soon” is no priority.", Phase.MESSAGE),
     "given-up": ours(Kind.GIVEN_UP, "48 hours and 37 tries."),
     "claim-lost": ours(Kind.CLAIM_LOST),
+    "worker-ended": Fault(Phase.DATA, Kind.WORKER_ENDED, maybe_sent=True),
     "content-lost": ours(Kind.CONTENT_LOST, "The stored secret was encrypted with key 0a1b2c3d."),
     "route-incomplete": ours(Kind.ROUTE_INCOMPLETE, "The name is missing."),
     "tenant-missing": ours(Kind.ROUTE_INCOMPLETE, "The OAuth service lacks a tenant."),
