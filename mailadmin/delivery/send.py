@@ -23,7 +23,7 @@ from .progress import reporter
 from .routes import Plan, Snapshot
 from .telling import tell
 
-__all__ = ["Job", "SendOptions", "Sessions", "complete", "prepare", "queue", "reserve", "send_message"]
+__all__ = ["Job", "SendOptions", "Sessions", "complete", "plan", "prepare", "queue", "reserve", "send_message"]
 
 
 @dataclass
@@ -70,21 +70,25 @@ def prepare(message: EmailMessage, options: SendOptions, snapshot: Snapshot) -> 
     SendingHeld and ConfigurationError, which have a row then."""
     try:
         options = options_for(message, options)
-        draft = built = convert(message)
-        if options.queued:
-            plan = Plan()  # made when a worker sends it
-        else:
-            redirect.check_held(built, snapshot.preferences)
-            draft = redirect.redirected(built, snapshot.preferences)
-            plan = routes.plan(snapshot, draft, options.route)
+        return plan(message, convert(message), options, snapshot)
     except (BadMessage, SendingHeld, ConfigurationError) as error:
         _fail(message, log.refuse(message, options, error), str(error), options.label)
         raise
-    label = draft.label or options.label or (plan.routes[0].label if plan.routes else "")
+
+
+def plan(message: EmailMessage, built: Draft, options: SendOptions, snapshot: Snapshot) -> Job:
+    """Return `message`, which is built already, as a job, planned where it is to be sent now. Raises SendingHeld and
+    ConfigurationError, without a row."""
+    draft, found = built, Plan()
+    if not options.queued:  # else it is planned when a worker sends it
+        redirect.check_held(built, snapshot.preferences)
+        draft = redirect.redirected(built, snapshot.preferences)
+        found = routes.plan(snapshot, draft, options.route)
+    label = draft.label or options.label or (found.routes[0].label if found.routes else "")
     entry = log.entry(built, options, label)
     if draft is not built:
         entry.values["redirected_to"] = snapshot.preferences.redirect_to
-    return Job(message, options, snapshot, built, draft, plan, entry)
+    return Job(message, options, snapshot, built, draft, found, entry)
 
 
 def queue(job: Job) -> SendResult:
