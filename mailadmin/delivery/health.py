@@ -1,33 +1,37 @@
-"""What attempts teach about routes: a wrong setting stops one until somebody looks, a failure marks it."""
+"""What attempts and people say of routes: a wrong setting stops one until somebody looks, a failure lets it rest, and
+a person may pause it. Whoever waits for a route is told when it is well again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
-from django.db import connections, router
-from django.db.models import Q
-from django.utils import timezone
+from django.db import router, transaction
 
-from mailadmin.core import policy
+from mailadmin.core import breaker, limits
+from mailadmin.core.breaker import Change
 from mailadmin.core.errors import MailError
-from mailadmin.core.settings import RouteKey
-from mailadmin.models import RouteState, SenderRefusal, Settings
+from mailadmin.core.settings import RouteKey, RouteKind
+from mailadmin.models import OAuthService, RouteState, SenderRefusal, Settings, SmtpConnection
 
-from . import database
+from . import announce, database, states
 from .attempts import Run
-from .routes import State
+from .states import WELL, State
+from .states import learn as learn
+from .states import probe as probe
 
-Changes = dict[RouteKey, tuple[policy.RouteHealth, MailError | None]]
-
-_HEALTH = ["stopped", "failing", "failures", "since", "code", "reason"]
-_SIZE = ["size_limit", "size_limit_at"]
+Changes = dict[RouteKey, tuple[Change, MailError | None]]
 
 
 def note(run: Run, known: Mapping[RouteKey, State]) -> None:
     """Write what the attempts of one message say of their routes, where it is new: health, else the size that a
-    server takes (the next message would write it as well). One statement at most, best effort as the log."""
-    if health := changes(run.health, known):
-        database.try_to_write(lambda _: record(health), one_statement=True)
+    server takes (the next message would write it as well). One statement for each route of which there is news, and
+    none as a rule; best effort as the log."""
+    found = changes(run.health, known)
+    if found:
+        _enter(found, known, {attempt.route.key: attempt.route.name for attempt in run.attempts})
+    elif unproven := {key: error for key, error in run.health.items() if error and known.get(key, WELL).half_open}:
+        database.try_to_write(lambda _: _give_back(unproven), one_statement=len(unproven) == 1)
     elif sizes := new_sizes(run, known):
         database.try_to_write(lambda _: learn(sizes), one_statement=True)
 
@@ -36,72 +40,112 @@ def changes(outcomes: Mapping[RouteKey, MailError | None], known: Mapping[RouteK
     """Return what the outcomes of one message (None: taken) change in what is `known` of the routes."""
     found: Changes = {}
     for key, error in outcomes.items():
-        before = known.get(key)
-        after = policy.route_health(error, before.failures if before else 0)
-        if after is None or (before is None and not after.failing):
-            continue
-        # A route that keeps failing is written once, not with every message; only the first failures count.
-        settled = before is not None and (before.stopped, before.failing) == (after.stopped, after.failing)
-        if not (settled and (not after.failing or after.failures > policy.DNS_FAILURES_BEFORE_STOP)):
-            found[key] = (after, error)
+        if change := breaker.change(error, known.get(key, WELL)):
+            found[key] = (change, error)
     return found
 
 
 def new_sizes(run: Run, known: Mapping[RouteKey, State]) -> dict[RouteKey, int]:
     """Return the limits (bytes, 0 for none) that servers told with this message and that are not the known ones."""
     told = {attempt.route.key: attempt.size_limit for attempt in run.attempts if attempt.size_limit is not None}
-    return {key: limit for key, limit in told.items() if limit != known.get(key, State()).size_limit}
-
-
-def record(changed: Changes) -> None:
-    """Write the changes, in one statement whatever the number of routes; every sender reads them with its next
-    message."""
-    _write([_row(key, health, error) for key, (health, error) in changed.items()], _HEALTH)
-
-
-def learn(sizes: Mapping[RouteKey, int]) -> None:
-    """Write the limits, in one statement."""
-    now = timezone.now()
-    rows = [
-        RouteState(kind=key.kind, route_id=key.id, since=now, size_limit=limit, size_limit_at=now)
-        for key, limit in sizes.items()
-    ]
-    _write(rows, _SIZE)
+    return {key: limit for key, limit in told.items() if limit != known.get(key, WELL).size_limit}
 
 
 def resume(key: RouteKey) -> bool:
     """Use a stopped or failing route again, and forget which senders it refused; tell whether there was anything
-    against the route itself. What its server said about sizes is kept."""
+    against the route itself. What its server said about sizes is kept, and a pause stays.
+
+    For a person who repaired or tested it: whatever waits in the outbox for a route is tried at once.
+    """
     SenderRefusal.objects.filter(kind=key.kind, route_id=key.id).delete()
-    known = RouteState.objects.filter(kind=key.kind, route_id=key.id)
-    against = known.filter(Q(stopped=True) | Q(failing=True)).exists()
-    known.filter(size_limit=0).delete()
-    known.update(stopped=False, failing=False, failures=0, code="", reason="", since=timezone.now())
-    if against:
-        Settings.bump()  # connections that were kept open for the old state are not used any more
-    return against
+    row = states.of(key).first()
+    if row:
+        before = _state(row)
+        if row.size_limit or row.paused:
+            states.of(key).update(**states.well())
+        else:
+            row.delete()
+        if row.stopped or row.failing:
+            Settings.bump()  # connections that were kept open for the old state are not used any more
+            _tell(key, before, State(paused=row.paused))
+    _when_committed(_retry_waiting)
+    return bool(row and (row.stopped or row.failing))
 
 
-def _write(rows: list[RouteState], columns: list[str]) -> None:
-    """Add `rows`, or change `columns` of those that exist."""
-    features = connections[router.db_for_write(RouteState)].features
-    RouteState.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["kind", "route_id"] if features.supports_update_conflicts_with_target else None,
-        update_fields=columns,
-    )
+def pause(key: RouteKey, by: str) -> bool:
+    """Let no message leave by a route until `unpause`, in no mode; `by` is who wants that, for people. Tell whether
+    that is new."""
+    row = states.of(key).first()
+    if row and row.paused:
+        return False
+    states.pause(key, by)
+    _tell(key, _state(row), State(paused=True), f"{by} paused it." if by else "")
+    return True
 
 
-def _row(key: RouteKey, health: policy.RouteHealth, error: MailError | None) -> RouteState:
-    known = error.explanation if error else None
-    return RouteState(
-        kind=key.kind,
-        route_id=key.id,
-        stopped=health.stopped,
-        failing=health.failing,
-        failures=health.failures,
-        since=timezone.now(),
-        code=known.id if known else "",
-        reason=known.problem if known else "",
-    )
+def unpause(key: RouteKey) -> bool:
+    """Let messages leave by a paused route again, those that wait at once; tell whether it was paused."""
+    row = states.of(key).first()
+    if not (row and row.paused):
+        return False
+    states.of(key).update(paused=False, paused_by="", paused_at=None)
+    row.paused = False
+    _tell(key, State(paused=True), _state(row), row.reason)
+    _when_committed(_retry_waiting)
+    return True
+
+
+def _enter(found: Changes, known: Mapping[RouteKey, State], names: Mapping[RouteKey, str]) -> None:
+    """Write `found`, and announce what is really new: another message may have had the same news before."""
+    new: list[RouteKey] = []
+    closes = any(not change.health.failing for change, _ in found.values())
+
+    def write(_: object) -> None:
+        new.extend(key for key, (change, error) in found.items() if states.enter(key, change, error, known.get(key)))
+
+    if not database.try_to_write(write, one_statement=len(found) == 1):
+        return
+    if closes and new:
+        # What waits was put off to the end of the rest, up to a quarter of an hour ahead: a route that works now is
+        # used now. It costs the one message that finds the route working again.
+        database.try_to_write(lambda _: _retry_waiting())
+    for key in new:
+        change, error = found[key]
+        before = known.get(key, WELL)
+        health = change.health
+        after = State(stopped=health.stopped, failing=health.failing, paused=before.paused)
+        reason = error.explanation.problem if error and health.failing else ""
+        announce.route(key, names[key], before.word, after.word, reason)
+
+
+def _give_back(unproven: Mapping[RouteKey, MailError]) -> None:
+    """Let another message try what this one was to try, because it never came to that; a limit of our own says when
+    that can be."""
+    for key, error in unproven.items():
+        states.give_back(key, min(error.fault.retry_after or 0, limits.MAX_REST_SECONDS))
+
+
+def _retry_waiting() -> None:
+    from .outbox import waiting  # not at the top: what the outbox delivers is noted here
+
+    waiting.retry_waiting()
+
+
+def _state(row: RouteState | None) -> State:
+    return State(stopped=row.stopped, failing=row.failing, paused=row.paused) if row else WELL
+
+
+def _tell(key: RouteKey, before: State, after: State, reason: str = "") -> None:
+    """Announce what a person changed, once it is committed."""
+    if before.word != after.word:
+        _when_committed(partial(announce.route, key, _name(key), before.word, after.word, reason))
+
+
+def _name(key: RouteKey) -> str:
+    model: type[OAuthService] | type[SmtpConnection] = OAuthService if key.kind is RouteKind.OAUTH else SmtpConnection
+    return model._default_manager.filter(pk=key.id).values_list("name", flat=True).first() or ""
+
+
+def _when_committed(work: Callable[[], None]) -> None:
+    """Do `work` when the caller's transaction is committed, at once without one; best effort."""
+    transaction.on_commit(work, using=router.db_for_write(RouteState), robust=True)

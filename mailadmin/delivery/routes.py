@@ -1,145 +1,199 @@
-"""Which routes a message may take: a versioned snapshot of the settings, and the plan for one message."""
+"""Which routes a message may take, in which order, and why the others are left out."""
 
 from __future__ import annotations
 
-import logging
-import os
-import uuid
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum, auto
 
-from django.db import connections, router
-from django.db.models import BigIntegerField, CharField, QuerySet, TextField, Value
-from django.db.models.functions import Cast
+from django.utils import timezone
 
 from mailadmin.conf import ConfigurationError
 from mailadmin.core import limits, sender
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.outcome import Skipped
-from mailadmin.core.preferences import Preferences
-from mailadmin.core.redact import clean
-from mailadmin.core.settings import OAuthRoute, Route, RouteKey, RouteKind
+from mailadmin.core.settings import OAuthRoute, Route, RouteKey
 from mailadmin.core.sizes import base64_size
-from mailadmin.models import OAuthService, RouteState, Settings, SmtpConnection
 
-from . import database
+from . import states
 from .convert import Draft
-from .preferences import preferences
-from .prepared import Row, Select
-from .telling import tell
-
-
-@dataclass(frozen=True)
-class State:
-    """What is known of a route: what speaks against it, and the largest message (bytes) that its server takes, 0 when
-    that is not known."""
-
-    stopped: bool = False
-    failing: bool = False
-    failures: int = 0
-    reason: str = ""
-    size_limit: int = 0
-
-
-@dataclass(frozen=True)
-class Broken:
-    """An enabled row that gives no route, and why. `place` counts the routes that are preferred to it."""
-
-    key: RouteKey
-    name: str
-    reason: str
-    place: int
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The enabled routes in their order of preference, what is known of them, the rows among them that cannot be
-    used, and the preferences. `seen` is what the database said when all this was read."""
-
-    version: str
-    routes: tuple[Route, ...]
-    states: dict[RouteKey, State]
-    broken: tuple[Broken, ...] = ()
-    seen: tuple[Row, ...] = ()
-    preferences: Preferences = field(default_factory=Preferences)
-
-    def named(self, name: str) -> RouteKey | None:
-        """Return the enabled route called `name` (case is ignored), None when there is none."""
-        enabled = (*self.routes, *self.broken)
-        return next((one.key for one in enabled if one.name.lower() == name.lower()), None)
+from .snapshot import Snapshot as Snapshot
+from .snapshot import current as current
+from .snapshot import forget as forget
+from .states import WELL
+from .states import State as State
 
 
 @dataclass
 class Plan:
     """The routes to try for one message, and those not to try with the reason. `passed_over` tells that a
-    preferred route is out of order, so that whatever sends now is the fallback."""
+    preferred route is out of order, so that whatever sends now is the fallback.
+
+    `resting` tells that a route is left out because it rests, until `retry_at` at the earliest, and `paused` that one
+    is because somebody paused it. `resorts` are those of the routes that rest and are tried only because nothing else
+    is left; `unasked` those whose rest is over, for which `turn` asks whether this message may try them.
+    """
 
     routes: list[Route] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     passed_over: bool = False
+    resting: bool = False
+    paused: bool = False
+    retry_at: datetime | None = None
+    resorts: dict[RouteKey, Skipped] = field(default_factory=dict)
+    unasked: dict[RouteKey, State] = field(default_factory=dict)
+
+    def turn(self, route: Route) -> Skipped | None:
+        """Return why `route` is not to be tried although its turn has come, or None: of all messages that come to a
+        route whose rest is over, one tries it. At most one statement."""
+        state = self.unasked.pop(route.key, None)
+        if state is None or states.probe(route.key):
+            return None
+        return Skipped(route.name, _tried_elsewhere(state))
+
+    def spared(self, tried: Collection[RouteKey]) -> list[Skipped]:
+        """Return what to say of the resorts that were not needed."""
+        return [skipped for key, skipped in self.resorts.items() if key not in tried]
 
 
-_snapshot: Snapshot | None = None
-
-
-def current() -> Snapshot:
-    """Return the snapshot in force: one cheap read tells whether it still is.
-
-    When the database cannot be read, the last good copy serves. Raises MailError when there is none.
-    """
-    global _snapshot  # shared by every backend instance of the process
-    known = _snapshot  # another thread may replace it at any time, even by what its transaction takes back
-    try:
-        seen = database.read(_look)
-        if known is None or known.seen != seen or not known.version:
-            known = _snapshot = database.read(lambda: _renewed(known, seen))
-    except database.UNREACHABLE as error:
-        if known is None:
-            known = _snapshot = _load_apart(error)
-        tell(logging.WARNING, "The mail settings cannot be read (%s); a good copy is used.", type(error).__name__)
-    return known
-
-
-def plan(snapshot: Snapshot, draft: Draft, only: RouteKey | None = None) -> Plan:
+def plan(snapshot: Snapshot, draft: Draft, only: RouteKey | None = None, *, queued: bool = False) -> Plan:
     """Return which routes to try for `draft`, in order, and why the others are left out.
 
-    `only` limits the choice to one route, stopped or not: a person chose it. Raises ConfigurationError when
-    nothing is enabled at all.
+    A route that rests is left out until one message has tried it with success. In direct mode it is tried all the same
+    when nothing else is left, unless it rests firmly; a `queued` message waits. `only` limits the choice to one route:
+    a person chose it, so that in direct mode it is tried though it rests or is stopped, but not while it is paused.
+    Raises ConfigurationError when nothing is enabled at all.
     """
     if not snapshot.routes and not snapshot.broken:
         raise ConfigurationError(
             "No SMTP connection or OAuth service is enabled, so no mail can leave. Add one in the mailadmin console."
         )
-    found = Plan()
+    sieve = _Sieve(draft, chosen=only is not None and not queued, queued=queued)
     for broken in snapshot.broken:
         if only in (None, broken.key):
-            found.skipped.append(Skipped(broken.name, broken.reason))
-            found.passed_over = found.passed_over or broken.place == 0
-    too_small: list[tuple[Route, Skipped]] = []
-    for route in snapshot.routes:
-        if only is not None and route.key != only:
-            continue
-        state = snapshot.states.get(route.key, State())
-        if reason := _misfit(route, draft):
-            found.skipped.append(Skipped(route.name, reason))
-        elif state.stopped and only is None:
-            found.skipped.append(Skipped(route.name, f"It is stopped until somebody looks: {state.reason}"))
-            found.passed_over = found.passed_over or not found.routes
-        elif reason := _over(draft.content.size, state.size_limit) or _over_one_request(route, draft.content.size):
-            too_small.append((route, Skipped(route.name, reason)))
-        else:
-            found.routes.append(route)
-    if found.routes:
-        found.skipped += [skipped for _, skipped in too_small]
-    else:  # nothing else is left: the server itself has the last word, its limit may have been raised
-        found.routes = [route for route, _ in too_small]
-    return found
+            sieve.leave_out(broken.name, broken.reason, broken.place - 1)  # it stands before the route at its place
+    for place, route in enumerate(snapshot.routes):
+        if only in (None, route.key):
+            sieve.take(route, snapshot.states.get(route.key, WELL), place)
+    return sieve.plan()
 
 
 def no_route(found: Plan) -> MailError:
     """Return the error for a plan without a route to try."""
     reasons = " ".join(f"{skipped.name}: {skipped.reason}" for skipped in found.skipped)
-    return MailError(Fault(Phase.SETTINGS, Kind.NO_ROUTE, text=reasons or "The chosen route is not enabled."))
+    kind = Kind.ROUTE_RESTING if found.resting else Kind.ROUTE_PAUSED if found.paused else Kind.NO_ROUTE
+    seconds = (found.retry_at - timezone.now()).total_seconds() if found.retry_at else None
+    return MailError(
+        Fault(
+            Phase.SETTINGS,
+            kind,
+            text=reasons or "The chosen route is not enabled.",
+            retry_after=max(seconds, 0.0) if seconds is not None else None,
+        )
+    )
+
+
+class _Verdict(Enum):
+    USABLE = auto()
+    UNFIT = auto()  # for this message
+    TOO_SMALL = auto()  # for this message, as far as is known
+    OUT_OF_ORDER = auto()  # paused or stopped
+    RESTING = auto()
+    RESORT = auto()  # resting, and tried all the same when nothing else is left
+
+
+class _Sieve:
+    """Sorts the routes for one message, in the order of preference."""
+
+    def __init__(self, draft: Draft, *, chosen: bool, queued: bool) -> None:
+        self._draft, self._chosen, self._queued = draft, chosen, queued
+        self._found = Plan()
+        self._places: dict[RouteKey, int] = {}
+        self._disordered: list[int] = []  # places of what is out of order
+        self._resorts: list[Route] = []
+        self._too_small: list[tuple[Route, Skipped]] = []
+
+    def leave_out(self, name: str, reason: str, place: int) -> None:
+        """Leave out what is out of order."""
+        self._found.skipped.append(Skipped(name, reason))
+        self._disordered.append(place)
+
+    def take(self, route: Route, state: State, place: int) -> None:
+        """Put `route` where it belongs."""
+        found = self._found
+        self._places[route.key] = place
+        verdict, reason = self._judge(route, state)
+        if verdict is _Verdict.USABLE:
+            if state.half_open and not self._chosen and found.routes:
+                found.unasked[route.key] = state
+            found.routes.append(route)
+        elif verdict is _Verdict.UNFIT:
+            found.skipped.append(Skipped(route.name, reason))
+        elif verdict is _Verdict.TOO_SMALL:
+            self._too_small.append((route, Skipped(route.name, reason)))
+        elif verdict is _Verdict.RESORT:
+            found.resorts[route.key] = Skipped(route.name, reason)
+            self._resorts.append(route)
+            self._disordered.append(place)
+        else:
+            self.leave_out(route.name, reason, place)
+            found.paused = found.paused or state.paused
+            if verdict is _Verdict.RESTING:
+                until = (state.until if state.open else None) or _end_of_a_probe()
+                found.resting, found.retry_at = True, min(found.retry_at or until, until)
+
+    def plan(self) -> Plan:
+        """Return the plan."""
+        found = self._found
+        found.routes += self._resorts
+        if found.routes:
+            found.skipped += [skipped for _, skipped in self._too_small]
+        else:  # nothing else is left: the server itself has the last word, its limit may have been raised
+            found.routes = [route for route, _ in self._too_small]
+        if found.routes:
+            first = self._places[found.routes[0].key]
+            found.passed_over = any(place < first for place in self._disordered)
+        return found
+
+    def _judge(self, route: Route, state: State) -> tuple[_Verdict, str]:
+        if reason := _misfit(route, self._draft):
+            return _Verdict.UNFIT, reason
+        if reason := _out_of_order(state, self._chosen):
+            return _Verdict.OUT_OF_ORDER, reason
+        rests = _Verdict.RESTING if self._queued or state.firm else _Verdict.RESORT
+        if state.open and not self._chosen:
+            return rests, _rests(state)
+        size = self._draft.content.size
+        if reason := _over(size, state.size_limit) or _over_one_request(route, size):
+            return _Verdict.TOO_SMALL, reason
+        first = not self._found.routes  # whose turn it is at once
+        if state.half_open and first and not self._chosen and not states.probe(route.key):
+            return rests, _tried_elsewhere(state)
+        return _Verdict.USABLE, ""
+
+
+def _end_of_a_probe() -> datetime:
+    """Return when whoever tries a resting route now has surely ended; with success, all who wait are told before."""
+    return timezone.now() + timedelta(seconds=limits.REST_PROBE_SECONDS)
+
+
+def _out_of_order(state: State, chosen: bool) -> str:
+    if state.paused:
+        return f"It is paused{f' by {state.paused_by}' if state.paused_by else ''}, until somebody resumes it."
+    if state.stopped and not chosen:
+        return f"It is stopped until somebody looks: {state.reason}"
+    return ""
+
+
+def _rests(state: State) -> str:
+    until = f"until {timezone.localtime(state.until):%H:%M:%S}" if state.until else "for now"
+    return f"It failed and rests {until}: {state.reason}"
+
+
+def _tried_elsewhere(state: State) -> str:
+    return f"It failed, and another message is trying it at this moment: {state.reason}"
 
 
 def _misfit(route: Route, draft: Draft) -> str:
@@ -173,73 +227,3 @@ def _amount(size: int) -> str:
     if size < 1_000_000:
         return f"{-(-size // 1000)} kB"
     return f"{size / 1_000_000:.1f}".removesuffix(".0") + " MB"
-
-
-def _query() -> QuerySet[Settings, Row]:
-    """Return the query for what every message has to know: the version of the settings, and the rows about routes."""
-    text, number = Value("", TextField()), Value(0, BigIntegerField())
-    version = Settings.objects.filter(pk=1).values_list(
-        Value(""), "version", Value(False), Value(False), Value(0), text, number
-    )
-    states = RouteState.objects.filter(kind__in=list(RouteKind)).values_list(
-        "kind", Cast("route_id", CharField(max_length=36)), "stopped", "failing", "failures", "reason", "size_limit"
-    )
-    return version.union(states, all=True)
-
-
-_select = Select(_query)
-
-
-def _look() -> tuple[Row, ...]:
-    with connections[router.db_for_read(Settings)].cursor() as cursor:
-        return _select(cursor)
-
-
-def _renewed(known: Snapshot | None, seen: tuple[Row, ...]) -> Snapshot:
-    """Return the snapshot for what the database said; only what changed is read again."""
-    version, states = "", {}  # there is no version while there are no settings
-    for kind, name, stopped, failing, failures, reason, size_limit in seen:
-        if kind:
-            key = RouteKey(RouteKind(kind), str(uuid.UUID(name)))
-            states[key] = State(bool(stopped), bool(failing), failures, reason, size_limit)
-        else:
-            version = name
-    if known and version and known.version == version:
-        return replace(known, states=states, seen=seen)
-    return replace(_load(version, states), seen=seen)
-
-
-def _load(version: str, states: dict[RouteKey, State]) -> Snapshot:
-    oauth = OAuthService.objects.filter(enabled=True).select_related("integrated_service")
-    smtp = SmtpConnection.objects.filter(enabled=True).select_related("integrated_service")
-    routes: list[Route] = []
-    broken: list[Broken] = []
-    rows: list[OAuthService | SmtpConnection] = [*oauth, *smtp]
-    for row in rows:
-        try:
-            routes.append(row.to_route())
-        except Exception as error:  # whatever is wrong with a row, the others must go on
-            reason = f"Its settings cannot be used: {clean(str(error))} Open it in the console and correct it."
-            broken.append(Broken(row.key, row.name, reason, len(routes)))
-            tell(logging.WARNING, "The settings of the route %r cannot be used (%s).", row.name, type(error).__name__)
-    chosen = preferences(Settings.objects.filter(pk=1).first())
-    return Snapshot(version, tuple(routes), states, tuple(broken), preferences=chosen)
-
-
-def _load_apart(error: Exception) -> Snapshot:
-    """Read on another connection: the caller's transaction may be broken while the database is well."""
-    try:
-        return database.read_apart(lambda: _renewed(None, _look()))
-    except database.UNREACHABLE:
-        raise MailError(
-            Fault(Phase.SETTINGS, Kind.NO_ROUTE, text=f"The mail settings cannot be read from the database ({error}).")
-        ) from error
-
-
-def forget() -> None:
-    """Drop the snapshot, so that the next message reads the settings again."""
-    global _snapshot
-    _snapshot = None
-
-
-os.register_at_fork(after_in_child=forget)

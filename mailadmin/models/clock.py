@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from django.db.models import DateTimeField, ExpressionWrapper
 from django.db.models.functions import Now
 
 
@@ -14,3 +16,8 @@ class ServerNow(Now):
     def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, tuple[str | int, ...]]:
         """Return the expression for MySQL and MariaDB."""
         return self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **context)
+
+
+def ahead(seconds: float) -> ExpressionWrapper[Any]:
+    """Return the moment in so many seconds, for a statement."""
+    return ExpressionWrapper(ServerNow() + timedelta(seconds=seconds), output_field=DateTimeField())
