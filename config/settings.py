@@ -127,6 +127,8 @@ SERVER_EMAIL = env("SERVER_EMAIL", default=DEFAULT_FROM_EMAIL)
 
 MAILADMIN = {
     "KEY_FILE": DATA_DIR / "keys",
+    "ENVIRONMENT": env("MAILADMIN_ENVIRONMENT", default=""),
+    "METRICS_TOKEN": env("MAILADMIN_METRICS_TOKEN", default=""),
     "SANDBOX": env.bool("MAILADMIN_SANDBOX", default=False),
     "SANDBOX_FOLDER": DATA_DIR / "sandbox",
 }

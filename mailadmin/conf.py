@@ -12,6 +12,7 @@
 | `DELIVERY` | "direct" | "direct": the caller waits; "queued": a worker sends (a mailer or message may say otherwise) |
 | `DELIVERY_LOG` | True | keep a row for each message; False leaves only the lines of the logger `mailadmin.delivery` |
 | `QUEUE_WAKE` | "" | who is told of queued messages: "" our own workers, "celery", or "tasks" (Django 6's) |
+| `METRICS_TOKEN` | "" | what monitors send to read metrics and health: itself, or `env:NAME`, or `file:/path` |
 | `SANDBOX` | False | the sandbox may be started and added |
 | `SANDBOX_FOLDER` | `.mailadmin/sandbox` | where the sandbox keeps its certificates |
 """
@@ -29,7 +30,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from .core import limits
 from .core.keyring import KeyRing
-from .core.references import DEFAULT_ALLOWED
+from .core.references import DEFAULT_ALLOWED, Reference, parse
+from .core.secret import Secret
 from .net.dialler import NetworkPolicy
 
 
@@ -48,6 +50,7 @@ _DEFAULTS: dict[str, Any] = {
     "DELIVERY": "direct",
     "DELIVERY_LOG": True,
     "QUEUE_WAKE": "",
+    "METRICS_TOKEN": "",
     "SANDBOX": False,
     "SANDBOX_FOLDER": ".mailadmin/sandbox",
 }
@@ -131,6 +134,39 @@ def generation_file() -> Path | None:
     if given is None or (given == "" and not key_file):
         return None
     return Path(given) if given else Path(f"{key_file}.generation")
+
+
+@sensitive_variables()
+def metrics_token() -> Secret | None:
+    """Return what a monitor must send to read metrics and health, None when there is no such token. Raises
+    ConfigurationError."""
+    given = setting("METRICS_TOKEN")
+    if given == "":
+        return None
+    if not isinstance(given, str):
+        raise ConfigurationError('MAILADMIN["METRICS_TOKEN"] must be a text.')
+    reference = parse(given)
+    token = _referred(reference) if reference else given
+    # A header carries no other characters, and a shorter one could be guessed.
+    if len(token) < limits.METRICS_TOKEN_CHARS or not (token.isascii() and token.isprintable()) or " " in token:
+        raise ConfigurationError(
+            f'MAILADMIN["METRICS_TOKEN"] must have at least {limits.METRICS_TOKEN_CHARS} characters of ASCII, '
+            "and no space."
+        )
+    return Secret(token)
+
+
+@sensitive_variables()
+def _referred(reference: Reference) -> str:
+    """Return what `reference` names. It stands in the settings of the server, so that it may name anything."""
+    if reference.kind == "env":
+        return os.environ.get(reference.name, "")
+    try:
+        return Path(reference.name).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigurationError(
+            f'The file {reference.name}, which MAILADMIN["METRICS_TOKEN"] names, cannot be read.'
+        ) from None
 
 
 def network_policy() -> NetworkPolicy:

@@ -227,6 +227,21 @@ def test_e010_is_not_fooled_by_a_symbolic_link(settings: Any, tmp_path: Path) ->
     assert set(found()) == {"E010"}
 
 
+@pytest.mark.parametrize("token", ["too-short", 7, None, "with a space in the middle", "ütterly-öther-letters"])
+def test_e002_a_token_for_monitors_that_is_none(settings: Any, token: object) -> None:
+    settings.MAILADMIN |= {"METRICS_TOKEN": token}
+    messages = found()
+    assert set(messages) == {"E002"}
+    assert "METRICS_TOKEN" in messages["E002"].msg
+    assert str(token) not in messages["E002"].msg
+
+
+@pytest.mark.parametrize("reference", ["env:NOT_SET_ANYWHERE", "file:/nowhere/at/all"])
+def test_e002_a_reference_that_leads_to_no_token_for_monitors(settings: Any, reference: str) -> None:
+    settings.MAILADMIN |= {"METRICS_TOKEN": reference}
+    assert set(found()) == {"E002"}
+
+
 def test_w010_the_sandbox_on_a_production_site(settings: Any) -> None:
     settings.MAILADMIN |= {"SANDBOX": True}
     assert set(found()) == {"W010"}
