@@ -21,6 +21,7 @@ from mailadmin.core import limits
 from mailadmin.core.addresses import Address
 from mailadmin.core.errors import MailError
 from mailadmin.core.ids import time_ordered
+from mailadmin.core.one_time import hide_codes
 from mailadmin.core.outcome import DeliveryState, RecipientOutcome, SendResult
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import RouteKey
@@ -58,14 +59,15 @@ class Entry:
         return str(self.values["id"]) if self.stored else None
 
 
-def entry(draft: Draft, options: SendOptions, label: str) -> Entry:
-    """Return the row for a message that is about to be tried, not written yet."""
+def entry(draft: Draft, options: SendOptions, label: str, *, hide: bool = True) -> Entry:
+    """Return the row for a message that is about to be tried, not written yet. `hide` masks a one-time code in the
+    subject."""
     return Entry(
         _values(options, label)
         | {
             "message_id": clean(draft.message_id, limit=255),
             "from_address": draft.sender.spec if draft.sender else "",
-            "subject": clean(draft.subject, limit=limits.SUBJECT_CHARS),
+            "subject": _subject(draft.subject, hide),
             "recipient_list": [[kind, address.spec] for address, kind in draft.recipients],
             "size": draft.content.size,
             "attachments": draft.attachments,
@@ -128,13 +130,13 @@ def finish(entry: Entry, draft: Draft, run: Run, result: SendResult) -> None:
     _tell(entry)
 
 
-def refuse(message: EmailMessage, options: SendOptions, error: Exception) -> str | None:
+def refuse(message: EmailMessage, options: SendOptions, error: Exception, *, hide: bool = True) -> str | None:
     """Write the row of a message that could not even be tried; return its id, None when it was not stored."""
     entry = Entry(
         _values(options, options.label)
         | {
             "from_address": clean(str(message.from_email or ""), limit=320),
-            "subject": clean(str(message.subject or ""), limit=limits.SUBJECT_CHARS),
+            "subject": _subject(str(message.subject or ""), hide),
             "recipient_list": [["to", clean(str(address), limit=320)] for address in message.recipients()],
             "attachments": len(message.attachments),
         }
@@ -173,6 +175,11 @@ def _end(entry: Entry, state: DeliveryState, error: MailError | None, reason: st
     entry.stored = _write(lambda cursor: _store(cursor, entry), one_statement=True) or entry.stored
     _tell(entry)
     return entry.id
+
+
+def _subject(text: str, hide: bool) -> str:
+    cleaned = clean(text, limit=limits.SUBJECT_CHARS)
+    return hide_codes(cleaned) if hide else cleaned
 
 
 def _values(options: SendOptions, label: str) -> dict[str, Any]:

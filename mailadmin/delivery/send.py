@@ -72,7 +72,12 @@ def prepare(message: EmailMessage, options: SendOptions, snapshot: Snapshot) -> 
         options = options_for(message, options)
         return plan(message, convert(message), options, snapshot)
     except (BadMessage, SendingHeld, ConfigurationError) as error:
-        _fail(message, log.refuse(message, options, error), str(error), options.label)
+        _fail(
+            message,
+            log.refuse(message, options, error, hide=snapshot.preferences.hide_codes),
+            str(error),
+            options.label,
+        )
         raise
 
 
@@ -85,7 +90,7 @@ def plan(message: EmailMessage, built: Draft, options: SendOptions, snapshot: Sn
         draft = redirect.redirected(built, snapshot.preferences)
         found = routes.plan(snapshot, draft, options.route)
     label = draft.label or options.label or (found.routes[0].label if found.routes else "")
-    entry = log.entry(built, options, label)
+    entry = log.entry(built, options, label, hide=snapshot.preferences.hide_codes)
     if draft is not built:
         entry.values["redirected_to"] = snapshot.preferences.redirect_to
     return Job(message, options, snapshot, built, draft, found, entry)

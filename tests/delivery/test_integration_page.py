@@ -45,7 +45,7 @@ def test_the_result_on_the_message(peers: Peers, capsys: pytest.CaptureFixture[s
     add_oauth(peers)
     add_smtp(peers)
     peers.graph_fault = "403"
-    exec(shown("result.recipients.items()"), {})
+    exec(shown("result = message.mailadmin"), {})
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("sent-by-fallback Relay A ")
     assert said[1:] == ["ann@example.org sent ", "bob@example.org sent "]

@@ -40,7 +40,7 @@ def enqueue(draft: Draft, options: SendOptions, snapshot: Snapshot) -> SendResul
     message: nothing of it is kept then, and the caller's transaction is as it was before.
     """
     _refuse_unfit(draft, snapshot)
-    entry = log.entry(draft, options, draft.label or options.label)
+    entry = log.entry(draft, options, draft.label or options.label, hide=snapshot.preferences.hide_codes)
     known = _once(
         entry,
         lambda: database.write_with_caller(lambda cursor: _write(cursor, entry, draft, options, snapshot.preferences)),
