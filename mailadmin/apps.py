@@ -18,12 +18,14 @@ class MailadminConfig(AppConfig):
     def ready(self) -> None:
         """Connect what waits for Django's signals."""
         from . import checks  # noqa: F401 -- registers itself
-        from .delivery.outbox.publish import remember_celery
         from .delivery.guard import name_database
+        from .delivery.outbox.publish import remember_celery
         from .delivery.shared.installation import Installation
+        from .delivery.trigrams import install
         from .roles import grant_roles
 
         shared.install(Installation)
         remember_celery()
         post_migrate.connect(grant_roles, sender=self, dispatch_uid="mailadmin.roles")
+        post_migrate.connect(install, sender=self, dispatch_uid="mailadmin.trigrams")
         post_migrate.connect(name_database, sender=self, dispatch_uid="mailadmin.environment")

@@ -22,3 +22,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405 -- from the
     DATABASES["default"]["TEST"] = {"NAME": f"{DATA_DIR}/test.sqlite3"}  # noqa: F405 -- likewise
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405 -- likewise; a kept connection would hold the test database
+if DATABASES["default"]["ENGINE"].endswith("mysql"):  # noqa: F405 -- likewise
+    import pymysql
+
+    # The driver in plain Python serves as well as the one that Django asks for, and needs no compiler.
+    pymysql.version_info = (2, 2, 7, "final", 0)
+    pymysql.install_as_MySQLdb()
+    DATABASES["default"]["OPTIONS"] = {"charset": "utf8mb4"}  # noqa: F405 -- likewise

@@ -79,7 +79,8 @@ def environment() -> dict[str, str]:
     if connection.vendor == "sqlite":
         address = f"sqlite:///{values['NAME']}"
     else:
-        address = f"postgres://{values['USER']}@{values['HOST']}:{values['PORT']}/{values['NAME']}"
+        kind = {"postgresql": "postgres", "mysql": "mysql"}[connection.vendor]
+        address = f"{kind}://{values['USER']}@{values['HOST']}:{values['PORT']}/{values['NAME']}"
     return os.environ | {"DATABASE_URL": address}
 
 

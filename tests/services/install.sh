@@ -20,7 +20,7 @@ apt-get install -y -qq --no-install-recommends \
     postfix dovecot-core dovecot-imapd dovecot-pop3d sasl2-bin libsasl2-modules \
     tinyproxy dante-server libnss-wrapper \
     openssl libdb5.3 libgnutls-dane0 libidn12 libidn2-0 libnsl2 libpcre2-8-0 \
-    postgresql chromium fonts-dejavu-core
+    postgresql mariadb-server rabbitmq-server redis-server chromium fonts-dejavu-core
 
 # Exim conflicts with Postfix, so its package (and not what it conflicts by) is unpacked into a folder of its own;
 # the libraries that it needs are installed above.

@@ -1,0 +1,30 @@
+"""Models and delivery on MariaDB: the same tests as on SQLite, in a process of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.services.mariadb import require_mariadb, running_mariadb
+
+pytestmark = [pytest.mark.service("mariadb")]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.mark.timeout(300)
+def test_models_and_delivery_hold_on_mariadb(tmp_path: Path) -> None:
+    require_mariadb()
+    with running_mariadb() as address:
+        result = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/delivery", "tests/models"],
+            cwd=ROOT,
+            env=os.environ | {"DATABASE_URL": address, "MAILADMIN_DATA_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
