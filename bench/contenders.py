@@ -43,7 +43,10 @@ def django_backend(order: Order) -> Figures:
         return _since(STARTED)
     send(2 if order.work.way == "each" else 1)
     if order.options.get("memory"):
-        return _memory(order.work, send)
+        figures = _memory(order.work, send)
+        if order.options.get("left"):  # in the outbox; the server is to count it too
+            _work_off()
+        return figures
     return _timed(lambda: send(order.work.messages))
 
 
@@ -62,6 +65,35 @@ def post_office(order: Order) -> Figures:
 
     whole(1)
     return _timed(lambda: whole(order.work.messages))
+
+
+def queued(order: Order) -> Figures:
+    """Queue with our backend, then send the queue with one worker."""
+    import django
+
+    django.setup()
+    send = _sender(order.work)
+
+    def whole(count: int) -> None:
+        send(count)
+        _work_off()
+
+    whole(1)
+    return _timed(lambda: whole(order.work.messages))
+
+
+def worker(order: Order) -> Figures:
+    """Return the memory that one worker needs more for a message that another process has queued."""
+    import subprocess
+
+    import django
+
+    django.setup()
+    _sender(replace(order.work, attachment_bytes=0))(1)
+    _work_off()
+    one = replace(order, contender="django", options={"first": 1})
+    subprocess.run([sys.executable, "-m", "bench.contenders", one.to_json()], check=True, capture_output=True)
+    return _growth(_work_off)
 
 
 def finished_bytes(order: Order) -> Figures:
@@ -161,6 +193,8 @@ def graph_one_by_one(order: Order) -> Figures:
 _CONTENDERS: dict[str, Callable[[Order], Figures]] = {
     "django": django_backend,
     "post-office": post_office,
+    "queued": queued,
+    "worker": worker,
     "smtplib": finished_bytes,
     "aiosmtplib": aiosmtplib_eight,
     "smtp-source": smtp_source,
@@ -228,10 +262,22 @@ def _since(started: tuple[float, float]) -> Figures:
 def _memory(work: Work, send: Callable[[int], None]) -> Figures:
     """Return how much the peak grows while one message is sent, its attachment being there already."""
     sending = _sender(replace(work, messages=1))
+    return _growth(lambda: sending(1))
+
+
+def _growth(work: Callable[[], object]) -> Figures:
+    """Return how much the peak of this process grows while `work` is done."""
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: proc(5)
     before = _peak()
-    figures = _timed(lambda: sending(1))
+    figures = _timed(work)
     return replace(figures, memory_bytes=_peak() - before)
+
+
+def _work_off() -> None:
+    """Send what is queued, as `mailworker --once` does."""
+    from mailadmin.delivery.outbox.engine import Engine
+
+    Engine(8, "bench").run(once=True)
 
 
 def _peak() -> int:

@@ -12,7 +12,7 @@ _NUMBERS = {
     "SELECT n FROM numbers",
 }
 # A UUID made of the number; Django keeps it as 32 digits where the database has no such type.
-_UUID = {"postgresql": "lpad(to_hex(n + %d), 32, '0')::uuid", "sqlite": "printf('%%032x', n + %d)"}
+_UUID = {"postgresql": "lpad(to_hex(n + %d), 32, '0')::uuid", "sqlite": "printf('%%%%032x', n + %d)"}
 
 
 def uuids(first: int) -> str:
@@ -22,7 +22,8 @@ def uuids(first: int) -> str:
 
 def copies(row: models.Model, count: int, changes: Mapping[str, str]) -> None:
     """Write `count` copies of `row`, a stored one, with `changes`: a SQL expression, in which n is the number of the
-    copy, for each column (by the name of its field) that differs. A key that the database makes is made anew."""
+    copy, for each column (by the name of its field) that differs; a percent sign in it is doubled. A key that the
+    database makes is made anew."""
     own = [field for field in row._meta.concrete_fields if not isinstance(field, models.AutoField)]
     quote = connection.ops.quote_name
     into = ", ".join(quote(field.column) for field in own)

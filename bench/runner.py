@@ -105,6 +105,7 @@ def _environment(contender: Contender, server: Server, folder: Path) -> dict[str
         "BENCH_PORT": str(server.port),
         "BENCH_SECURED": "yes" if server.ca_pem else "no",
         "BENCH_LOG": "on" if contender.log else "off",
+        "BENCH_DELIVERY": "queued" if contender.queued else "direct",
         "BENCH_BACKEND": contender.backend or "django.core.mail.backends.dummy.EmailBackend",
     }
     return os.environ | own | ({"SSL_CERT_FILE": str(authority)} if server.ca_pem else {})

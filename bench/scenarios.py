@@ -15,7 +15,8 @@ PLAIN, SECURED = "pipelining", "pipelining starttls auth"
 class Contender:
     """Who sends: a contender of bench.contenders and its options; `backend` is for Django's settings, `log` tells
     whether our delivery log is on, `sessions` is the connection's limit for lists, `per_minute` the pace of the
-    mailbox (0 for none), `share` the part of the messages that a contender sends who would need minutes for all."""
+    mailbox (0 for none), `share` the part of the messages that a contender sends who would need minutes for all,
+    `queued` tells whether its messages go through our outbox."""
 
     title: str
     name: str = "django"
@@ -24,6 +25,7 @@ class Contender:
     sessions: int = 4
     per_minute: int = 0
     share: float = 1.0
+    queued: bool = False
     options: dict[str, int] = field(default_factory=dict)
 
 
@@ -79,6 +81,11 @@ def ours(title: str = OURS, *, log: bool = True, sessions: int = 4, per_minute: 
     return Contender(title, backend=backend, log=log, sessions=sessions, per_minute=per_minute, options=options)
 
 
+def queued(title: str, name: str, **options: int) -> Contender:
+    """Our backend, by the outbox; `name` tells who sends it, in bench.contenders."""
+    return Contender(title, name, "mailadmin.backends.EmailBackend", queued=True, options=options)
+
+
 POST_OFFICE = Contender("django-post-office (queued, then 5 threads)", "post-office", "post_office.EmailBackend")
 PEERS = (
     POST_OFFICE,
@@ -94,6 +101,8 @@ EIGHT_THREADS = Work("each", 1000, threads=8)
 UPLOADED = 30_000_000
 EACH_FAR, EACH_NEAR = Work("each", 40), Work("each", 400)
 CROWD = 20
+WHOLE = "mailadmin (queued, then one worker)"
+QUEUEING, WORKER = "mailadmin, who queues", "mailadmin, the worker"
 
 SCENARIOS = (
     Scenario("G1", "Each, STARTTLS and AUTH", SECURED, 10, EACH_FAR, (stock(), ours()), (Goal("G1", OURS, 6),)),
@@ -181,6 +190,25 @@ SCENARIOS = (
         (stock(memory=1), ours(memory=1)),
         (Goal("G7", OURS, 10 * 1024 * 1024, "memory"),),
     ),
+    Scenario(
+        "G7-queued",
+        "Memory that one queued message with 25 MB attached adds, to who queues it and to the worker",
+        "smtp-sink",
+        0,
+        Work("each", 1, attachment_bytes=25_000_000),
+        (stock(memory=1), queued(QUEUEING, "django", memory=1, left=1), queued(WORKER, "worker", memory=1)),
+        (Goal("G7", QUEUEING, 80 * 1024 * 1024, "memory"), Goal("G7", WORKER, 80 * 1024 * 1024, "memory")),
+    ),
+    Scenario(
+        "G9-each",
+        "Each, queued, then sent by one worker",
+        "smtp-sink",
+        10,
+        Work("each", 200),
+        (POST_OFFICE, queued(WHOLE, "queued")),
+        (Goal("G9", WHOLE, 1.0),),
+    ),
+    Scenario("G9-list", "List, 4 sessions", "smtp-sink", 10, LIST, (POST_OFFICE, ours()), (Goal("G9", OURS, 2.5),)),
     Scenario(
         "G10",
         "First message of a process: imports, settings, connection",

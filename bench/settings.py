@@ -1,9 +1,11 @@
-"""The Django project that the contenders run in: a host project with its database in a file, in WAL mode."""
+"""The Django project that the contenders run in: a host project with its database in a file, in WAL mode, or on
+PostgreSQL."""
 
 from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 import django
 
@@ -12,16 +14,38 @@ USE_TZ = True
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "mailadmin"]
 if find_spec("post_office"):  # a peer, in the benchmark's own environment
     INSTALLED_APPS.append("post_office")
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ["BENCH_DATABASE"],
-        "OPTIONS": {"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"},
+_database = os.environ["BENCH_DATABASE"]  # a file, or the address of a PostgreSQL
+_server = urlsplit(_database)
+if _server.scheme:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": _server.path.lstrip("/"),
+            "USER": _server.username,
+            "HOST": _server.hostname,
+            "PORT": _server.port,
+            "CONN_MAX_AGE": None,
+        }
     }
-}
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": _database,
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 10,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+            },
+        }
+    }
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates"}]  # django-post-office renders subjects
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-MAILADMIN = {"KEYS": [os.environ["BENCH_KEY"]], "DELIVERY_LOG": os.environ.get("BENCH_LOG") != "off"}
+MAILADMIN = {
+    "KEYS": [os.environ["BENCH_KEY"]],
+    "DELIVERY_LOG": os.environ.get("BENCH_LOG") != "off",
+    "DELIVERY": os.environ.get("BENCH_DELIVERY", "direct"),
+}
 POST_OFFICE = {
     "THREADS_PER_PROCESS": 5,
     "BATCH_SIZE": 10_000,
