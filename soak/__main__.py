@@ -1,9 +1,10 @@
 """`make soak`: run the parts and tell what they found.
 
-    python -m soak [--seconds N] [--seed N] [--keep] [PART ...]
+    python -m soak [--seconds N] [--seed N] [--broker KIND] [--keep FOLDER] [PART ...]
 
 Parts: chaos, race, killed, start, rollback; all of them by default. With `--seconds` the parts are small and chaos
-takes so long: the form that every change is tried with. The exit code is 0 when every message is accounted for.
+takes so long, with Redis instead of RabbitMQ: the form that every change is tried with. The exit code is 0 when every
+message is accounted for.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from soak.house import House
+from soak.house import BROKERS, House
 from soak.verdict import Verdict
 from tests.services.processes import short_folder
 
@@ -30,7 +31,7 @@ def main() -> int:
     options = _options()
     print(f"Seed {options.seed}.", flush=True)
     with short_folder() as folder:
-        house = House(folder, options.seed)
+        house = House(folder, options.seed, options.broker or ("redis" if options.seconds else "rabbitmq"))
         wrong: list[str] = []
         try:
             house.open()
@@ -88,6 +89,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make soak", description="Kill what can be killed, and count every message.")
     parser.add_argument("--seconds", type=float, default=0, help="a short form, with so many seconds of chaos")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="what every choice comes from")  # noqa: S311
+    parser.add_argument("--broker", choices=sorted(BROKERS), help="RabbitMQ by default, and Redis with --seconds")
     parser.add_argument("--keep", type=Path, help="move journals and logs there when something is wrong")
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="PART", help=f"of {', '.join(PARTS)}")
     return parser.parse_args()

@@ -17,13 +17,15 @@ from typing import TypeVar
 import django
 from cryptography.fernet import Fernet
 
-from soak.brokers import Broker, Redis
 from soak.ledger import NO_FAULTS, Faults
 from tests.services.postgresql import DURABLE, Postgresql
+from tests.services.rabbitmq import RabbitMq
+from tests.services.redis import Redis
 
 Result = TypeVar("Result")
 
 MAILWORKER, CELERY, BEAT = "mailworker", "celery", "beat"
+BROKERS = {"rabbitmq": RabbitMq, "redis": Redis}
 THREADS = 8  # of a mailworker; a Celery worker has half as many processes
 _AWAY_SECONDS = 60  # how long the database may be away before the soak gives up
 _LOG_BYTES = 4000
@@ -65,16 +67,18 @@ class MailServer:
 
 @dataclass
 class House:
-    """Database, broker and workers, with all files in `folder`. `random` is what every choice comes from."""
+    """Database, broker (one of BROKERS) and workers, with all files in `folder`. `random` is what every choice comes
+    from."""
 
     folder: Path
     seed: int
+    broker_kind: str
     workers: list[Worker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 -- no secret
         self.database = Postgresql(self.folder, DURABLE | {"max_connections": "200"})
-        self.broker: Broker = Redis(self.folder)
+        self.broker = BROKERS[self.broker_kind](self.folder)
 
     def open(self) -> None:
         """Start database and broker, and make this very process one of the project."""
