@@ -32,8 +32,10 @@ _OTHER_CODE = re.compile(
 )
 # In groups ("123 456", "12-34-56") or as one; with a letter before ("G-123456"); or capitals and digits ("A1B2C3").
 _CANDIDATE = re.compile(
-    r"(?<![\w.,:/€$£%#-])(?:[A-Z]{1,3}-)?(?:\d(?: \d){3,7}|\d{2,5}(?:[ -]\d{2,5}){1,3}|\d{4,10}|(?=[A-Z-]*\d)[A-Z\d]{3,5}(?:-[A-Z\d]{3,5}){1,3}"
-    r"|(?=[A-Z]*\d)[A-Z\d]{5,10})(?![\w€$£%]|[.,:/-]\d)"
+    r"(?<![\w.,:/€$£%#-])(?:[A-Z]{1,3}-)?"
+    r"(?:\d(?: \d){3,7}|\d{2,5}(?:[ -]\d{2,5}){1,3}|\d{4,10}"
+    r"|(?=[A-Z-]*\d)[A-Z\d]{3,5}(?:-[A-Z\d]{3,5}){1,3}|(?=[A-Z]*\d)[A-Z\d]{5,10})"
+    r"(?![\w€$£%]|[.,:/-]\d)"
 )
 _ALWAYS = re.compile(r"G-\d{6}")  # Google's, which are known without any word
 _YEAR = re.compile(r"(?:19|20)\d\d")

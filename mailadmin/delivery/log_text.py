@@ -1,0 +1,105 @@
+"""What the search of the log looks through. A sender never waits for it: the texts are written afterwards, many at a
+time, by whoever searches, by the workers' upkeep and by `mailadmin_prune`.
+
+A message is missed for a while when its row became visible long after the time that stands in it (a transaction of
+minutes, a machine whose clock is wrong): `catch_up` looks back limits.SEARCH_OVERLAP_SECONDS, and with `thorough` as
+long as a message may be queued.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, router
+from django.utils import timezone
+
+from mailadmin.core import limits
+from mailadmin.models import Delivery, LogText
+
+from . import trigrams
+
+_FIELDS = ("subject", "from_address", "sent_as", "message_id", "recipient_list")
+_BETWEEN = "\n"  # no subject and no address has one, so that nothing is found across two of them
+
+
+def text_of(values: dict[str, Any]) -> str:
+    """Return what a search finds of the delivery with these `values`, each once, folded."""
+    words = [values[name] for name in _FIELDS[:-1]] + [address for _, address in values["recipient_list"]]
+    return fold(_BETWEEN.join(dict.fromkeys(word for word in words if word)))[: limits.SEARCH_TEXT_CHARS]
+
+
+def fold(text: str) -> str:
+    """Return `text` as it is compared: without the difference of capitals, in any script. (A zero byte, which no
+    database index takes, is left out.)"""
+    return text.casefold().replace("\0", "")
+
+
+def alias() -> str:
+    """Return the database of the log."""
+    return router.db_for_write(LogText) or DEFAULT_DB_ALIAS
+
+
+def catch_up(seconds: float, thorough: bool = False) -> bool:
+    """Write the texts that are missing, for `seconds` at most; tell whether none is missing any more. False without
+    work where the database has no index for them. Raises what the database raises."""
+    if not trigrams.available(alias()):
+        return False
+    end = time.monotonic() + seconds
+    since = _since(thorough)
+    while time.monotonic() < end:
+        added = _add(since)
+        if added + _complete() == 0:
+            return True
+        since = since if thorough or not added else _since(thorough)
+    return False
+
+
+def rewrite(deliveries: Iterable[UUID]) -> None:
+    """Write the texts of `deliveries` anew, where they have one and it is another now."""
+    texts = {text.delivery_id: text for text in LogText.objects.filter(delivery__in=list(deliveries))}
+    changed = []
+    for values in Delivery.objects.filter(pk__in=list(texts)).values("pk", *_FIELDS):
+        text, now = texts[values["pk"]], text_of(values)
+        if text.text != now:
+            text.text = now
+            changed.append(text)
+    LogText.objects.bulk_update(changed, ["text"])
+
+
+def _since(thorough: bool) -> datetime | None:
+    """Return how far back texts may be missing; None: as far as the log goes."""
+    latest = LogText.objects.order_by("-pk").values_list("delivery__created_at", flat=True)[: limits.SEARCH_BATCH_ROWS]
+    known = max(latest, default=None)
+    if known is None:
+        return None
+    overlap = timedelta(seconds=limits.SEARCH_OVERLAP_SECONDS)
+    longest = timedelta(hours=limits.MAX_QUEUE_LIFETIME_HOURS if thorough else 0)
+    return min(known, timezone.now()) - max(overlap, longest)
+
+
+def _add(since: datetime | None) -> int:
+    """Write the oldest texts that are missing since `since`, and return how many were."""
+    missing = Delivery.objects.filter(text__isnull=True)
+    if since is not None:
+        missing = missing.filter(created_at__gte=since)
+    found = missing.order_by("created_at").values("pk", "finished_at", *_FIELDS)[: limits.SEARCH_BATCH_ROWS]
+    texts = [LogText(delivery_id=one["pk"], text=text_of(one), over=one["finished_at"] is not None) for one in found]
+    # Two may do this at once, and a delivery may be deleted meanwhile: then the next round sees what is left to do.
+    with suppress(IntegrityError):
+        LogText.objects.bulk_create(texts, ignore_conflicts=True)
+    return len(texts)
+
+
+def _complete() -> int:
+    """Write what became known of messages that were under way, and return how many are over."""
+    ended = LogText.objects.filter(over=False, delivery__finished_at__isnull=False)
+    found = list(ended.values_list("delivery_id", flat=True)[: limits.SEARCH_BATCH_ROWS])
+    if found:
+        rewrite(found)
+        LogText.objects.filter(delivery__in=found).update(over=True)
+    return len(found)
