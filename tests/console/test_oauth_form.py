@@ -129,11 +129,13 @@ def test_n6_n7_p13_the_options_of_graph_reach_the_route(admin_client, values):
         "messages_per_minute": "0",
         "large_messages": "on",
         "settle": "on",
+        "on_unsure": "hold",
     }
     assert admin_client.post(NEW, typed).status_code == 302
     route = OAuthService.objects.get().to_route()
     assert route.identities == ("no-reply@contoso.example", "b@contoso.example", "c@contoso.example")
     assert (route.messages_per_minute, route.large_messages, route.settle, route.save_to_sent) == (0, True, True, False)
+    assert route.on_unsure == "hold"
 
 
 def test_an_empty_pace_is_the_usual_one(admin_client, values):

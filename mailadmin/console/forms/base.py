@@ -12,6 +12,11 @@ from django import forms
 from django.forms.boundfield import BoundField
 from django.utils import timezone
 
+ON_UNSURE = (
+    "When nobody knows whether the message was taken. Sent once more, by the same route and with the same Message-ID, "
+    "it may arrive twice; held, it may not have arrived at all until somebody decides in the outbox. A message sent "
+    "directly is never sent again by itself."
+)
 Sections = tuple[tuple[str, tuple[str, ...]], ...]
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 
@@ -38,6 +43,8 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
     # field -> "other=value,value": the browser hides the field while the other one holds something else. Only a
     # comfort: the server checks what it gets.
     shown_when: ClassVar[dict[str, str]] = {}
+    # field -> what an empty one, or one that an older page did not have, means.
+    usual: ClassVar[dict[str, Any]] = {}
     # The server's own sentences are better than the browser's, and come all at once.
     use_required_attribute = False
     # How the row stood when the page with this form was made: two people must not undo each other.
@@ -46,6 +53,8 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._changed_at: datetime | None = None if self.instance._state.adding else self.instance.changed_at
+        for name in self.usual:
+            self.fields[name].required = False
         for name, condition in self.shown_when.items():
             if name in self.fields:
                 self.fields[name].widget.attrs["data-shown-when"] = condition
@@ -54,8 +63,10 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
         self.initial["seen"] = f"{self._changed_at.isoformat()} {switched}".strip() if self._changed_at else ""
 
     def clean(self) -> dict[str, Any]:
-        """Refuse, once, to overwrite what somebody else saved while this form was open."""
+        """Fill in what was left as usual; refuse, once, to overwrite what somebody else saved while this form was
+        open."""
         values = super().clean() or self.cleaned_data
+        values |= {name: value for name, value in self.usual.items() if values.get(name, value) in (None, "")}
         if self._changed_at and values.get("seen") and values["seen"] != self.initial["seen"]:
             when = timezone.localtime(self._changed_at)
             self.add_error(

@@ -12,7 +12,7 @@ from mailadmin.core import limits
 from mailadmin.core.settings import OAuthRoute, RouteKey, RouteKind
 from mailadmin.models import IntegratedService, OAuthService
 
-from .base import ConsoleForm, Sections, out_of_range, textarea
+from .base import ON_UNSURE, ConsoleForm, Sections, out_of_range, textarea
 
 WHY_SERVICE_ACCOUNT = (
     "Only service accounts (client credentials) can be chosen: mail leaves from background jobs, where no user is "
@@ -34,11 +34,15 @@ class OAuthServiceForm(ConsoleForm):
         ("Further mailboxes and pace", ("mailboxes", "messages_per_minute")),
         ("Sender", ("send_as",)),
         ("Large messages", ("large_messages",)),
-        ("Sent items and unclear answers", ("save_to_sent", "settle")),
+        ("Sent items and unclear answers", ("save_to_sent", "settle", "on_unsure")),
         ("Token", ("scopes",)),
         ("Message", ("subject_prefix", "label", "default_recipients")),
     )
     nested = True
+    usual: ClassVar[dict[str, Any]] = {
+        "messages_per_minute": limits.GRAPH_MESSAGES_PER_MINUTE,
+        "on_unsure": OAuthService.UnsureChoice.RESEND,
+    }
 
     class Meta:
         model = OAuthService
@@ -54,6 +58,7 @@ class OAuthServiceForm(ConsoleForm):
             "large_messages",
             "save_to_sent",
             "settle",
+            "on_unsure",
             "scopes",
             "subject_prefix",
             "label",
@@ -77,6 +82,7 @@ class OAuthServiceForm(ConsoleForm):
             "large_messages": "Send large messages by upload",
             "save_to_sent": "Save to sent items",
             "settle": "Look into the mailbox after an unclear answer",
+            "on_unsure": "A queued message, after an unclear answer",
             "scopes": "Scopes",
             "send_as": "Send-As addresses",
             "subject_prefix": "Subject prefix",
@@ -102,6 +108,7 @@ class OAuthServiceForm(ConsoleForm):
             "says so.",
             "settle": "When an answer leaves open whether Graph took a message, it is looked for by its Message-ID "
             "before it counts as “maybe delivered”. The app needs the application permission Mail.Read.",
+            "on_unsure": ON_UNSURE,
             "subject_prefix": "Put in front of every subject, with a blank between, such as “[Staging]”.",
             "label": "Goes with every message into the log, to tell traffic apart.",
             "default_recipients": "For messages that name none; those of a message come first. Separated by commas.",
@@ -120,7 +127,6 @@ class OAuthServiceForm(ConsoleForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["messages_per_minute"].required = False
         choice = self.fields["integrated_service"]
         assert isinstance(choice, forms.ModelChoiceField)  # noqa: S101 -- tells the type checker what Django made
         usable = IntegratedService.AccountKind.SERVICE_ACCOUNT
@@ -133,11 +139,6 @@ class OAuthServiceForm(ConsoleForm):
         """Return the chosen service. The model refuses one that is no service account, with the reason."""
         chosen: IntegratedService = self.cleaned_data["integrated_service"]
         return chosen
-
-    def clean_messages_per_minute(self) -> int:
-        """Return the number, the usual one for an empty field."""
-        typed: int | None = self.cleaned_data["messages_per_minute"]
-        return limits.GRAPH_MESSAGES_PER_MINUTE if typed is None else typed
 
     def warnings(self) -> list[str]:
         """Return what was saved but will not work, because its integrated service does not."""

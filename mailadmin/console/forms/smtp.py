@@ -43,6 +43,8 @@ class SmtpConnectionForm(ProxyForm):
             "Sessions and speed",
             ("keep_open", "idle_seconds", "session_messages", "parallel", "family", "pipelining", "chunking"),
         ),
+        ("Pace", ("rate_messages", "rate_seconds")),
+        ("Unclear answers", ("on_unsure",)),
         ("Delivery notices", ("notices",)),
         (
             "Time limits",
@@ -79,6 +81,11 @@ class SmtpConnectionForm(ProxyForm):
         "mechanism": "auth=password",
         "idle_seconds": "keep_open=on",
         "session_messages": "keep_open=on",
+    }
+    usual: ClassVar[dict[str, Any]] = {
+        "rate_messages": 0,
+        "rate_seconds": SmtpConnection.RateChoice.MINUTE,
+        "on_unsure": SmtpConnection.UnsureChoice.RESEND,
     }
 
     port = forms.IntegerField(
@@ -123,6 +130,9 @@ class SmtpConnectionForm(ProxyForm):
             "family",
             "pipelining",
             "chunking",
+            "rate_messages",
+            "rate_seconds",
+            "on_unsure",
             "notices",
             "connect_timeout",
             "command_timeout",

@@ -8,11 +8,11 @@ from django import forms
 
 from mailadmin.core import limits
 
-from .base import SecondsInput, certificates, textarea
+from .base import ON_UNSURE, SecondsInput, certificates, textarea
 
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 _SECONDS = ("connect_timeout", "command_timeout", "message_timeout", "final_timeout", "final_background_timeout")
-_COUNTS = ("session_messages", "parallel")
+_COUNTS = ("session_messages", "parallel", "rate_messages")
 
 WIDGETS: dict[str, Any] = {
     "host": forms.TextInput(_PLAIN),
@@ -43,6 +43,9 @@ LABELS = {
     "parallel": "Sessions at once, for a list",
     "pipelining": "Use PIPELINING where it is offered",
     "chunking": "Use CHUNKING where it is offered",
+    "rate_messages": "At most (messages)",
+    "rate_seconds": "In a",
+    "on_unsure": "A queued message, after an unclear answer",
     "notices": "Ask for delivery notices",
     "connect_timeout": "To connect (seconds)",
     "command_timeout": "For a command (seconds)",
@@ -85,6 +88,8 @@ HELPS = {
     "parallel": f"Usually {limits.SESSIONS}; providers allow 5 to 20. Fewer are used for short lists.",
     "pipelining": "Several commands leave at once, and so does more than one message of a list.",
     "chunking": "The message leaves without waiting for a go-ahead.",
+    "rate_messages": "What your provider allows; 0 or empty for no limit. All processes and workers keep it together.",
+    "on_unsure": ON_UNSURE,
     "notices": "Status messages to the envelope sender, from servers that offer DSN.",
     "connect_timeout": f"Usually {limits.CONNECT_SECONDS}; the proxy's part included.",
     "command_timeout": f"Usually {limits.COMMAND_SECONDS}.",
