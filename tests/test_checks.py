@@ -5,6 +5,7 @@ None of these tests may use the database, so none of the checks does.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,27 @@ def test_e002_a_token_for_monitors_that_is_none(settings: Any, token: object) ->
 def test_e002_a_reference_that_leads_to_no_token_for_monitors(settings: Any, reference: str) -> None:
     settings.MAILADMIN |= {"METRICS_TOKEN": reference}
     assert set(found()) == {"E002"}
+
+
+@pytest.mark.parametrize("way", ["celery", ""])
+def test_e020_is_quiet_where_queued_messages_can_be_announced(settings: Any, way: str) -> None:
+    settings.MAILADMIN |= {"QUEUE_WAKE": way}
+    assert found() == {}
+
+
+@pytest.mark.parametrize("way", ["pigeon", None, 7])
+def test_e020_an_unknown_task_queue(settings: Any, way: object) -> None:
+    settings.MAILADMIN |= {"QUEUE_WAKE": way}
+    assert set(found()) == {"E020"}
+
+
+def test_e020_a_task_queue_that_is_not_installed(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.MAILADMIN |= {"QUEUE_WAKE": "tasks"}
+    assert set(found()) == (set() if django.VERSION >= (6, 0) else {"E020"})
+    settings.MAILADMIN |= {"QUEUE_WAKE": "celery"}
+    monkeypatch.setitem(sys.modules, "celery", None)  # as where it cannot be imported
+    messages = found()
+    assert "mailadmin[celery]" in messages["E020"].hint
 
 
 def test_w010_the_sandbox_on_a_production_site(settings: Any) -> None:
