@@ -57,7 +57,7 @@ class Kind(StrEnum):
     TOO_LARGE = "too-large"  # over the limit, found before sending
     LARGE_NOT_ALLOWED = "large-not-allowed"  # too large for one request, and upload sessions are not switched on
     NOT_CARRIED = "not-carried"  # Graph cannot carry this message in the form that its size asks for
-    PACED = "paced"  # our own limit: the mailbox has sent its messages of this minute, or must pause
+    PACED = "paced"  # our own limit: the mailbox or connection has sent its messages for now, or must pause
     BUSY = "busy"  # our own limit: no request to Graph became free in time
     UPLOAD_BROKEN = "upload-broken"  # the draft of a large message, or a file in it, could not be made
     ROUTE_RESTING = "route-resting"  # the circuit breakers of all routes that are left are open

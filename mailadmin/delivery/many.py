@@ -82,6 +82,9 @@ class _List:
         if not self._sending or not self._ready:
             return None
         job = self._ready[0][1]
+        if job.plan.resting and not job.plan.routes:  # an earlier message of the list may have found a route working
+            job.snapshot = routes.current()
+            job.plan = routes.plan(job.snapshot, job.draft, job.options.route)
         for route in [route for route in job.plan.routes if route.key in self._stopped]:
             # Hundreds of tries with a wrong password would lock the account.
             job.plan.routes.remove(route)

@@ -71,7 +71,7 @@ def test_n7_places_belong_to_the_application_and_not_to_the_row() -> None:
         with pytest.raises(MailError) as caught, place(replace(app, id="another", name="Another")):
             taken.append(True)
     assert (caught.value.fault.kind, caught.value.fault.maybe_sent, taken) == (Kind.BUSY, False, [])
-    assert caught.value.explanation.failover is Failover.NEXT
+    assert caught.value.explanation.failover is Failover.LATER
     with place(app):
         pass
 
@@ -117,7 +117,7 @@ def test_n7_message_whose_turn_is_too_far_away_is_paced_and_takes_no_turn() -> N
         assert (fault.kind, fault.maybe_sent) == (Kind.PACED, False)
         assert fault.retry_after == pytest.approx(60, abs=1)
         assert "robot@example.org comes in 60 seconds" in fault.text
-    assert caught.value.explanation.failover is Failover.NEXT
+    assert caught.value.explanation.failover is Failover.LATER
     assert "of this minute" in caught.value.explanation.title
 
 

@@ -7,13 +7,13 @@ those that processes share (`transports.shared`), under names without secrets.
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
 
 from mailadmin.core import limits
+from mailadmin.core.durations import in_words
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import EntraApp, OAuthRoute
@@ -49,7 +49,7 @@ def await_turn(route: OAuthRoute, app: EntraApp, mailbox: str, patience: float, 
         if wait > patience:
             raise NotNow(wait)
     except NotNow as refusal:
-        text = f"The next turn of {mailbox} comes in {_in_words(refusal.seconds)}."
+        text = f"The next turn of {mailbox} comes in {in_words(refusal.seconds)}."
         raise MailError(_paced(app, text, refusal.seconds)) from None
     if (longest := max(wait, pause)) > 0:
         rest(longest)
@@ -75,7 +75,7 @@ def place(app: EntraApp) -> Iterator[None]:
         try:
             stack.enter_context(lease)
         except NotNow as refusal:
-            text = f"None of {app.requests_at_once} became free within {_in_words(refusal.seconds)}."
+            text = f"None of {app.requests_at_once} became free within {in_words(refusal.seconds)}."
             raise MailError(Fault(Phase.GRAPH, Kind.BUSY, text, host=app.cloud.graph_host)) from None
         yield
 
@@ -111,16 +111,9 @@ def _pause_left(app: EntraApp, patience: float) -> float:
     """Return for how long Microsoft wants nothing from this app. Raises MailError when that is too long."""
     seconds = shared().until_free(_app_name(app), _PAUSES_ALONE)
     if seconds > patience:
-        raise MailError(_paced(app, f"Microsoft asked for a pause, which ends in {_in_words(seconds)}.", seconds))
+        raise MailError(_paced(app, f"Microsoft asked for a pause, which ends in {in_words(seconds)}.", seconds))
     return seconds
 
 
 def _paced(app: EntraApp, text: str, seconds: float) -> Fault:
     return Fault(Phase.GRAPH, Kind.PACED, text, host=app.cloud.graph_host, retry_after=seconds)
-
-
-def _in_words(seconds: float) -> str:
-    whole = math.ceil(seconds)
-    if whole < 2 * _MINUTE:
-        return f"{whole} second{'' if whole == 1 else 's'}"
-    return f"{math.ceil(whole / _MINUTE)} minutes"

@@ -81,7 +81,7 @@ class _Caller:
         """End the workers and wait for them: what is in flight is finished, what nobody has begun is dropped."""
         if not self.at_home or sys.is_finalizing():
             return  # they do not live here, or never run again
-        self._crew.stopped = True
+        self._crew.stopped.set()
         for _ in self._threads:
             self._crew.jobs.put(None)
         for thread in self._threads:

@@ -15,6 +15,7 @@ from mailadmin.transports.base import Accepted, Handed, Mail
 
 from .envelope import check
 from .many import spread
+from .pace import await_turn
 from .pool import KeptSession
 from .rounds import Round, session_lost, shared
 from .supply import Supply
@@ -37,9 +38,11 @@ class SmtpTransport:
         """Hand over one message; see `Transport.send`.
 
         When the server takes only so many recipients at a time, the rest follow in transactions of their
-        own; should those fail, the message is sent all the same, and the rest are among the refused.
+        own; should those fail, the message is sent all the same, and the rest are among the refused. The rate of
+        the route is kept before.
         """
         check(mail, self._supply.route)
+        await_turn(self._supply.route, mail.patience)
         self._session = self._supply.kept()
         if self._session:
             self._session.start_clock()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from mailadmin.transports.base import Handed, Mail
 
 from .conveyor import Conveyor, Fate
 from .envelope import check
+from .pace import await_turn
 from .pool import KeptSession
 from .supply import Supply
 
@@ -69,7 +71,7 @@ class Crew:
     supply: Supply
     jobs: SimpleQueue[Job | None]
     said: SimpleQueue[Done | Ready | Gone]
-    stopped: bool = False
+    stopped: threading.Event = field(default_factory=threading.Event)
 
     def fail_waiting(self, error: MailError) -> None:
         """Let every job that waits end with `error`; no worker is left to take one."""
@@ -109,7 +111,7 @@ class Worker:
 
     def _next(self) -> Job | None:
         """Return the next job, or None to go home. Before it waits, what is underway is brought to its end."""
-        while not self._crew.stopped:
+        while not self._crew.stopped.is_set():
             if self._again:
                 return self._again.popleft()
             if self._sent_home and not self._begun:
@@ -132,9 +134,13 @@ class Worker:
         job.begin()
         try:
             check(job.mail, self._crew.supply.route)
+            if not job.again:  # it has had its turn
+                await_turn(self._crew.supply.route, job.mail.patience, self._rest)
         except MailError as error:
             self._crew.said.put(job.done(Fate(job.ticket, error=error)))
             return
+        if self._crew.stopped.is_set():
+            return  # while it waited for its turn: nobody has begun it
         if self._line and not (self._begun or self._line[0].fit):
             self._leave_line()  # it rested too long while there was no job
         session, conveyor = self._line or self._find_line(job)
@@ -146,6 +152,11 @@ class Worker:
             self._proven = True
         if not session.fit:
             self._leave_line()
+
+    def _rest(self, seconds: float) -> None:
+        """Let some seconds pass, unless the list is given up; what is underway is not kept waiting."""
+        self._finish()
+        self._crew.stopped.wait(seconds)
 
     def _find_line(self, job: Job) -> tuple[KeptSession, Conveyor]:
         """Return a session, and the conveyor on it: one that was kept, while there is no reason against it."""

@@ -108,6 +108,7 @@ FAILURES: dict[str, Fault | list[Fault]] = {
     "not-carried": ours(Kind.NOT_CARRIED, phase=Phase.MESSAGE),
     "paced": ours(Kind.PACED, "The next turn of no-reply@contoso.example comes in 40 seconds.", Phase.GRAPH),
     "pause-kept": ours(Kind.PACED, "Microsoft asked for a pause, which ends in 30 seconds.", Phase.GRAPH),
+    "rate-kept": ours(Kind.PACED, "Its next turn comes in 40 seconds.", Phase.MESSAGE),
     "requests-taken": ours(Kind.BUSY, phase=Phase.GRAPH),
     "upload-broken": ours(Kind.UPLOAD_BROKEN, "“report.pdf”: Graph answered: HTTP 404.", Phase.GRAPH),
     "draft-refused": ours(Kind.DRAFT_REFUSED, "Graph answered: HTTP 403, ErrorAccessDenied.", Phase.GRAPH),
