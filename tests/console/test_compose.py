@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from mailadmin.core import limits
 from mailadmin.delivery import routes
@@ -65,6 +67,46 @@ def test_s5_s22_a_message_goes_out_and_leads_to_its_page_in_the_log(
     entry = AuditEntry.objects.get(action="sent")
     assert (entry.object_id, entry.detail) == (str(row.pk), "by hand, to 3: Sent")
     assert "Sent by Relay A." in operator_client.get(response["Location"]).content.decode()
+
+
+def typed_moment(**ahead: float) -> str:
+    return f"{timezone.localtime() + timedelta(**ahead):%Y-%m-%dT%H:%M}"
+
+
+@pytest.mark.parametrize("values", [{"delivery": "queued"}, {"send_at": "later"}])
+def test_p7_a_message_by_hand_can_be_queued_for_a_time_with_a_priority(
+    operator_client: Client, server: SmtpServer, values: dict[str, str]
+) -> None:
+    """P7. A time to send at means the outbox, whatever is usual."""
+    plain_row(server.port)
+    at, end = typed_moment(hours=1), typed_moment(days=1)
+    response = send(operator_client, priority="1", expires_at=end, **(values | {"send_at": at}))
+    row = Delivery.objects.get()
+    assert (row.state, row.mode, row.priority) == ("queued", "queued", 1)
+    assert f"{timezone.localtime(row.send_at):%Y-%m-%dT%H:%M}" == at
+    assert row.outbox.expires_at == row.expires_at
+    assert not server.messages
+    assert AuditEntry.objects.get(action="queued").object_id == str(row.pk)
+    page = operator_client.get(response["Location"]).content.decode()
+    assert "It waits in the outbox." in page
+    assert "Urgent" in page
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"send_at": "2020-01-01T10:00"}, "This time is over"),
+        ({"send_at": "soon"}, "Type day and time"),
+        ({"expires_at": "2020-01-01T10:00"}, "It would expire before it could be sent."),
+        ({"send_at": typed_moment(hours=2), "delivery": "direct"}, "A message that is sent directly leaves at once"),
+        ({"send_at": typed_moment(hours=2), "expires_at": typed_moment(hours=1)}, "It would expire before"),
+    ],
+)
+def test_p7_times_that_cannot_be_kept_are_refused(
+    operator_client: Client, values: dict[str, str], sentence: str
+) -> None:
+    plain_row(25)
+    assert sentence in refused(operator_client, **values)
 
 
 def test_s21_an_empty_to_goes_to_the_default_recipients_of_the_chosen_route(

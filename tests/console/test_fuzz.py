@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mailadmin.console import arrived
 from mailadmin.console.forms import IntegratedServiceForm, OAuthServiceForm, SecondCredentialForm, SmtpConnectionForm
+from mailadmin.console.forms.compose import ComposeForm
 from mailadmin.console.views import audit, log
-from mailadmin.console.views.compose import ComposeForm
 from mailadmin.models import SandboxMessage, Settings
 
 pytestmark = pytest.mark.django_db
