@@ -105,6 +105,8 @@ def test_a_key_file_may_hold_remarks_and_empty_lines(settings: Any, tmp_path: Pa
         {"NETWORK": {"PORTS": 25}},
         {"NETWORK": None},
         {"MANAGED_IDENTITY": "False"},
+        {"ENVIRONMENT": None},
+        {"ENVIRONMENT": "x" * 81},
         "KEY_FILE",
         None,
     ],
@@ -262,6 +264,14 @@ def test_e020_a_task_queue_that_is_not_installed(settings: Any, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "celery", None)  # as where it cannot be imported
     messages = found()
     assert "mailadmin[celery]" in messages["E020"].hint
+
+
+def test_w003_a_folder_in_which_the_age_of_the_database_cannot_be_counted_along(settings: Any, tmp_path: Path) -> None:
+    settings.MAILADMIN |= {"GENERATION_FILE": tmp_path / "missing" / "generation"}
+    assert set(found()) == {"W003"}
+    for meant in (None, tmp_path / "generation", ""):
+        settings.MAILADMIN |= {"GENERATION_FILE": meant}
+        assert found() == {}
 
 
 def test_w010_the_sandbox_on_a_production_site(settings: Any) -> None:
