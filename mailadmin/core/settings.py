@@ -121,6 +121,12 @@ class RouteKey:
     def __str__(self) -> str:
         return f"{self.kind}:{self.id}"
 
+    @classmethod
+    def read(cls, text: str) -> RouteKey:
+        """Return the key that `str` made `text` of. Raises ValueError for another text."""
+        kind, _, name = text.partition(":")
+        return cls(RouteKind(kind), name)
+
 
 @dataclass(frozen=True)
 class TlsSettings:

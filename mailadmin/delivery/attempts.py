@@ -14,8 +14,9 @@ from mailadmin.conf import network_policy
 from mailadmin.core import limits, policy, sender
 from mailadmin.core.errors import MailError, Scope
 from mailadmin.core.outcome import DeliveryState, RecipientOutcome, RecipientState, SendResult, Skipped
+from mailadmin.core.policy import Haste
 from mailadmin.core.settings import OAuthRoute, Route, RouteKey
-from mailadmin.transports.base import Accepted, Transport, untold
+from mailadmin.transports.base import UNWATCHED, Accepted, Transport, Watch, untold
 from mailadmin.transports.registry import open_transport
 
 from .convert import Draft, Dressed, dress
@@ -36,19 +37,39 @@ class Attempt:
     size_limit: int | None = None
 
 
+def unwatched(route: Route) -> Watch:
+    """Return the watch of a message that nobody watches."""
+    return UNWATCHED
+
+
+def unrecorded(run: Run) -> None:
+    """Take what is known before the next route is tried, and write it nowhere."""
+
+
 @dataclass(frozen=True)
 class Terms:
     """On which terms a message is handed over: whether no caller waits, so that a server's last answer may take
-    minutes; whether it is one of a list, so that it may wait its turn; and who is told how far a long upload is."""
+    minutes; whether it is one of a list, so that it may wait its turn; who is told how far a long upload is; how long
+    it can wait for what passes by itself.
+
+    A worker has `watch`, who must know when the message leaves by a route; `record`, who writes down what is known
+    before each further route is tried; and knows `another_later`: a route that is left out now may take it later.
+    """
 
     in_background: bool = False
     in_list: bool = False
     progress: Callable[[str], None] = untold
+    haste: Haste = Haste.CALLER
+    watch: Callable[[Route], Watch] = unwatched
+    record: Callable[[Run], None] = unrecorded
+    another_later: bool = False
 
     def patience(self, last: bool) -> float:
         """Return for how many seconds a limit of our own may hold the message; `last` tells that no other route is
         left."""
-        if self.in_background or self.in_list:
+        if self.in_background:
+            return limits.BACKGROUND_PATIENCE_SECONDS
+        if self.in_list:
             return limits.GRAPH_LIST_PATIENCE_SECONDS
         return limits.GRAPH_LAST_PATIENCE_SECONDS if last else limits.GRAPH_PATIENCE_SECONDS
 
@@ -67,9 +88,13 @@ class Tried:
 
 @dataclass
 class Run:
-    """What happened to one message: the attempts, and each recipient's outcome."""
+    """What happened to one message: the attempts, and the outcome of each recipient that was to be served, with the
+    last error of those who were not; `unsure_by` are the routes that may have taken it for somebody. Who is "pending"
+    in the end is to be served later (queued mode)."""
 
     outcomes: dict[str, RecipientOutcome]
+    errors: dict[str, MailError] = field(default_factory=dict)
+    unsure_by: list[Route] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     taken_by: Route | None = None
@@ -121,29 +146,50 @@ def run(
     transport_for: Callable[[Route], Transport],
     first: Tried | None = None,
     terms: Terms | None = None,
+    recipients: tuple[str, ...] | None = None,
 ) -> Run:
     """Try the routes of `plan` in their order and return what happened. Raises nothing of the mail family.
 
-    `first` is what came of the first route, where somebody has handed the message to it already.
+    `first` is what came of the first route, where somebody has handed the message to it already; `recipients` are
+    those to serve, None for all.
     """
     terms = terms or Terms()
-    result = Run({address: RecipientOutcome() for address in draft.addresses}, skipped=list(plan.skipped))
-    remaining = draft.addresses
+    remaining = draft.addresses if recipients is None else recipients
+    result = Run({address: RecipientOutcome() for address in remaining}, skipped=list(plan.skipped))
     started = time.monotonic() - (first.seconds if first else 0)
+    another_later = terms.another_later
     for place, route in enumerate(plan.routes, 1):
         if len(result.attempts) >= limits.ROUTES_TRIED and time.monotonic() - started > limits.ROUTES_SECONDS:
             result.skipped.append(Skipped(route.name, "The routes before it took too long."))
+            another_later = True
             continue
         if len(remaining) < len(draft.addresses) and isinstance(route, OAuthRoute):
             result.skipped.append(Skipped(route.name, "Others have the message already; Graph would send it again."))
             continue
         tried = first if first and not result.attempts else None
         if tried is None:
+            if not_now := plan.turn(route):
+                result.skipped.append(not_now)
+                another_later = True
+                continue
+            if result.attempts:
+                terms.record(result)
             tried = _try(draft, route, remaining, transport_for, terms, last=place == len(plan.routes))
-        remaining = _note(tried, route, remaining, result).try_next
+        remaining = _note(tried, route, remaining, result, terms.haste).try_next
         if not remaining:
             break
+    result.skipped += plan.spared([attempt.route.key for attempt in result.attempts])
+    _end(result, terms, another_later=another_later)
     return result
+
+
+def _end(result: Run, terms: Terms, *, another_later: bool) -> None:
+    """Decide about those for whom no route is left: refused, unless a worker may serve them later."""
+    for address, outcome in result.outcomes.items():
+        error = result.errors.get(address)
+        may_wait = terms.haste is not Haste.CALLER and (another_later or (error and policy.may_succeed_later(error)))
+        if outcome.state is RecipientState.PENDING and error and not may_wait:
+            outcome.state = RecipientState.REFUSED
 
 
 def make_ready(draft: Draft, route: Route, recipients: tuple[str, ...], terms: Terms, *, last: bool) -> Dressed:
@@ -156,7 +202,7 @@ def make_ready(draft: Draft, route: Route, recipients: tuple[str, ...], terms: T
     dressed = dress(draft, route, recipients)
     patience, background, progress = terms.patience(last), terms.in_background, terms.progress
     mail = replace(dressed.mail, mailbox=mailbox, patience=patience, in_background=background, progress=progress)
-    return replace(dressed, mail=mail)
+    return replace(dressed, mail=replace(mail, watch=terms.watch(route)))
 
 
 def _next_mailbox(route: OAuthRoute) -> str:
@@ -189,8 +235,9 @@ def _try(
     return Tried(started_at, time.monotonic() - started, sent_as, accepted, error)
 
 
-def _note(tried: Tried, route: Route, recipients: tuple[str, ...], result: Run) -> policy.Step:
-    """Enter into `result` what came of a try for `recipients`, and return what follows."""
+def _note(tried: Tried, route: Route, recipients: tuple[str, ...], result: Run, haste: Haste) -> policy.Step:
+    """Enter into `result` what came of a try for `recipients`, and return what follows. Those for whom it is not over
+    are pending."""
     accepted, error = tried.accepted, tried.error
     attempt = Attempt(route, tried.started_at, tried.seconds, accepted is not None, error=error)
     result.attempts.append(attempt)
@@ -198,24 +245,31 @@ def _note(tried: Tried, route: Route, recipients: tuple[str, ...], result: Run) 
         assert error is not None  # noqa: S101 -- one of the two is set, for the reader and the type checker
         attempt.size_limit = error.fault.size_limit or None
         own: dict[str, MailError] = getattr(error, "recipients", {})
-        result.outcomes |= {address: _outcome(own.get(address, error)) for address in recipients}
-        return policy.after_failure(error, recipients)
-    attempt.answer, attempt.size_limit = accepted.answer, accepted.size_limit
-    result.taken_by = result.taken_by or route
-    result.sent_as = result.sent_as or tried.sent_as
-    for address in recipients:
-        if address not in accepted.refused:
-            result.outcomes[address] = RecipientOutcome(RecipientState.SENT)
-    for address, reason in accepted.refused.items():
-        attempt.error = reason
-        result.outcomes[address] = _outcome(reason)
-    return policy.after_refusals(dict(accepted.refused))
+        refused = {address: own.get(address, error) for address in recipients}
+        step = policy.after_failure(error, recipients, haste)
+    else:
+        attempt.answer, attempt.size_limit = accepted.answer, accepted.size_limit
+        result.taken_by = result.taken_by or route
+        result.sent_as = result.sent_as or tried.sent_as
+        for address in recipients:
+            if address not in accepted.refused:
+                result.outcomes[address] = RecipientOutcome(RecipientState.SENT)
+        refused = dict(accepted.refused)
+        attempt.error = next(reversed(refused.values()), None)
+        step = policy.after_refusals(refused, haste)
+    result.errors |= refused
+    over = set(step.final)
+    result.outcomes |= {address: _outcome(reason, over=address in over) for address, reason in refused.items()}
+    if step.unsure:
+        result.unsure_by.append(route)
+    return step
 
 
-def _outcome(error: MailError) -> RecipientOutcome:
+def _outcome(error: MailError, *, over: bool) -> RecipientOutcome:
     if error.scope is Scope.UNSURE:
         return RecipientOutcome(RecipientState.UNSURE, error.fault.code, error.explanation.title)
-    return RecipientOutcome(RecipientState.REFUSED, error.fault.code, error.summary)
+    state = RecipientState.REFUSED if over else RecipientState.PENDING
+    return RecipientOutcome(state, error.fault.code, error.summary)
 
 
 def state_of(run: Run, passed_over: bool) -> DeliveryState:

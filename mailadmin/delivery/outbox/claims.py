@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connections, router, transaction
-from django.db.models import DateTimeField, ExpressionWrapper, QuerySet
+from django.db.models import QuerySet
 
 from mailadmin.core import limits
 from mailadmin.core.outcome import Priority
 from mailadmin.models import OutboxEntry
-from mailadmin.models.clock import ServerNow
+from mailadmin.models.clock import ServerNow, ahead
 
 _READY = OutboxEntry.Shelf.READY
 _LOOKS = 5  # of a claim whose every entry went to somebody else; the next poll looks again
@@ -98,16 +97,17 @@ def next_due() -> float | None:
     return max(0.0, min(seconds)) if seconds else None
 
 
-def ahead(seconds: float) -> ExpressionWrapper[Any]:
-    """Return the moment in so many seconds by the clock of the database server, for a statement."""
-    return ExpressionWrapper(ServerNow() + timedelta(seconds=seconds), output_field=DateTimeField())
-
-
 def fenced(held: Claim, **changes: Any) -> None:
     """Change the entry of a message while the claim is in force; the first statement of every write of a worker, so
     that it holds the row until the end of the transaction. Raises LeaseLost, and what the database raises."""
     if not OutboxEntry.objects.filter(pk=held.delivery_id, claim=held.token).update(**changes):
         raise LeaseLost(str(held.delivery_id))
+
+
+def release(held: Claim, **changes: Any) -> None:
+    """Change the entry of a message of which nothing is leaving, while the claim is in force; else do nothing. Raises
+    what the database raises."""
+    OutboxEntry.objects.filter(pk=held.delivery_id, claim=held.token, leaving_at=None).update(**changes)
 
 
 def close(held: Claim) -> None:
