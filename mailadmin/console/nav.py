@@ -62,6 +62,7 @@ _GROUPS = (
         "Watch",
         (
             Entry("Delivery log", "log", "mailadmin:log-list", "scroll-text", "mailadmin.view_delivery"),
+            Entry("Outbox", "outbox", "mailadmin:outbox", "mailbox", "mailadmin.view_delivery"),
             Entry("Connection tests", "test", "mailadmin:test-list", "list-checks", "mailadmin.view_connectiontest"),
             Entry("Sandbox", "sandbox", "mailadmin:sandbox", "inbox", "mailadmin.view_sandboxmessage"),
         ),

@@ -14,7 +14,9 @@ from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import ConnectionTest, Delivery, IntegratedService, OAuthService, SmtpConnection
 
 from .credential_state import CredentialState, first_state, second_ready, second_state
+from .outbox import Overview, verdict
 from .route_rows import RouteSummary
+from .waiting import Why
 
 Row = OAuthService | SmtpConnection
 
@@ -45,7 +47,7 @@ class RouteLine:
 @dataclass(frozen=True)
 class Banner:
     """Something that is wrong now. `tone` is "error" or "warning"; `kind` tells the template which links to show;
-    `line` is the route and `service` the integrated service that it is about."""
+    `line` is the route and `service` the integrated service that it is about, `why` the reason to filter by."""
 
     tone: str
     title: str
@@ -53,6 +55,7 @@ class Banner:
     kind: str = ""
     line: RouteLine | None = None
     service: IntegratedService | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,23 @@ def log_banner() -> list[Banner]:
         "MAILADMIN in the settings of the server says so: messages are sent, and leave a line in the server's log only."
     )
     return [Banner("warning", "The delivery log is switched off.", text)]
+
+
+def outbox_banners(found: Overview) -> list[Banner]:
+    """Return what is wrong in the outbox: that it is not drained, and what waits for a person. No statement."""
+    banners = []
+    if found.late:
+        banners.append(Banner("error", "The outbox is not drained.", verdict(found)[1], "outbox", why=Why.DUE))
+    if unsure := found.counts[Why.UNSURE]:
+        title = f"{unsure.of('message').capitalize()} may have been delivered, and somebody must decide."
+        text = "Sending again could deliver a second copy, so nothing happens by itself. Ask who should have got it."
+        banners.append(Banner("warning", title, text, "outbox", why=Why.UNSURE))
+    if crashed := found.counts[Why.CRASHED]:
+        what = "it" if crashed.number == 1 else "them"
+        title = f"{crashed.of('message').capitalize()} held: workers ended while they had {what}."
+        text = "The outbox shows what happened at the end; release what shall be tried again, or cancel it."
+        banners.append(Banner("warning", title, text, "outbox", why=Why.CRASHED))
+    return banners
 
 
 def _key_banner() -> list[Banner]:

@@ -117,7 +117,8 @@ def what_next(entry: OutboxEntry, around: Surroundings) -> str:
         return f"It waits: {around.held}"
     if reason is Why.PAUSED:
         return f"It waits until the label “{entry.label}” is resumed."
-    return f"{_step(entry, reason, around.now)} {_end(entry, around)}".strip()
+    said = [_step(entry, reason, around.now), _end(entry, around.now), "" if around.worker else "But no worker runs."]
+    return " ".join(part for part in said if part)
 
 
 def _step(entry: OutboxEntry, reason: Why, now: datetime) -> str:
@@ -137,13 +138,11 @@ def _step(entry: OutboxEntry, reason: Why, now: datetime) -> str:
             return f"It is tried again {at}, try {entry.tries + 1}."
 
 
-def _end(entry: OutboxEntry, around: Surroundings) -> str:
-    if not around.worker:
-        return "But no worker runs."
-    ends = min(entry.give_up_at, entry.expires_at or entry.give_up_at)
-    word = "It expires" if ends == entry.expires_at else "It is given up on"
-    told = entry.tries or entry.waits_for_route or ends == entry.expires_at
-    return f"{word} {moment(ends, around.now)}." if told else ""
+def _end(entry: OutboxEntry, now: datetime) -> str:
+    """Say when it is over in any case, where that matters: it was tried, or expires."""
+    if entry.expires_at and entry.expires_at <= entry.give_up_at:
+        return f"It expires {moment(entry.expires_at, now)}."
+    return f"It is given up on {moment(entry.give_up_at, now)}." if entry.tries or entry.waits_for_route else ""
 
 
 def moment(at: datetime, now: datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from .views import audit, compose, dashboard, log, message, sandbox, tests
+from .views import audit, compose, dashboard, delivery_actions, log, message, outbox, sandbox, tests
 
 urlpatterns: list[URLPattern] = [
     path("", dashboard.dashboard, name="dashboard"),
@@ -12,6 +12,14 @@ urlpatterns: list[URLPattern] = [
     path("log/", log.log_list, name="log-list"),
     path("log/<uuid:pk>/", message.message, name="log"),
     path("log/<uuid:pk>/outcome/", log.outcome, name="log-outcome"),
+    path("log/<uuid:pk>/resend/", delivery_actions.resend, name="log-resend"),
+    path("log/resend/", delivery_actions.resend_many, name="log-resend-many"),
+    path("log/cancel/", delivery_actions.cancel_many, name="log-cancel-many"),
+    path("outbox/", outbox.outbox, name="outbox"),
+    path("outbox/now/", outbox.now, name="outbox-now"),
+    path("outbox/act/", outbox.act, name="outbox-act"),
+    path("outbox/label/", outbox.label, name="outbox-label"),
+    path("routes/<str:kind>/<uuid:pk>/pause/", outbox.route_pause, name="route-pause"),
     path("compose/", compose.compose, name="compose"),
     path("tests/", tests.test_list, name="test-list"),
     path("tests/start/<str:kind>/<uuid:pk>/", tests.start_saved, name="test-start"),

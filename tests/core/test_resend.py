@@ -23,7 +23,7 @@ ADDRESSES = st.builds(lambda local, name: Address(name, local, "example.net"), L
 
 def fields(head: bytes) -> dict[str, list[str]]:
     message = message_from_bytes(head, policy=policy.default)
-    return {name.lower(): [str(value) for value in message.get_all(name) or []] for name in message.keys()}
+    return {name.lower(): [str(value) for value in message.get_all(name) or []] for name in message}
 
 
 def test_p6_a_copy_has_a_message_id_and_a_date_of_its_own_and_names_the_first() -> None:

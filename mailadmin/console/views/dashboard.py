@@ -15,12 +15,14 @@ from mailadmin.console import audit
 from mailadmin.console.access import needs, page_before
 from mailadmin.console.charts import bars
 from mailadmin.console.figures import PERIODS, buckets, figures
-from mailadmin.console.overview import banners, delivery_order, guide
+from mailadmin.console.outbox import overview
+from mailadmin.console.overview import banners, delivery_order, guide, outbox_banners
 from mailadmin.console.radar import radar_banner
 from mailadmin.console.route_rows import summaries
 from mailadmin.console.sections import ROUTES
 from mailadmin.core import limits
 from mailadmin.delivery import health
+from mailadmin.delivery.preferences import preferences
 from mailadmin.models import Delivery, IntegratedService, OAuthService, SandboxServer, Settings, SmtpConnection
 
 from .log import row
@@ -37,17 +39,20 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     latest = list(Delivery.objects.prefetch_related("recipients", "attempts")[: limits.LATEST_ROWS])
     steps = guide([summary.row for summary in routes])
     since, found = period.starts(now)[0], buckets(period, now)
+    settings = Settings.load()
+    outbox = overview(preferences(settings))
     return render(
         request,
         "mailadmin/dashboard/dashboard.html",
         {
             "guide": steps,
             "banners": [
+                *outbox_banners(outbox),
                 *banners(
                     lines,
                     list(IntegratedService.objects.all()),
                     latest,
-                    Settings.load().secret_warning_days,
+                    settings.secret_warning_days,
                     timezone.localdate(now),
                     configured=steps.connected,
                 ),
@@ -57,6 +62,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
             "periods": PERIODS.values(),
             "since": timezone.localdate(since),
             "figures": figures(found, since),
+            "outbox": outbox if outbox.waiting or conf.setting("DELIVERY") == "queued" else None,
             "chart": bars(found),
             "lines": lines,
             "latest": [row(delivery) for delivery in latest],

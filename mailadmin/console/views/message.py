@@ -11,7 +11,8 @@ from django.views.decorators.http import require_GET
 from mailadmin.console import verdicts
 from mailadmin.console.access import needs
 from mailadmin.console.deliveries import shown_state
-from mailadmin.core.outcome import DeliveryState
+from mailadmin.console.message_page import standing
+from mailadmin.core.outcome import DeliveryState, Priority
 from mailadmin.models import Delivery
 
 from .log import recipients
@@ -20,9 +21,9 @@ from .log import recipients
 @require_GET
 @needs("mailadmin.view_delivery")
 def message(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Show one message: what became of it, for whom, and every attempt."""
-    delivery = get_object_or_404(Delivery.objects.select_related("asked_by"), pk=pk)
-    attempts = list(delivery.attempts.all())
+    """Show one message: what became of it, for whom, every attempt, what comes next, and what can be done."""
+    delivery = get_object_or_404(Delivery.objects.select_related("asked_by", "resend_of"), pk=pk)
+    attempts, addressed = list(delivery.attempts.all()), recipients(delivery)
     state = shown_state(delivery)
     told = state.accepted or any(not attempt.accepted for attempt in attempts)  # each refusal has its own advice
     return render(
@@ -36,8 +37,12 @@ def message(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             "reason": "" if told else delivery.reason,
             "advice": None if told else verdicts.advice(delivery.code),
             "verdict": verdicts.verdict(delivery, attempts),
-            "recipients": recipients(delivery),
+            "recipients": addressed,
             "attempts": attempts,
             "sending": state is DeliveryState.SENDING,
+            "standing": standing(delivery, state, addressed),
+            "queued": delivery.mode == Delivery.Mode.QUEUED,
+            "unusual_priority": delivery.priority != Priority.NORMAL,
+            "resends": list(delivery.resends.all()),
         },
     )

@@ -1,0 +1,181 @@
+"""The outbox: what waits and why, what needs a decision, who works on it, and what is paused."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET, require_POST
+
+from mailadmin.console import audit, outbox_actions
+from mailadmin.console import outbox as reading
+from mailadmin.console.access import needs, page_before
+from mailadmin.console.outbox_actions import ACTIONS
+from mailadmin.console.overview import delivery_order
+from mailadmin.console.route_rows import summaries
+from mailadmin.console.sections import ROUTES
+from mailadmin.console.waiting import Why
+from mailadmin.core import limits
+from mailadmin.delivery import health
+from mailadmin.delivery.outbox import waiting
+from mailadmin.delivery.preferences import preferences
+from mailadmin.models import OAuthService, Settings, SmtpConnection
+
+
+class FilterForm(forms.Form):
+    """The filters of the outbox; they stand in the address."""
+
+    why = forms.ChoiceField(
+        label="Reason", required=False, choices=[("", "Any"), *((str(one), one.label) for one in Why)]
+    )
+    label = forms.CharField(
+        label="Label", required=False, max_length=80, widget=forms.TextInput({"list": "labels", "autocomplete": "off"})
+    )
+    route = forms.ChoiceField(label="Route", required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rows = (*OAuthService.objects.all(), *SmtpConnection.objects.all())
+        choices = [("", "Any"), *((str(row.key), row.name) for row in rows)]
+        self.fields["route"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
+
+
+@require_GET
+@needs("mailadmin.view_delivery")
+def outbox(request: HttpRequest) -> HttpResponse:
+    """Show the outbox. The number of statements does not grow with what waits in it."""
+    form = FilterForm(request.GET)
+    chosen = preferences(Settings.load())
+    found = reading.overview(chosen)
+    valid = form.is_valid()
+    lines, following = reading.page(form.cleaned_data, _cursor(request), found.around) if valid else ([], None)
+    tone, sentence = reading.verdict(found)
+    return render(
+        request,
+        "mailadmin/outbox/outbox.html",
+        {
+            "found": found,
+            "tone": tone,
+            "verdict": sentence,
+            "decisions": reading.undecided(found.around, limits.LATEST_ROWS) if found.undecided else [],
+            "form": form,
+            "filtered": valid and any(form.cleaned_data.values()),
+            "lines": lines,
+            "following": following,
+            "continued": "after" in request.GET,
+            "buttons": _buttons(form.cleaned_data.get("why", "") if valid else ""),
+            "labels": reading.labels(),
+            "paused_labels": chosen.paused_labels,
+            "routes": delivery_order([*summaries(OAuthService), *summaries(SmtpConnection)]),
+            "most": limits.OUTBOX_SWEPT,
+        },
+    )
+
+
+@require_GET
+@needs("mailadmin.view_delivery")
+def now(request: HttpRequest) -> HttpResponse:
+    """Return the part of the page that changes by itself: the verdict and the numbers."""
+    found = reading.overview(preferences(Settings.load()))
+    tone, sentence = reading.verdict(found)
+    return render(request, "mailadmin/outbox/now.html", {"found": found, "tone": tone, "verdict": sentence})
+
+
+@require_POST
+@needs("mailadmin.manage_outbox")
+def act(request: HttpRequest) -> HttpResponse:
+    """Do something to the ticked messages (`message`, repeated), or to all that fit the filters (`scope=all`)."""
+    action = ACTIONS.get(request.POST.get("action", ""))
+    if action is None:
+        messages.error(request, "Choose what to do with the messages.")
+    elif request.POST.get("scope") == "all":
+        _act_on_all(request, action)
+    elif ids := identifiers(request):
+        done = outbox_actions.act(request, action, ids)
+        (messages.success if done else messages.warning)(request, outbox_actions.told(action, done, len(ids)))
+    else:
+        messages.warning(request, "Nothing was changed: tick the messages first.")
+    return HttpResponseRedirect(page_before(request))
+
+
+@require_POST
+@needs("mailadmin.manage_outbox")
+def label(request: HttpRequest) -> HttpResponse:
+    """Pause the messages with a label, or let them go on."""
+    name = request.POST.get("label", "").strip()[:80]
+    paused = request.POST.get("paused") == "on"
+    if not name:
+        messages.warning(request, "Nothing was paused: type or choose a label.")
+        return HttpResponseRedirect(page_before(request))
+    count = waiting.pause_label(name) if paused else waiting.resume_label(name)
+    audit.record(request, "paused" if paused else "resumed", Settings.load(), detail=f"the label “{name}”")
+    wait = f"{count:,} message{' waits' if count == 1 else 's wait'}"
+    if paused:
+        messages.success(request, f"The label “{name}” is paused: {wait}, and so does what comes.")
+    else:
+        messages.success(request, f"The label “{name}” goes on: {count:,} message{'' if count == 1 else 's'} released.")
+    return HttpResponseRedirect(page_before(request))
+
+
+@require_POST
+@needs("mailadmin.manage_outbox")
+def route_pause(request: HttpRequest, kind: str, pk: uuid.UUID) -> HttpResponse:
+    """Pause a route (`paused=on`), or let it go on: nothing is sent by a paused one, by whomever it was chosen."""
+    if kind not in ROUTES:
+        raise Http404
+    route = get_object_or_404(ROUTES[kind].model, pk=pk)
+    if request.POST.get("paused") == "on":
+        health.pause(route.key, by=request.user.get_username())
+        audit.record(request, "paused", route)
+        messages.success(request, f"“{route.name}” is paused: no message goes by it until it is resumed.")
+    else:
+        health.unpause(route.key)
+        audit.record(request, "resumed", route)
+        messages.success(request, f"“{route.name}” is used again.")
+    return HttpResponseRedirect(page_before(request))
+
+
+def identifiers(request: HttpRequest) -> list[uuid.UUID]:
+    """Return the chosen messages of a form (`message`, repeated); what is no UUID was not made by our pages."""
+    found = []
+    for text in request.POST.getlist("message"):
+        try:
+            found.append(uuid.UUID(text))
+        except ValueError:
+            continue
+    return found
+
+
+def _act_on_all(request: HttpRequest, action: outbox_actions.Action) -> None:
+    form = FilterForm(request.POST)
+    if request.POST.get("sure") != "on":
+        messages.warning(request, "Nothing was changed: tick that you mean all of them.")
+    elif form.is_valid():
+        done, more = outbox_actions.act_on_all(request, action, form.cleaned_data)
+        said = outbox_actions.told(action, done, done)
+        (messages.success if done else messages.warning)(
+            request, f"{said} More are left: press again." if more else said
+        )
+    else:
+        messages.error(request, "Nothing was changed: the filters cannot be read.")
+
+
+def _buttons(reason: str) -> list[tuple[str, str]]:
+    """Return which actions the table offers for what it shows: (name, word)."""
+    if reason == Why.UNSURE:
+        return [("release", "Send again"), ("arrived", "They arrived"), ("lost", "They did not arrive")]
+    if reason == Why.CRASHED:
+        return [("release", "Release"), ("cancel", "Cancel")]
+    return [("send-now", "Send now"), ("cancel", "Cancel")]
+
+
+def _cursor(request: HttpRequest) -> uuid.UUID | None:
+    """Return after which message the page begins; a bad one is the first page."""
+    try:
+        return uuid.UUID(request.GET.get("after", ""))
+    except ValueError:
+        return None
