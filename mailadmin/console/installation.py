@@ -11,6 +11,7 @@ from django.db import connection
 
 import mailadmin
 from mailadmin import conf
+from mailadmin.delivery import guard
 
 BACKEND = "mailadmin.backends.EmailBackend"
 
@@ -33,6 +34,8 @@ def facts() -> list[Fact]:
         Fact("Database", connection.vendor),
         _key(),
         _backend(),
+        _delivery(),
+        _environment(),
         _network(),
         Fact("Secrets outside the database", ", ".join(conf.setting("SECRET_REFS")) or "not allowed"),
         Fact("Sandbox", "allowed" if conf.setting("SANDBOX") else "not allowed"),
@@ -66,6 +69,26 @@ def _backend() -> Fact:
         f"send_mail() of this project does not go through the console. Name {BACKEND} in MAILERS (Django 6.1) or "
         "EMAIL_BACKEND (Django 5.2).",
     )
+
+
+def _delivery() -> Fact:
+    queued = conf.setting("DELIVERY") == "queued"
+    value = "queued: a worker sends" if queued else "direct: whoever sends a message waits"
+    return Fact("Delivery", value, help="A mailer or a message may say otherwise.")
+
+
+def _environment() -> Fact:
+    """Return by what a copied or restored database is noticed."""
+    name = conf.environment() or "without a name"
+    here = guard.place()
+    if here.guarded:
+        return Fact("Environment", name, "ok", "A copied or restored database is noticed, and sends nothing.")
+    if conf.environment():
+        return Fact(
+            "Environment", name, help="A database that is copied to another environment is noticed by its name."
+        )
+    text = 'Nothing notices a copied database. Name the environment in MAILADMIN["ENVIRONMENT"].'
+    return Fact("Environment", name, "warning", text)
 
 
 def _network() -> Fact:

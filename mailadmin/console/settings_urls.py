@@ -15,7 +15,7 @@ from .access import needs
 from .forms import SECRET_FIELDS
 from .sections import OAUTH, SERVICE, SMTP, Section
 from .theme import theme
-from .views import credentials, kit, radar, rows, settings
+from .views import credentials, kit, radar, rows, sending, settings
 
 View = Callable[..., HttpResponse]
 
@@ -55,5 +55,7 @@ urlpatterns: list[URLPattern] = [
     path("services/<uuid:pk>/kit/script/", kit.script, name="service-kit-script"),
     path("smtp/radar/", radar.radar, name="smtp-radar"),
     path("settings/", settings.settings, name="settings"),
+    path("settings/sending/", sending.sending, name="settings-sending"),
+    path("settings/confirm/", sending.confirm, name="settings-confirm"),
     path("theme/", theme, name="theme"),
 ]

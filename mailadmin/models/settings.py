@@ -98,6 +98,12 @@ class Settings(models.Model):
         return cls.objects.get_or_create(pk=1)[0]
 
     @classmethod
+    def locked(cls) -> Settings:
+        """Return the row, locked until the end of the caller's transaction, so that no change of another is undone."""
+        cls.load()
+        return cls.objects.select_for_update().get(pk=1)
+
+    @classmethod
     def bump(cls) -> None:
         """Tell every process that routes or preferences changed (in the caller's transaction)."""
         if not cls.objects.filter(pk=1).update(version=_token()):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from math import ceil
 from typing import Any
 
 from django import template
 from django.template import Context
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from mailadmin.console import hold
 from mailadmin.console import nav as navigation
 from mailadmin.console.radar import signs_in_with_password
 from mailadmin.console.theme import theme_of
@@ -69,11 +72,17 @@ STATES: dict[str, tuple[str, str]] = {
 _UNKNOWN = (_OFF, "circle-minus")
 
 
-@register.inclusion_tag("mailadmin/partials/pill.html")
-def pill(state: str, label: str = "") -> dict[str, str]:
+@register.simple_tag
+def pill(state: str, label: str = "") -> SafeString:
     """Show a state as word, colour and shape. `label` is the word; without one the state's own name serves."""
     tone, icon = STATES.get(str(state), _UNKNOWN)
-    return {"tone": tone, "icon": icon, "label": label or str(state).replace("-", " ").capitalize()}
+    return _pill(tone, icon, label or str(state).replace("-", " ").capitalize())
+
+
+@lru_cache(maxsize=256)
+def _pill(tone: str, icon: str, label: str) -> SafeString:
+    """A page has fifty of them, of a dozen kinds."""
+    return render_to_string("mailadmin/partials/pill.html", {"tone": tone, "icon": icon, "label": label})
 
 
 @register.filter
@@ -128,6 +137,14 @@ def duration(milliseconds: float | None) -> str:
 def nav(context: Context) -> list[tuple[str, list[navigation.Link]]]:
     """Return the side bar for the user of this request."""
     return navigation.nav(context["request"])
+
+
+@register.inclusion_tag("mailadmin/sending/banner.html", takes_context=True)
+def sending_banner(context: Context) -> dict[str, Any]:
+    """Say what happens to all mail, to those who may see any of it; nothing while mail is simply sent."""
+    user = context["request"].user
+    banner = hold.banner() if user.has_perm("mailadmin.view_delivery") else None
+    return {"banner": banner, "may_change": user.has_perm("mailadmin.change_settings")}
 
 
 @register.simple_tag

@@ -164,3 +164,16 @@ def oauth(service):
     return OAuthService.objects.create(
         name="Contoso 365", integrated_service=service, service_identity="no-reply@contoso.example"
     )
+
+
+@pytest.fixture
+def preferences():
+    """What the browser sends for the preferences as they are by default."""
+    return {
+        "queue_lifetime_hours": "48",
+        "hide_codes": "on",
+        "keep_content": "none",
+        "keep_content_days": "7",
+        "retention_days": "30",
+        "secret_warning_days": "30",
+    }

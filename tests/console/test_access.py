@@ -59,6 +59,8 @@ ADMIN_ONLY = {
     *(f"{kind}-{page}" for kind in ("smtp", "oauth") for page in ("move", "switch")),
     *("service-credential", "service-credential-switch", "service-credential-forget"),
     "settings",
+    "settings-sending",
+    "settings-confirm",
     "audit-list",
     "route-resume",
     "sandbox-add",
@@ -68,7 +70,9 @@ ADMIN_ONLY = {
 }
 # Pages that look at the row before they know which right it takes; console tests of their own cover them.
 BY_ROW = {"test-save", "test-form", "test-start-unsaved"}
-NAMES = sorted(pattern.name for pattern in urls.urlpatterns)
+# What monitors read without signing in; tests of their own say who learns how much.
+FOR_MONITORS = {"health", "metrics"}
+NAMES = sorted({pattern.name for pattern in urls.urlpatterns} - FOR_MONITORS)
 
 
 def address(name: str) -> str:

@@ -122,8 +122,9 @@ def test_any_time_can_be_shown(distance):
     assert "<time" in when(timezone.now() + distance)
 
 
-def test_the_settings_page_saves_and_tells_the_audit_trail(admin_client):
-    response = admin_client.post("/settings/", {"retention_days": "90", "secret_warning_days": "14"}, follow=True)
+def test_the_settings_page_saves_and_tells_the_audit_trail(admin_client, preferences):
+    typed = preferences | {"retention_days": "90", "secret_warning_days": "14"}
+    response = admin_client.post("/settings/", typed, follow=True)
     assert "The settings are saved." in response.text
     assert Settings.load().retention_days == 90
     assert AuditEntry.objects.get().changes == {
@@ -136,11 +137,25 @@ def test_the_settings_page_saves_and_tells_the_audit_trail(admin_client):
     ("value", "sentence"),
     [("", "Type a number"), ("0", "one day"), ("9999", "At most 3650"), ("x", "whole number"), ("-1", "one day")],
 )
-def test_bad_preferences_get_their_sentence(admin_client, value, sentence):
-    response = admin_client.post("/settings/", {"retention_days": value, "secret_warning_days": "14"})
+def test_bad_preferences_get_their_sentence(admin_client, preferences, value, sentence):
+    response = admin_client.post("/settings/", preferences | {"retention_days": value, "secret_warning_days": "14"})
     assert sentence in response.context["form"].errors["retention_days"][0]
     assert len(response.context["form"].errors["retention_days"]) == 1
     assert Settings.load().secret_warning_days == 30
+
+
+def test_the_settings_page_keeps_what_it_is_told_about_the_outbox_and_privacy(admin_client, preferences):
+    typed = {"queue_lifetime_hours": "24", "keep_content": "failed", "keep_content_days": "3"}
+    admin_client.post("/settings/", {**preferences, **typed, "hide_codes": ""})
+    row = Settings.load()
+    assert (row.queue_lifetime_hours, row.keep_content, row.keep_content_days, row.hide_codes) == (
+        24,
+        "failed",
+        3,
+        False,
+    )
+    response = admin_client.post("/settings/", preferences | {"queue_lifetime_hours": "0"})
+    assert response.context["form"].errors["queue_lifetime_hours"] == ["At least one hour."]
 
 
 def test_the_settings_page_shows_what_the_server_decides(admin_client, settings, tmp_path):

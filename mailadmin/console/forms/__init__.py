@@ -5,7 +5,7 @@ from __future__ import annotations
 from .oauth import OAuthServiceForm
 from .secret import SECRET_FIELDS
 from .service import IntegratedServiceForm, SecondCredentialForm
-from .settings import SettingsForm
+from .settings import SendingForm, SettingsForm
 from .smtp import SmtpConnectionForm
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "IntegratedServiceForm",
     "OAuthServiceForm",
     "SecondCredentialForm",
+    "SendingForm",
     "SettingsForm",
     "SmtpConnectionForm",
 ]

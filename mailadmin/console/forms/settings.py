@@ -1,37 +1,143 @@
-"""The form of the preferences."""
+"""The forms of the preferences: what happens to all mail, and all the others."""
 
 from __future__ import annotations
 
-from django import forms
+from typing import Any, ClassVar
 
+from django import forms
+from django.forms.boundfield import BoundField
+
+from mailadmin.core.preferences import Keep, Sending
 from mailadmin.models import Settings
 
-_DAYS = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
+from .base import Sections, textarea
+
+
+def _number() -> forms.TextInput:
+    return forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
+
+
+def _sentences(unit: str, least: str) -> dict[str, str]:
+    """Return the error messages of a number of days or hours."""
+    return {
+        "required": f"Type a number of {unit}.",
+        "invalid": f"Type a whole number of {unit}.",
+        "min_value": least,
+        "max_value": f"At most %(limit_value)s {unit}.",
+    }
+
+
+_DAYS = _sentences("days", "At least one day.")
 
 
 class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argument at run time
-    """The preferences of the whole installation."""
+    """The preferences of the whole installation, in sections. What happens to all mail has a form of its own, so that
+    nobody turns that switch by saving another preference."""
 
+    sections: ClassVar[Sections] = (
+        ("Outbox", ("queue_lifetime_hours",)),
+        ("Privacy", ("hide_codes", "keep_content", "keep_content_days")),
+        ("Delivery log", ("retention_days",)),
+        ("Secrets", ("secret_warning_days",)),
+    )
     use_required_attribute = False
 
     class Meta:
         model = Settings
-        fields = ("retention_days", "secret_warning_days")
-        widgets = {"retention_days": _DAYS, "secret_warning_days": _DAYS}
+        fields = (
+            "queue_lifetime_hours",
+            "hide_codes",
+            "keep_content",
+            "keep_content_days",
+            "retention_days",
+            "secret_warning_days",
+        )
+        widgets = {
+            "queue_lifetime_hours": _number(),
+            "keep_content_days": forms.TextInput(
+                attrs={
+                    "inputmode": "numeric",
+                    "autocomplete": "off",
+                    "data-shown-when": f"keep_content={Keep.FAILED},{Keep.ALL}",
+                }
+            ),
+            "retention_days": _number(),
+            "secret_warning_days": _number(),
+        }
         labels = {
+            "queue_lifetime_hours": "Try a queued message for (hours)",
+            "hide_codes": "Hide one-time codes in subjects",
+            "keep_content": "Keep the content of",
+            "keep_content_days": "Keep it for (days)",
             "retention_days": "Keep the delivery log for (days)",
             "secret_warning_days": "Warn before a secret ends (days)",
         }
         help_texts = {
+            "queue_lifetime_hours": "A message that nobody takes is tried again and again for this long; then it has "
+            "failed. For messages that are queued from now on.",
+            "hide_codes": "The delivery log replaces what looks like the code of a sign-in, as in “123456 is your "
+            "code”. The message itself is not changed.",
+            "keep_content": "To send a message of the log again, its content must be kept: encrypted, and in the "
+            "database. What waits in the outbox is kept there in any case.",
+            "keep_content_days": "Then it is deleted; the row in the log stays.",
             "retention_days": "Older messages, with their attempts, are removed from the log.",
             "secret_warning_days": "The dashboard shows a banner this long before a client secret ends.",
         }
         error_messages = {
-            name: {
-                "required": "Type a number of days.",
-                "invalid": "Type a whole number of days.",
-                "min_value": "At least one day.",
-                "max_value": "At most %(limit_value)s days.",
-            }
-            for name in ("retention_days", "secret_warning_days")
+            "queue_lifetime_hours": _sentences("hours", "At least one hour."),
+            "keep_content_days": _DAYS,
+            "retention_days": _DAYS,
+            "secret_warning_days": _DAYS,
         }
+
+    def parts(self) -> list[tuple[str, list[BoundField]]]:
+        """Return the sections as the page shows them."""
+        return [(title, [self[name] for name in names]) for title, names in self.sections]
+
+
+class SendingForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argument at run time
+    """The switch for all mail: sent, held or redirected."""
+
+    use_required_attribute = False
+    # How the switch stood when the page was made: two people must not undo each other without knowing.
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    class Meta:
+        model = Settings
+        fields = ("sending", "redirect_to", "spared")
+        widgets = {
+            "sending": forms.RadioSelect,
+            "redirect_to": forms.EmailInput(
+                attrs={"autocomplete": "off", "data-shown-when": f"sending={Sending.REDIRECTED}"}
+            ),
+            "spared": textarea(2),
+        }
+        labels = {"sending": "All mail of this installation", "redirect_to": "Redirect to", "spared": "Except for"}
+        help_texts = {
+            "sending": "Held: queued messages wait, and others are given back to the application with an error. "
+            "Redirected: one address gets everything, with the original recipients in headers (X-Original-To).",
+            "redirect_to": "One address, such as that of the test team.",
+            "spared": "Addresses and domains (example.org) that get their mail all the same, separated by commas or "
+            "lines.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        row: Settings = self.instance
+        self.fields["spared"].widget.attrs["data-shown-when"] = f"sending={Sending.HELD},{Sending.REDIRECTED}"
+        self._stands = row.get_sending_display()
+        self.initial["seen"] = f"{row.sending}\n{row.redirect_to}\n{row.spared}".strip()
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the address of a redirection, and refuse, once, to undo what somebody else switched meanwhile."""
+        values = super().clean() or self.cleaned_data
+        if values.get("sending") == Sending.REDIRECTED and not values.get("redirect_to") and not self.errors:
+            self.add_error("redirect_to", "Type the address that all mail is to go to.")
+        if values.get("seen") and values["seen"].replace("\r\n", "\n") != self.initial["seen"]:
+            self.add_error(
+                None,
+                f"Somebody switched while this page was open. It stands at “{self._stands}” now; applying again "
+                "changes that to what is chosen here.",
+            )
+            self.data = {name: self.data[name] for name in self.data} | {"seen": self.initial["seen"]}
+        return values

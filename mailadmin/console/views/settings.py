@@ -9,27 +9,27 @@ from django.shortcuts import redirect, render
 
 from mailadmin.console import audit
 from mailadmin.console.access import needs
-from mailadmin.console.forms import SettingsForm
+from mailadmin.console.forms import SendingForm, SettingsForm
 from mailadmin.console.installation import facts
 from mailadmin.models import Settings
 
 
 @needs("mailadmin.change_settings")
+@transaction.atomic
 def settings(request: HttpRequest) -> HttpResponse:
     """Show the preferences, or save what was typed."""
-    form = SettingsForm(request.POST or None, instance=Settings.load())
+    row = Settings.locked() if request.method == "POST" else Settings.load()
+    before = audit.snapshot(row)
+    form = SettingsForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
-        _save(request, form)
+        _save(request, form, before)
         return redirect("mailadmin:settings")
-    context = {"form": form, "facts": facts()}
+    context = {"form": form, "sending_form": SendingForm(instance=Settings.load()), "facts": facts()}
     return render(request, "mailadmin/settings/settings.html", context)
 
 
-@transaction.atomic
-def _save(request: HttpRequest, form: SettingsForm) -> None:
-    before = audit.snapshot(Settings.load())
+def _save(request: HttpRequest, form: SettingsForm, before: audit.Snapshot) -> None:
     row = form.save()
-    changes = audit.diff(before, audit.snapshot(row))
-    if changes:
+    if changes := audit.diff(before, audit.snapshot(row)):
         audit.record(request, "changed", row, changes)
     messages.success(request, "The settings are saved.")
