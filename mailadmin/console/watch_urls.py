@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from .views import audit, compose, dashboard, delivery_actions, log, message, outbox, sandbox, tests
+from .views import (
+    audit,
+    compose,
+    dashboard,
+    delivery_actions,
+    erase,
+    health,
+    log,
+    log_export,
+    message,
+    outbox,
+    sandbox,
+    tests,
+)
 
 urlpatterns: list[URLPattern] = [
     path("", dashboard.dashboard, name="dashboard"),
     path("routes/<str:kind>/<uuid:pk>/resume/", dashboard.route_resume, name="route-resume"),
     path("log/", log.log_list, name="log-list"),
+    path("log/export/", log_export.log_export, name="log-export"),
+    path("log/erase/", erase.log_erase, name="log-erase"),
     path("log/<uuid:pk>/", message.message, name="log"),
     path("log/<uuid:pk>/outcome/", log.outcome, name="log-outcome"),
     path("log/<uuid:pk>/resend/", delivery_actions.resend, name="log-resend"),
@@ -37,4 +52,6 @@ urlpatterns: list[URLPattern] = [
     path("sandbox/<uuid:pk>/html/", sandbox.message_html, name="sandbox-html"),
     path("sandbox/<uuid:pk>/raw/", sandbox.message_raw, name="sandbox-raw"),
     path("audit/", audit.audit_list, name="audit-list"),
+    path("health/", health.health, name="health"),
+    path("metrics/", health.metrics, name="metrics"),
 ]
