@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import time
 import traceback
@@ -29,6 +30,7 @@ PARTS = ("chaos", "race", "killed", "start", "rollback")
 def main() -> int:
     """Run what the arguments name; return the exit code."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends what was started, as Ctrl-C does
     print(f"Seed {options.seed}.", flush=True)
     with short_folder() as folder:
         house = House(folder, options.seed, options.broker or ("redis" if options.seconds else "rabbitmq"))
@@ -40,7 +42,7 @@ def main() -> int:
             if wrong:
                 print(house.logs(), file=sys.stderr)
                 if options.keep:
-                    folder.rename(options.keep)
+                    house.keep(options.keep)
         finally:
             house.close()
     print("FAILED" if wrong else "Every message is accounted for.", flush=True)
@@ -90,7 +92,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=0, help="a short form, with so many seconds of chaos")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="what every choice comes from")  # noqa: S311
     parser.add_argument("--broker", choices=sorted(BROKERS), help="RabbitMQ by default, and Redis with --seconds")
-    parser.add_argument("--keep", type=Path, help="move journals and logs there when something is wrong")
+    parser.add_argument("--keep", type=Path, help="a folder for the journals and logs, when something is wrong")
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="PART", help=f"of {', '.join(PARTS)}")
     return parser.parse_args()
 

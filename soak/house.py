@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -142,6 +143,12 @@ class House:
         """Return the ends of the workers' logs, for a soak that went wrong."""
         ends = [(path.name, path.read_text(errors="replace")[-_LOG_BYTES:]) for path in self.folder.glob("*.log")]
         return "\n".join(f"--- {name}\n{text}" for name, text in ends)
+
+    def keep(self, folder: Path) -> None:
+        """Copy the journals and logs to `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in self.folder.glob("*.[jl]*"):
+            shutil.copy(path, folder)
 
     # -- the mail server and the application -----------------------------------------------------------
 

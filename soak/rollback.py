@@ -22,12 +22,13 @@ def run(house: House, aborts: int) -> Verdict:
         house.start_worker(MAILWORKER)
         producer = house.produce("rollback", round(aborts / _ABORTS_A_MESSAGE), aborts=_OF_1000)
         code, until = producer.wait(_SECONDS), time.monotonic() + _SECONDS
-        while house.ask(accounts.waiting) and time.monotonic() < until:
+        while house.ask(accounts.waiting) and time.monotonic() < until and not house.fallen():
             house.ask(clock.advance)
             time.sleep(0.2)
+        wrong = house.fallen()
         house.end_workers()
         verdict = accounts.settle(house, "rollback", mail.journal)
     reached = read_queued(house.queued("rollback")).aborts
-    verdict.wrong += ["The application did not come to its end."] * bool(code)
+    verdict.wrong += wrong + ["The application did not come to its end."] * bool(code)
     verdict.wrong += [f"Only {reached} of {aborts} aborts happened."] * (reached < aborts)
     return verdict

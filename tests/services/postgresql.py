@@ -79,9 +79,8 @@ class Postgresql:
         recovers from the log, as after a crash."""
         if self._running is None:
             return
-        master = int((self.data / "postmaster.pid").read_text().split()[0])
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(master, number)
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # it ended by itself
+            os.kill(int((self.data / "postmaster.pid").read_text().split()[0]), number)
         wait_for(lambda: not (self.data / "postmaster.pid").exists(), seconds=_STOP_SECONDS)
         self._running.close()
         self._running = None
