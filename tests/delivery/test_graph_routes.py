@@ -57,7 +57,7 @@ class TestPatience:
             (Terms(), False, limits.GRAPH_PATIENCE_SECONDS),
             (Terms(), True, limits.GRAPH_LAST_PATIENCE_SECONDS),
             (Terms(in_list=True), False, limits.GRAPH_LIST_PATIENCE_SECONDS),
-            (Terms(in_background=True), False, limits.GRAPH_LIST_PATIENCE_SECONDS),
+            (Terms(in_background=True), False, limits.BACKGROUND_PATIENCE_SECONDS),
         ],
     )
     def test_n7_who_waits_how_long(self, oauth: OAuthService, terms: Terms, last: bool, seconds: float) -> None:
