@@ -8,6 +8,7 @@ from pathlib import Path
 from django.db.models import Count, Q
 
 from mailadmin.core.outcome import RecipientState
+from mailadmin.delivery.outbox import waiting as people
 from mailadmin.models import Delivery, OutboxEntry
 from soak.house import House
 from soak.ledger import read_queued, read_taken
@@ -22,8 +23,6 @@ def waiting() -> int:
 def decide(journal: Path) -> list[str]:
     """Decide what waits for a person, who looks into the mail server's journal: what it took has arrived, and the rest
     is sent again. Return the Message-IDs of the latter."""
-    from mailadmin.delivery.outbox import waiting as people
-
     shelves = OutboxEntry.objects.filter(shelf__in=(OutboxEntry.Shelf.UNSURE, OutboxEntry.Shelf.CRASHED))
     entries = list(shelves.select_related("delivery").prefetch_related("delivery__recipients"))
     taken, again = read_taken(journal) if entries else None, []

@@ -16,6 +16,7 @@ from soak.verdict import Verdict
 _TICK_SECONDS = 0.5
 _FULL_SECONDS, _FULL_MESSAGES, _FULL_KILLS, _FULL_RESTARTS = 400, 10_000, 50, 5
 _BROKER_AWAY_SECONDS = 1.0
+_MILLISECONDS = 30  # that a server takes for a message
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def plan(seconds: float = _FULL_SECONDS) -> Plan:
 
 def run(house: House, plan: Plan) -> Verdict:
     """Carry out the plan and account for every message."""
-    with house.mail_server("chaos", MANY_FAULTS) as mail:
+    with house.mail_server("chaos", MANY_FAULTS, _MILLISECONDS) as mail:
         for kind in (MAILWORKER, MAILWORKER, CELERY, CELERY, BEAT):
             house.start_worker(kind)
         producer = house.produce("chaos", plan.messages, plan.seconds)
