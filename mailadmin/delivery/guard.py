@@ -24,6 +24,8 @@ from mailadmin.models import Settings
 from . import database, generation
 from .telling import tell
 
+_objected = False  # what this process found last
+
 
 def place() -> Place:
     """Return where we are. A folder that cannot be written and holds no file guards nothing: then only the name does.
@@ -49,12 +51,17 @@ def objection(row: Settings) -> str:
 
 
 def advance() -> None:
-    """Bind a database that was never bound, and count on once an hour; nothing while there is an objection. For the
-    start of a worker and its sweep. Raises ConfigurationError, and what the database raises."""
+    """Bind a database that was never bound, and count on once an hour; nothing while there is an objection, except that
+    every process is told. For the start of a worker and its sweep. Raises ConfigurationError, and what the database
+    raises."""
+    global _objected
     row = Settings.load()
     here, binding = place(), Binding(row.environment, row.generation)
     finding = guard.judge(binding, here)
+    objected, _objected = _objected, finding.objects
     if finding.objects:
+        if not objected:  # the file may be gone while they run, and they read it only when the settings change
+            Settings.bump()
         return
     try:
         if finding is Finding.NEW:

@@ -174,6 +174,16 @@ class TestObjections:
         guard.advance()  # is no confirmation
         assert not own_file.exists()
 
+    def test_n9_the_sweep_tells_every_process_that_the_file_is_gone(self, own_file: Path) -> None:
+        bind()
+        assert objection() == ""
+        own_file.unlink()
+        guard.advance()
+        assert "another place" in objection()
+        version = bound().version
+        guard.advance()
+        assert bound().version == version
+
     def test_n9_a_damaged_file_knows_nothing(self, own_file: Path) -> None:
         bind()
         own_file.write_text("what?")
