@@ -57,15 +57,22 @@ def delivery(
 ) -> Delivery:
     """Return a logged message with its recipients and attempts."""
     at = timezone.now() - timedelta(minutes=minutes_ago)
-    row = Delivery.objects.create(
-        created_at=at, state=state, **({"subject": "Invoice", "route_name": "Relay A", "duration_ms": 400} | values)
-    )
+    defaults = {
+        "subject": "Invoice",
+        "route_name": "Relay A",
+        "duration_ms": 400,
+        "recipient_list": [["to", address] for address in to],
+        "finished_at": None if state is DeliveryState.SENDING else at,
+    }
+    row = Delivery.objects.create(created_at=at, state=state, **(defaults | values))
     outcome = RecipientState.SENT if state.accepted else RecipientState.REFUSED
-    DeliveryRecipient.objects.bulk_create(DeliveryRecipient(delivery=row, address=a, state=outcome) for a in to)
+    DeliveryRecipient.objects.bulk_create(
+        DeliveryRecipient(delivery=row, address=address, state=outcome, logged_at=at) for address in to
+    )
     for number, attempt in enumerate(attempts, 1):
-        defaults: dict[str, Any] = {"route_kind": "smtp", "route_name": "Relay A", "accepted": True}
+        tried = {"route_kind": "smtp", "route_name": "Relay A", "accepted": True} | attempt
         DeliveryAttempt.objects.create(
-            delivery=row, number=number, started_at=at, duration_ms=100, **(defaults | attempt)
+            delivery=row, number=number, started_at=at, logged_at=at, duration_ms=100, **tried
         )
     return row
 

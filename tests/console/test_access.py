@@ -62,6 +62,8 @@ ADMIN_ONLY = {
     "settings-sending",
     "settings-confirm",
     "audit-list",
+    "log-export",
+    "log-erase",
     "route-resume",
     "sandbox-add",
     "test-start-unsaved",

@@ -54,7 +54,13 @@ def test_an_empty_log_teaches_the_next_step(operator_client: Client, viewer_clie
         {"q": "wiki@example"},
         {"state": "failed"},
         {"state": "problem"},
-        {"label": "shop"},
+        {"label": "Shop"},
+        {"address": "bob@example.org"},
+        {"address": "Bob@Example.org"},
+        {"code": "send-as-denied"},
+        {"q": "wan", "state": "problem", "label": "Shop"},
+        {"address": "bob@example.org", "q": "wanted", "state": "failed"},
+        {"label": "Shop", "state": "failed"},
     ],
 )
 def test_s22_messages_are_found_by_address_subject_id_state_and_label(
@@ -68,11 +74,11 @@ def test_s22_messages_are_found_by_address_subject_id_state_and_label(
         message_id="<77@example.org>",
         from_address="wiki@example.org",
         label="Shop",
+        code="send-as-denied",
     )
     text = listed(viewer_client, **filters)
     assert "The wanted one" in text
     assert "Other one" not in text
-    assert "1 message<" in text
 
 
 def test_messages_are_found_by_every_route_that_tried(viewer_client: Client) -> None:
@@ -83,7 +89,7 @@ def test_messages_are_found_by_every_route_that_tried(viewer_client: Client) -> 
         route_id=second.pk,
         attempts=({"route_id": first.pk, "accepted": False}, {"route_id": second.pk}),
     )
-    delivery(subject="By the second", route_id=second.pk)
+    delivery(subject="By the second", route_id=second.pk, attempts=({"route_id": second.pk},))
     text = listed(viewer_client, route=str(first.pk))
     assert "By both" in text
     assert "By the second" not in text
@@ -110,14 +116,6 @@ def test_a_message_that_is_sending_for_long_is_interrupted(viewer_client: Client
     assert "Lost" not in listed(viewer_client, state="sending")
     assert "Busy" in listed(viewer_client, state="sending")
     assert "Interrupted: the sending process ended" in told(viewer_client, lost)
-
-
-def test_pages_keep_the_filters(viewer_client: Client) -> None:
-    for _ in range(limits.PAGE_ROWS + 1):
-        delivery(subject="Many")
-    text = listed(viewer_client, q="many")
-    assert "Page 1 of 2" in text
-    assert "?q=many&amp;page=2" in text
 
 
 def test_the_list_takes_the_same_number_of_statements_for_many(

@@ -1,0 +1,95 @@
+"""The filters of the delivery log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils import timezone
+
+from mailadmin.console import deliveries, log_search
+from mailadmin.core.knowledge import entries
+from mailadmin.core.outcome import DeliveryState
+from mailadmin.models import OAuthService, SmtpConnection
+
+_BAD_DAY = "Type the day as year-month-day, such as 2026-11-21."
+# The ends of the calendar cannot be turned into moments, because midnight there may lie outside of it.
+_THIS_CENTURY = (MinValueValidator(date(2000, 1, 1), _BAD_DAY), MaxValueValidator(date(2099, 12, 31), _BAD_DAY))
+
+
+class DayField(forms.DateField):
+    """A day to filter by; need not be given."""
+
+    default_error_messages = {"invalid": _BAD_DAY}
+
+    def __init__(self, label: str) -> None:
+        widget = forms.DateInput(attrs={"type": "date"})
+        super().__init__(label=label, required=False, widget=widget, validators=_THIS_CENTURY)
+
+
+class FilterForm(forms.Form):
+    """The filters of the log; they stand in the address, so that a view can be shared. `known_labels` are offered."""
+
+    q = forms.CharField(label="Search", required=False, max_length=200, strip=True)
+    state = forms.ChoiceField(label="State", required=False)
+    route = forms.ChoiceField(label="Route", required=False)
+    code = forms.ChoiceField(label="Reason", required=False)
+    address = forms.CharField(label="Recipient", required=False, max_length=320)
+    label = forms.CharField(
+        label="Label", required=False, max_length=80, widget=forms.TextInput(attrs={"list": "log-labels"})
+    )
+    since = DayField(label="From day")
+    until = DayField(label="To day")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        groups = [(name, label) for name, (label, _) in deliveries.GROUPS.items()]
+        states = [(str(state), state.label) for state in DeliveryState]
+        self._offer("state", [*groups, *states])
+        self._offer("route", _routes())
+        self._offer("code", _reasons(self.data.get("code", "")))
+        self.known_labels = log_search.labels()
+
+    def clean_since(self) -> datetime | None:
+        """Return the start of the first day."""
+        return _midnight(self.cleaned_data["since"])
+
+    def clean_until(self) -> datetime | None:
+        """Return the end of the last day: the day itself counts."""
+        day = self.cleaned_data["until"]
+        return _midnight(day + timedelta(days=1) if day else None)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse days in the wrong order."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and since >= until:
+            self.add_error("until", "The last day lies before the first one; exchange them.")
+        return cleaned
+
+    def chosen(self) -> list[str]:
+        """Return the names of the filters that are set."""
+        return [name for name in self.fields if self.data.get(name)]
+
+    def _offer(self, name: str, choices: Iterable[tuple[str, str]]) -> None:
+        self.fields[name].choices = [("", "Any"), *choices]  # type: ignore[attr-defined]  # a ChoiceField
+
+
+def _routes() -> Iterator[tuple[str, str]]:
+    for title, rows in (("OAuth", OAuthService.objects.all()), ("SMTP", SmtpConnection.objects.all())):
+        for route in rows:
+            yield str(route.pk), f"{title} · {route.name}"
+
+
+def _reasons(asked: str) -> list[tuple[str, str]]:
+    """Return the codes of the log with their words, by which they are sorted; what is asked for is among them."""
+    titles = {entry.id: entry.title for entry in entries()}
+    codes = dict.fromkeys([*log_search.codes(), *([asked] if asked in titles else [])])
+    return sorted(((code, titles.get(code, code)) for code in codes), key=lambda choice: choice[1])
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return timezone.make_aware(datetime.combine(day, time.min)) if day else None

@@ -1,0 +1,152 @@
+"""Erasing a person: the log forgets an address, in every place where it stands.
+
+Of messages to this address alone nothing remains but that there was one, when, by which route and with what outcome. Of
+messages to several people the address goes, and the rest stays; their kept content goes as well, because it names
+everybody. Messages that still wait are left, because erasing them would be losing them: cancel them first, or erase
+again when they are over. The audit trail is never changed: it names no recipient, but it keeps the subject of a message
+that somebody sent again or cancelled by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import models, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Cast
+from django.db.models.lookups import IContains
+
+from mailadmin.core import limits
+from mailadmin.models import (
+    ConnectionTest,
+    ConnectionTestStep,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryRecipient,
+    MessageContent,
+    OutboxEntry,
+    SandboxMessage,
+    SenderRefusal,
+)
+
+from . import log_text
+
+ERASED = "(erased)"
+
+# Where the address of a recipient may stand: texts, and lists of texts.
+_FIELDS: dict[type[models.Model], tuple[str, ...]] = {
+    Delivery: (
+        *("subject", "from_address", "sent_as", "message_id", "reason", "progress", "redirected_to"),
+        *("recipient_list", "skipped"),
+    ),
+    DeliveryRecipient: ("address", "code", "reason"),
+    DeliveryAttempt: ("answer", "problem", "server_code", "remedy"),
+    ConnectionTest: ("recipient", "verdict"),
+    ConnectionTestStep: ("fact", "problem", "cause", "notes", "dialogue", "remedy"),
+}
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of an address: messages that are over, messages that wait, and messages in the sandbox."""
+
+    over: int
+    waiting: int
+    sandbox: int
+
+
+def known(address: str) -> Known:
+    """Return how many messages know `address` (in any case)."""
+    rows = _about(address)
+    waits = Exists(OutboxEntry.objects.filter(delivery=OuterRef("pk")))
+    waiting = rows.filter(waits).count()
+    return Known(over=rows.count() - waiting, waiting=waiting, sandbox=_in_sandbox(address).count())
+
+
+def erase(address: str) -> int:
+    """Forget `address` (in any case), and return of how many messages. Done in small transactions; interrupted, it can
+    be done again."""
+    waits = Exists(OutboxEntry.objects.filter(delivery=OuterRef("pk")))
+    keys = list(_about(address).exclude(waits).order_by("pk").values_list("pk", flat=True))
+    for start in range(0, len(keys), limits.PRUNE_ROWS):
+        with transaction.atomic(using=log_text.alias()):
+            _forget(address, keys[start : start + limits.PRUNE_ROWS])
+    _forget_tests(address)
+    _in_sandbox(address).delete()
+    SenderRefusal.objects.filter(sender__iexact=address).delete()
+    return len(keys)
+
+
+def _about(address: str) -> models.QuerySet[Delivery]:
+    """Return the messages to `address`, also those for which nobody was tried."""
+    addressed = DeliveryRecipient.objects.filter(delivery=OuterRef("pk"), address__iexact=address)
+    return Delivery.objects.filter(Q(Exists(addressed)) | _listed("recipient_list", address))
+
+
+def _in_sandbox(address: str) -> models.QuerySet[SandboxMessage]:
+    """Return the messages of the sandbox that went to `address`."""
+    return SandboxMessage.objects.filter(_listed("recipients", address))
+
+
+def _listed(column: str, address: str) -> Q:
+    """Return the condition that `address` is one of the strings of the JSON in `column`."""
+    return Q(IContains(Cast(column, models.TextField()), json.dumps(address)))
+
+
+def _forget(address: str, batch: Sequence[UUID]) -> None:
+    """Take `address` out of the deliveries `batch`."""
+    pattern = _pattern(address)
+    deliveries = list(Delivery.objects.filter(pk__in=batch))
+    _rewrite(pattern, deliveries)
+    for delivery in deliveries:
+        _forget_alone(pattern, delivery)
+    Delivery.objects.bulk_update(deliveries, ["subject", "idempotency_key"])
+    _rewrite(pattern, DeliveryRecipient.objects.filter(delivery__in=batch))
+    _rewrite(pattern, DeliveryAttempt.objects.filter(delivery__in=batch))
+    MessageContent.objects.filter(delivery__in=batch).delete()
+    log_text.rewrite(batch)
+
+
+def _forget_tests(address: str) -> None:
+    """Take `address` out of the connection tests that sent their message to it."""
+    tests = ConnectionTest.objects.filter(recipient__iexact=address)
+    steps = list(ConnectionTestStep.objects.filter(test__in=tests))
+    _rewrite(_pattern(address), tests)
+    _rewrite(_pattern(address), steps)
+
+
+def _pattern(address: str) -> re.Pattern[str]:
+    """Return what finds `address`, and no longer one that ends or begins with it."""
+    return re.compile(rf"(?<![\w.+-]){re.escape(address)}(?![\w-]|\.\w)", re.IGNORECASE)
+
+
+def _rewrite(pattern: re.Pattern[str], rows: Iterable[models.Model]) -> None:
+    """Take what fits `pattern` out of the texts of `rows`, which are of one model."""
+    found = list(rows)
+    for row in found:
+        for name in _FIELDS[type(row)]:
+            longest = getattr(row._meta.get_field(name), "max_length", None)
+            setattr(row, name, _without(pattern, getattr(row, name), longest))
+    if found:
+        type(found[0])._default_manager.bulk_update(found, _FIELDS[type(found[0])])
+
+
+def _forget_alone(pattern: re.Pattern[str], row: Delivery) -> None:
+    """What a message to one person says in its subject is about this person; and so may be the caller's name for it."""
+    alone = all(address == ERASED for _, address in row.recipient_list)
+    if alone:
+        row.subject = ERASED
+    if row.idempotency_key and (alone or pattern.search(row.idempotency_key)):
+        row.idempotency_key = None
+
+
+def _without(pattern: re.Pattern[str], value: Any, longest: int | None = None) -> Any:
+    """Return `value`, a text or a list of texts and lists, without what fits `pattern`."""
+    if isinstance(value, list):
+        return [_without(pattern, one) for one in value]
+    return pattern.sub(ERASED, value)[:longest] if isinstance(value, str) else value
