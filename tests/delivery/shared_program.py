@@ -106,6 +106,30 @@ def send(threads: int, rounds: int) -> list[str]:
     return errors
 
 
+def mail(threads: int, rounds: int) -> list[tuple[str, float]]:
+    """Send messages; tell of each which route took it, or why none did, and how many seconds that took."""
+    from django.core.mail import EmailMessage
+    from django.db import connection
+
+    from mailadmin.core.errors import MailError
+    from mailadmin.delivery.send import send_message
+
+    ends: list[tuple[str, float]] = []
+
+    def work() -> None:
+        for _ in range(rounds):
+            started = time.monotonic()
+            try:
+                end = send_message(EmailMessage("Hi", "there", "shop@contoso.org", ["ann@example.org"])).route
+            except MailError as error:
+                end = error.code
+            ends.append((end, time.monotonic() - started))
+        connection.close()
+
+    in_threads(threads, work)
+    return ends
+
+
 def shared() -> Any:
     from mailadmin.transports.shared import shared
 
@@ -120,7 +144,14 @@ def in_threads(number: int, work: Callable[[], None]) -> None:
         thread.join()
 
 
-ACTIONS: dict[str, Callable[..., Any]] = {"hold": hold, "keep": keep, "book": book, "outage": outage, "send": send}
+ACTIONS: dict[str, Callable[..., Any]] = {
+    "hold": hold,
+    "keep": keep,
+    "book": book,
+    "outage": outage,
+    "send": send,
+    "mail": mail,
+}
 
 if __name__ == "__main__":
     with contextlib.suppress(BrokenPipeError):
