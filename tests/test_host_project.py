@@ -19,6 +19,7 @@ from tests.models.rows import app, connection
 pytestmark = pytest.mark.django_db
 
 LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
+FOR_MONITORS = ("health", "metrics")  # they say who learns how much by themselves
 OWN = ("config.", "whitenoise.", "django_htmx.")  # what the standalone console adds for itself
 
 
@@ -83,12 +84,19 @@ def test_every_link_of_the_side_bar_leads_to_a_page(host_project: bool, anna: Cl
 def test_nobody_gets_in_without_signing_in_by_the_projects_own_page(host_project: bool) -> None:
     stranger = Client()
     for name, address in addresses().items():
+        if name in FOR_MONITORS:
+            continue
         answer, back = stranger.get(address), {address}
         if answer.status_code == 405:
             answer = stranger.post(address)
             back |= {"/staff/mail/"}  # a POST cannot be repeated after signing in; the project's middleware tries
         assert answer.status_code == 302, name
         assert answer.headers["Location"] in {f"/people/come-in/?next={page}" for page in back}, name
+
+
+def test_monitors_read_without_signing_in(host_project: bool) -> None:
+    assert Client().get(addresses()["health"]).json()["status"] in ("ok", "failing")
+    assert Client().get(addresses()["metrics"]).status_code == 403
 
 
 def test_a_project_without_a_sign_out_page_shows_no_button_for_it(host_project: bool, anna: Client) -> None:

@@ -149,6 +149,13 @@ class TestWhoMayRead:
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
         assert "no-store" in answer["Cache-Control"]
 
+    def test_a_look_of_a_monitor_is_no_error_of_the_site(
+        self, client: Client, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Django would mail it to ADMINS, each time."""
+        assert ask(client, "health").status_code == 503
+        assert [record.name for record in caplog.records if record.name.startswith("django")] == []
+
     def test_p14_metrics_are_not_for_everybody(self, client: Client, nobody_client: Client) -> None:
         for other in (client, nobody_client):
             answer = ask(other, "metrics")

@@ -35,7 +35,7 @@ def health(request: HttpRequest) -> HttpResponse:
     answer: dict[str, Any] = {"status": "failing" if found else "ok"}
     if may_see(request):
         answer |= {"faults": found, **(reading.details(vitals) if vitals else {})}
-    return JsonResponse(answer, status=503 if found else 200)
+    return _quietly(JsonResponse(answer, status=503 if found else 200))
 
 
 @_for_monitors
@@ -45,7 +45,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return _text('Send the token of MAILADMIN["METRICS_TOKEN"] (Authorization: Bearer ...), or sign in.\n', 403)
     vitals, found = _examined()
     if vitals is None:
-        return _text("".join(f"{sentence}\n" for sentence in found), 503)
+        return _quietly(_text("".join(f"{sentence}\n" for sentence in found), 503))
     text = writing.exposition(writing.gauges(vitals, healthy=not found))
     return HttpResponse(text, content_type=writing.CONTENT_TYPE)
 
@@ -76,6 +76,13 @@ def _examined() -> tuple[reading.Vitals | None, list[str]]:
         return None, [f"The database cannot be read ({type(error).__name__})."]
     except (ImproperlyConfigured, MailError) as error:
         return None, [str(error)]
+
+
+def _quietly(response: HttpResponse) -> HttpResponse:
+    """Return `response`, which Django is not to log: a line for each 503 would be an e-mail to ADMINS for each look of
+    a monitor, just when mail does not leave."""
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own mark
+    return response
 
 
 def _text(text: str, status: int) -> HttpResponse:
