@@ -32,6 +32,11 @@ class Standing:
     missed: int = 0
 
     @property
+    def because(self) -> str:
+        """Return why it waits, where that is not what comes next."""
+        return self.entry.waits_because if self.entry and self.why is not Why.PAUSED else ""
+
+    @property
     def undecided(self) -> bool:
         """Tell whether a person must decide."""
         return self.why is not None and self.why.needs_decision

@@ -104,6 +104,11 @@ class Line:
     unsure: Sequence[str] = field(default_factory=tuple)  # who may have got it already
 
     @property
+    def because(self) -> str:
+        """Return what is known besides what comes next: why an earlier try failed."""
+        return "" if self.why is Why.PAUSED else self.entry.waits_because
+
+    @property
     def priority(self) -> str:
         """Return its priority in a word, "" for the usual one."""
         return "" if self.entry.priority == Priority.NORMAL else Priority(self.entry.priority).label
@@ -197,10 +202,10 @@ def line(entry: OutboxEntry, around: Surroundings, unsure: Sequence[str] = ()) -
 
 
 def chosen(filters: Mapping[str, Any], now: datetime) -> QuerySet[OutboxEntry]:
-    """Return the entries that the cleaned filters pick: `why` (a reason), `label`, `route` (str(RouteKey))."""
-    rows = OutboxEntry.objects.all()
-    if reason := filters.get("why"):
-        rows = rows.filter(in_case(Why(reason), now))
+    """Return the entries that the cleaned filters pick: `why` (a reason), `label`, `route` (str(RouteKey)). What waits
+    for a person is picked by its reason only: nothing that is meant for the others should be done to it."""
+    reason = filters.get("why")
+    rows = OutboxEntry.objects.filter(in_case(Why(reason), now) if reason else Q(shelf__in=(Shelf.READY, Shelf.PAUSED)))
     if label := filters.get("label"):
         rows = rows.filter(label=label)
     if route := filters.get("route"):

@@ -142,7 +142,7 @@ def _end(entry: OutboxEntry, now: datetime) -> str:
     """Say when it is over in any case, where that matters: it was tried, or expires."""
     if entry.expires_at and entry.expires_at <= entry.give_up_at:
         return f"It expires {moment(entry.expires_at, now)}."
-    return f"It is given up on {moment(entry.give_up_at, now)}." if entry.tries or entry.waits_for_route else ""
+    return f"It is given up {moment(entry.give_up_at, now)}." if entry.tries or entry.waits_for_route else ""
 
 
 def moment(at: datetime, now: datetime) -> str:

@@ -50,7 +50,7 @@ def test_p7_the_rule_for_a_row_and_the_condition_for_a_query_say_the_same() -> N
     [
         (
             {"tries": 2, "waits_because": "Busy."},
-            "It is tried again at {4} (in about 4 minutes), try 3. It is given up",
+            "It is tried again at {4} (in about 4 minutes), try 3. It is given up on 23 Nov at ",
         ),
         ({"due_at": NOON}, "It is due now."),
         ({}, "It is sent at {4} (in about 4 minutes)."),

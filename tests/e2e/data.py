@@ -5,6 +5,7 @@ Runs in the console's own settings (`Console.python`), not in those of the tests
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -15,8 +16,19 @@ from django.contrib.auth.models import Group
 from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone
 
+from mailadmin.core.outcome import DeliveryState, RecipientState
 from mailadmin.delivery import health
-from mailadmin.models import Delivery, IntegratedService, OAuthService, SandboxMessage, SandboxServer, SmtpConnection
+from mailadmin.delivery.outbox import waiting
+from mailadmin.models import (
+    Delivery,
+    DeliveryRecipient,
+    IntegratedService,
+    OAuthService,
+    OutboxEntry,
+    SandboxMessage,
+    SandboxServer,
+    SmtpConnection,
+)
 from tests.e2e.console import PASSWORD
 
 SUBJECTS = (
@@ -54,6 +66,39 @@ def past() -> None:
         else:
             _send(subject, to)
     _spread()
+
+
+def outbox() -> None:
+    """Leave messages in the outbox that no worker takes while the tests look: later ones, paused ones, some that wait
+    after a failure, and three that need a decision."""
+    waiting.pause_label("newsletter")
+    tomorrow = timezone.now() + timedelta(days=1)
+    for subject, to in SUBJECTS[:3]:
+        _queue(subject, to, "shop", send_at=tomorrow, priority="urgent")
+    for _, to in SUBJECTS[3:]:
+        _queue("What is new in November", to, "newsletter")
+    late = [_queue(subject, to, "shop", send_at=tomorrow) for subject, to in SUBJECTS[4:]]
+    rows = OutboxEntry.objects.filter(pk__in=late)
+    soon = timezone.now() + timedelta(minutes=50)
+    rows.update(tries=3, due_at=soon, waits_because="“Relay in Berlin” did not take it: the server is busy (451).")
+    for number, (subject, to) in enumerate(SUBJECTS[:3]):
+        key = _queue(subject, to, "shop", send_at=tomorrow)
+        row, entry = Delivery.objects.filter(pk=key), OutboxEntry.objects.filter(pk=key)
+        if number:
+            DeliveryRecipient.objects.filter(delivery=key).update(state=RecipientState.UNSURE)
+            row.update(state=DeliveryState.UNSURE, possible_duplicate=True)
+            entry.update(shelf="unsure", waits_because="The server did not answer after the end of the message.")
+        else:
+            row.update(state=DeliveryState.HELD)
+            entry.update(
+                shelf="crashed", crashes=3, crash_report='Traceback (most recent call last):\n  File "…"\nBoom'
+            )
+
+
+def pause(label: str) -> None:
+    """Leave a message with a paused label."""
+    waiting.pause_label(label)
+    _queue("A paused invoice", "customer@example.net", label)
 
 
 def anew() -> None:
@@ -97,6 +142,15 @@ def _send(subject: str, to: str) -> None:
     message.attach_alternative(f"<h1>{subject}</h1><p>Dear customer, thank you.</p>", "text/html")
     message.attach("terms.txt", "Our terms.", "text/plain")
     message.send()
+
+
+def _queue(subject: str, to: str, label: str, **options: object) -> uuid.UUID:
+    message = EmailMultiAlternatives(subject, "Dear customer,\n\nthank you.\n", None, [to])
+    for name, value in (options | {"delivery": "queued"}).items():
+        setattr(message, f"mailadmin_{name}", value)
+    message.mailadmin_label = label  # type: ignore[attr-defined]  # read by the backend
+    message.send()
+    return uuid.UUID(message.mailadmin.delivery_id)  # type: ignore[attr-defined]  # set by the backend
 
 
 def _spread() -> None:

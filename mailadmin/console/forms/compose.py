@@ -82,11 +82,9 @@ class ComposeForm(forms.Form):
     )
 
     delivery = forms.ChoiceField(label="Delivery", required=False)
-    priority = forms.TypedChoiceField(
+    priority = forms.ChoiceField(
         label="Priority",
         required=False,
-        coerce=lambda value: Priority(int(value)),
-        empty_value=Priority.NORMAL,
         choices=[(int(one), one.label) for one in (Priority.NORMAL, Priority.URGENT, Priority.NON_URGENT)],
         help_text="Of messages that are due, urgent ones leave first; an urgent one takes another route at once.",
     )
@@ -169,7 +167,7 @@ class ComposeForm(forms.Form):
             asked_by=user,
             is_test=True,
             delivery=QUEUED if waits else typed["delivery"],
-            priority=typed["priority"],
+            priority=Priority(int(typed["priority"] or Priority.NORMAL)),
             send_at=typed["send_at"],
             expires_at=typed["expires_at"],
         )

@@ -170,6 +170,8 @@ def _buttons(reason: str) -> list[tuple[str, str]]:
         return [("release", "Send again"), ("arrived", "They arrived"), ("lost", "They did not arrive")]
     if reason == Why.CRASHED:
         return [("release", "Release"), ("cancel", "Cancel")]
+    if reason == Why.PAUSED:
+        return [("cancel", "Cancel")]
     return [("send-now", "Send now"), ("cancel", "Cancel")]
 
 
