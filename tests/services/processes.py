@@ -60,16 +60,20 @@ def free_ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def running(
-    command: Sequence[str], ready: Callable[[], bool], log: Path, env: Mapping[str, str] | None = None
+    command: Sequence[str],
+    ready: Callable[[], bool],
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    seconds: float = _READY_SECONDS,
 ) -> Iterator[None]:
-    """Run `command` in the foreground until the block ends; wait until `ready`. Ends it, and what it started,
-    by their process group."""
+    """Run `command` in the foreground until the block ends; wait until `ready`, at most `seconds`. Ends it, and what it
+    started, by their process group."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=env
         )
     try:
-        wait_for(lambda: ready() or process.poll() is not None)
+        wait_for(lambda: ready() or process.poll() is not None, seconds)
         if process.poll() is not None or not ready():
             raise AssertionError(f"{command[0]} did not start:\n{log.read_text(errors='replace')}")
         yield

@@ -11,6 +11,7 @@ from tests.services.processes import free_ports, listens, program, require, runn
 
 # Debian's own command of that name insists on the folders of the system's broker.
 _SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+_START_SECONDS = 90  # it takes eight on an idle machine
 
 
 def require_rabbitmq() -> None:
@@ -43,7 +44,8 @@ class RabbitMq:
         self._running.enter_context(running(mapper, lambda: listens(self._mapper), self.folder / "epmd.log"))
         command = [*self._user, _SERVER]
         log = self.folder / "rabbitmq.log"
-        self._running.enter_context(running(command, lambda: listens(self.port), log, self._environment()))
+        starts = running(command, lambda: listens(self.port), log, self._environment(), _START_SECONDS)
+        self._running.enter_context(starts)
 
     def stop(self) -> None:
         """End the server, and with it whatever it held."""

@@ -104,7 +104,9 @@ def _to_celery(delivery_id: UUID) -> None:
     from celery import current_app
 
     app = _celery_app or current_app
-    app.send_task(DELIVER, args=[str(delivery_id)], retry=False, ignore_result=True)
+    # Once more, on a new connection: the one that was kept may have been cut unseen.
+    policy = {"max_retries": 1, "interval_start": 0, "interval_max": 0}
+    app.send_task(DELIVER, args=[str(delivery_id)], retry=True, retry_policy=policy, ignore_result=True)
 
 
 def _to_tasks(delivery_id: UUID) -> None:
