@@ -3,7 +3,7 @@
     python -m bench [--short] [--rounds N] [SCENARIO ...]
 
 A scenario is named by the beginning of its id ("G4" means all of G4, "Q" the outbox by itself). `--short` proves in
-about two minutes that everything runs and that the servers count what was sent. Only a whole run is written down.
+a few minutes that everything runs and that the servers count what was sent. Only a whole run is written down.
 Timings never fail a run.
 """
 
