@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailadmin.core import headers
@@ -13,6 +14,7 @@ from mailadmin.core.addresses import Address, fold_address_header, parse, parse_
 from mailadmin.core.redirect import Recipients, Redirected, redirect
 
 TO = parse("staging@test.example")
+few = settings(max_examples=80, deadline=None)
 SPARED = ("ours.example", "one@elsewhere.example")
 
 _locals = st.text("abcxyzäß.", min_size=1, max_size=12).filter(
@@ -63,6 +65,7 @@ def redirected(head: bytes, recipients: Recipients) -> Redirected | None:
     return redirect(head, recipients, named(recipients), TO, SPARED)
 
 
+@few
 @given(messages())
 def test_n9_nobody_remains_in_envelope_to_or_cc_but_the_one_address_and_the_spared(
     message: tuple[bytes, Recipients],
@@ -81,6 +84,7 @@ def test_n9_nobody_remains_in_envelope_to_or_cc_but_the_one_address_and_the_spar
         assert all(is_spared(address) or address.key == TO.key for address, _ in recipients)
 
 
+@few
 @given(messages())
 def test_n9_every_original_recipient_can_be_read_except_blind_ones_where_others_would_see_them(
     message: tuple[bytes, Recipients],
@@ -95,15 +99,19 @@ def test_n9_every_original_recipient_can_be_read_except_blind_ones_where_others_
         if kind != "bcc" or alone:
             assert address.spec in told(found.head, header)
         elif not is_spared(address) and address.key != TO.key:
-            assert address.spec.encode() not in found.head
+            whole_one = re.compile(rf"(?<![\w.]){re.escape(address.spec)}")
+            seen = [found.head.decode(), *(told(found.head, f"x-original-{kind}") for kind in ("to", "cc", "bcc"))]
+            assert not any(whole_one.search(text) for text in seen)
 
 
+@few
 @given(messages())
 def test_n9_what_is_redirected_is_not_redirected_again(message: tuple[bytes, Recipients]) -> None:
     found = redirected(*message)
     assert found is None or redirect(found.head, found.recipients, found.named, TO, SPARED) is None
 
 
+@few
 @given(messages())
 def test_n9_spared_recipients_who_were_blind_stay_so(message: tuple[bytes, Recipients]) -> None:
     head, recipients = message
@@ -112,6 +120,7 @@ def test_n9_spared_recipients_who_were_blind_stay_so(message: tuple[bytes, Recip
         assert not blind & found.named
 
 
+@few
 @given(messages())
 def test_n9_the_header_block_stays_one_that_every_server_takes(message: tuple[bytes, Recipients]) -> None:
     """Lines that are folded, no empty line but the last, and no letters beyond ASCII for an address that is gone."""
