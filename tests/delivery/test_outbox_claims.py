@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from mailadmin.core import limits
@@ -23,9 +17,7 @@ from mailadmin.models import OutboxEntry
 
 from .outbox_rows import at_once, claimed, entry, in_seconds, let_pass, queue
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+pytestmark = pytest.mark.django_db
 
 
 def ids(found: list[claims.Claimed]) -> list[UUID]:
@@ -125,6 +117,7 @@ class TestFence:
             claims.fenced(Claim(uuid4(), uuid4()), tries=1)
 
 
+@pytest.mark.django_db(transaction=True)
 class TestRaces:
     def test_n9_many_claimers_never_get_the_same_message(self) -> None:
         """Each goes on until it finds nothing; together they find everything, once."""
@@ -145,37 +138,3 @@ class TestRaces:
         key = queue()
         results = at_once([partial(claims.claim_one, key, f"worker {n}") for n in range(4)])
         assert len([found for found in results if found]) == 1
-
-    def test_a_worker_that_is_killed_leaves_its_claim_to_the_next_one(self) -> None:
-        key = queue()
-        program = (
-            "import django; django.setup()\n"
-            "from mailadmin.delivery.outbox import claims\n"
-            "print(len(claims.claim('killed worker', 1)), flush=True)\n"
-            "input()\n"
-        )
-        child = subprocess.Popen(
-            [sys.executable, "-c", program],
-            cwd=ROOT,
-            env=os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": address()},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert child.stdout and child.stdin
-        with child.stdin, child.stdout:
-            assert child.stdout.readline() == "1\n"
-            os.kill(child.pid, signal.SIGKILL)
-            child.wait()
-        assert claims.claim_one(key, "worker B") is None
-        let_pass(key, limits.CLAIM_SECONDS + 1)
-        found = claimed(key, "worker B")
-        assert (found.lapsed, found.entry.worker) == (True, "killed worker")
-
-
-def address() -> str:
-    """Return where the database of this test is, for a child process."""
-    values = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{values['NAME']}"
-    return "{scheme}://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(scheme=connection.vendor, **values)

@@ -18,7 +18,7 @@ from mailadmin.core.settings import Route
 from mailadmin.delivery.attempts import Sessions
 from mailadmin.delivery.outbox import claims, waiting
 from mailadmin.delivery.outbox.deliver import deliver
-from mailadmin.models import DeliveryAttempt, OutboxEntry
+from mailadmin.models import DeliveryAttempt, OutboxEntry, SmtpConnection
 from mailadmin.transports.base import Accepted, Mail, one_by_one
 from tests.fakes.smtp_actions import Action, silent
 from tests.fakes.smtp_server import Connection, SmtpServer
@@ -82,8 +82,6 @@ def killed_at(moment: str, before: int = 0, **message: Any) -> tuple[UUID, SmtpS
 @contextmanager
 def another_server(**script: Any) -> Iterator[SmtpServer]:
     """Let the route lead to another server, as if the old one had been started again."""
-    from mailadmin.models import SmtpConnection
-
     with SmtpServer(script) as server:
         row = SmtpConnection.objects.get()
         row.port = server.port
@@ -168,16 +166,12 @@ class TestKilledWorker:
 
     def test_when_the_route_is_gone_a_person_decides(self) -> None:
         key, _ = killed_at("DOT")
-        from mailadmin.models import SmtpConnection
-
         SmtpConnection.objects.all().delete()
         assert send(key, "worker B") is DeliveryState.UNSURE
         assert entry(key).shelf == "unsure"
 
 
 def route_key() -> object:
-    from mailadmin.models import SmtpConnection
-
     return SmtpConnection.objects.get().key
 
 

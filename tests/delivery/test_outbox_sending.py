@@ -15,14 +15,14 @@ from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState, Priority
 from mailadmin.delivery import health
 from mailadmin.delivery.outbox import claims, waiting
-from mailadmin.models import Delivery, MessageContent, OAuthService, OutboxEntry, Settings, SmtpConnection
+from mailadmin.models import Delivery, MessageContent, OAuthService, OutboxEntry, RouteState, Settings, SmtpConnection
 from tests.fakes.smtp_actions import close
 from tests.fakes.smtp_server import SmtpServer
 
 from .conftest import Peers, plain
 from .outbox_rows import claimed, delivery, entry, in_seconds, let_pass, queue, send
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 ANN, BOB, EVE = "ann@example.org", "bob@example.org", "eve@example.org"
 
@@ -44,7 +44,7 @@ def due_again(key: UUID) -> None:
 
 
 class TestSent:
-    def test_n9_a_message_is_sent_and_nothing_of_it_stays_in_the_outbox(self, db: None) -> None:
+    def test_n9_a_message_is_sent_and_nothing_of_it_stays_in_the_outbox(self) -> None:
         with SmtpServer() as server:
             plain(server)
             key = queue(to=[ANN, BOB])
@@ -57,7 +57,7 @@ class TestSent:
         assert not MessageContent.objects.exists()
         assert len(server.messages) == 1
 
-    def test_the_next_route_takes_what_the_first_one_surely_did_not(self, db: None) -> None:
+    def test_the_next_route_takes_what_the_first_one_surely_did_not(self) -> None:
         with SmtpServer({"MAIL": ["421 4.3.2 shutting down"]}) as first, SmtpServer() as second:
             plain(first)
             plain(second, "Relay B", order=2)
@@ -66,7 +66,7 @@ class TestSent:
         assert attempts(key) == [(1, "Relay A", False, False), (2, "Relay B", True, False)]
         assert "Relay B” took it" in delivery(key).reason
 
-    def test_content_is_kept_where_that_is_chosen(self, db: None) -> None:
+    def test_content_is_kept_where_that_is_chosen(self) -> None:
         Settings.load()
         Settings.objects.update(keep_content="all", keep_content_days=3)
         Settings.bump()
@@ -79,7 +79,7 @@ class TestSent:
 
 
 class TestLater:
-    def test_a_passing_failure_is_tried_again_later_and_later(self, db: None) -> None:
+    def test_a_passing_failure_is_tried_again_later_and_later(self) -> None:
         with SmtpServer({"RCPT": ["450 4.2.0 greylisted"] * 2}) as server:
             plain(server)
             key = queue()
@@ -115,7 +115,7 @@ class TestLater:
         assert send(key) is DeliveryState.FALLBACK
         assert peers.ways() == ["smtp"]
 
-    def test_each_recipient_has_a_fate_of_its_own_and_nobody_gets_it_twice(self, db: None) -> None:
+    def test_each_recipient_has_a_fate_of_its_own_and_nobody_gets_it_twice(self) -> None:
         script = {"RCPT": [None, "550 5.1.1 no such user", "450 4.2.0 greylisted"]}
         with SmtpServer(script) as server:
             plain(server)
@@ -128,7 +128,7 @@ class TestLater:
         assert [sorted(one.recipients) for one in server.deliveries] == [[ANN], [EVE]]
         assert over(key)
 
-    def test_a_refusal_that_no_time_mends_ends_it(self, db: None) -> None:
+    def test_a_refusal_that_no_time_mends_ends_it(self) -> None:
         with SmtpServer({"RCPT": ["550 5.1.1 no such user"]}) as server:
             plain(server)
             key = queue()
@@ -136,7 +136,7 @@ class TestLater:
         row = delivery(key)
         assert (row.state, row.code != "", over(key)) == ("failed", True, True)
 
-    def test_a_lifetime_that_is_over_ends_the_tries_with_the_last_reason(self, db: None) -> None:
+    def test_a_lifetime_that_is_over_ends_the_tries_with_the_last_reason(self) -> None:
         with SmtpServer({"RCPT": ["450 4.2.0 greylisted"] * 2}) as server:
             plain(server)
             key = queue()
@@ -149,7 +149,7 @@ class TestLater:
         recipient = row.recipients.get()
         assert (recipient.state, recipient.code) == ("refused", "450 4.2.0")
 
-    def test_no_pause_lasts_beyond_the_lifetime(self, db: None) -> None:
+    def test_no_pause_lasts_beyond_the_lifetime(self) -> None:
         with SmtpServer({"RCPT": ["450 4.2.0 greylisted"]}) as server:
             plain(server)
             key = queue()
@@ -157,7 +157,7 @@ class TestLater:
             send(key)
         assert in_seconds(key) <= 20
 
-    def test_what_expired_is_not_sent_any_more(self, db: None) -> None:
+    def test_what_expired_is_not_sent_any_more(self) -> None:
         with SmtpServer() as server:
             plain(server)
             key = queue({"expires_at": timezone.now() + timedelta(hours=1)})
@@ -165,7 +165,7 @@ class TestLater:
             assert send(key) is DeliveryState.EXPIRED
         assert (server.sessions, delivery(key).state, over(key), states(key)) == ([], "expired", True, {ANN: "pending"})
 
-    def test_a_message_whose_content_is_gone_waits_until_its_lifetime_is_over(self, db: None) -> None:
+    def test_a_message_whose_content_is_gone_waits_until_its_lifetime_is_over(self) -> None:
         with SmtpServer() as server:
             plain(server)
             key = queue()
@@ -177,8 +177,9 @@ class TestLater:
         assert server.sessions == []
 
 
+@pytest.mark.django_db(transaction=True)  # what a repair wakes is woken when that is committed
 class TestRoutesOutOfOrder:
-    def test_n9_while_every_route_is_stopped_a_message_waits_and_no_try_counts(self, db: None) -> None:
+    def test_n9_while_every_route_is_stopped_a_message_waits_and_no_try_counts(self) -> None:
         with SmtpServer({"GREETING": ["554 5.7.1 go away"]}) as server:
             row = plain(server)
             first, second = queue(), queue()
@@ -190,14 +191,14 @@ class TestRoutesOutOfOrder:
             assert send(first) is DeliveryState.SENT
             assert send(second) is DeliveryState.SENT
 
-    def test_without_any_route_a_message_waits_for_one(self, db: None) -> None:
+    def test_without_any_route_a_message_waits_for_one(self) -> None:
         key = queue()
         assert send(key) is DeliveryState.QUEUED
         assert "No SMTP connection or OAuth service is enabled" in entry(key).waits_because
         waiting.retry_waiting()
         assert in_seconds(key) <= 0
 
-    def test_a_paused_route_is_not_tried_and_nothing_is_given_up_meanwhile(self, db: None) -> None:
+    def test_a_paused_route_is_not_tried_and_nothing_is_given_up_meanwhile(self) -> None:
         with SmtpServer() as server:
             row = plain(server)
             health.pause(row.key, "anna")
@@ -208,7 +209,7 @@ class TestRoutesOutOfOrder:
             health.unpause(row.key)
             assert send(key) is DeliveryState.SENT
 
-    def test_a_route_that_rests_does_not_let_another_ones_refusal_be_the_end(self, db: None) -> None:
+    def test_a_route_that_rests_does_not_let_another_ones_refusal_be_the_end(self) -> None:
         with (
             SmtpServer({"GREETING": ["421 4.3.2 busy"]}) as first,
             SmtpServer({"RCPT": ["554 5.7.1 relay denied"]}) as b,
@@ -220,15 +221,13 @@ class TestRoutesOutOfOrder:
             assert send(key) is DeliveryState.QUEUED
         assert states(key) == {ANN: "pending"}
 
-    def test_a_route_that_comes_back_is_tried_by_one_message_and_frees_the_others(self, db: None) -> None:
+    def test_a_route_that_comes_back_is_tried_by_one_message_and_frees_the_others(self) -> None:
         with SmtpServer({"GREETING": ["421 4.3.2 busy"]}) as server:
             plain(server)
             first, second = queue(), queue()
             send(first)
             send(second)
             assert attempts(second) == []
-            from mailadmin.models import RouteState
-
             RouteState.objects.update(open_until=timezone.now() - timedelta(seconds=1))
             due_again(first)
             assert send(first) is DeliveryState.SENT
@@ -236,7 +235,7 @@ class TestRoutesOutOfOrder:
 
 
 class TestHeld:
-    def test_n9_held_mail_waits_untried_and_leaves_when_it_is_switched_on(self, db: None) -> None:
+    def test_n9_held_mail_waits_untried_and_leaves_when_it_is_switched_on(self) -> None:
         Settings.load()
         with SmtpServer() as server:
             plain(server)
@@ -252,7 +251,7 @@ class TestHeld:
             waiting.retry_waiting()
             assert send(key) is DeliveryState.SENT
 
-    def test_redirected_mail_goes_to_one_address_and_the_log_keeps_whom_it_was_for(self, db: None) -> None:
+    def test_redirected_mail_goes_to_one_address_and_the_log_keeps_whom_it_was_for(self) -> None:
         Settings.load()
         Settings.objects.update(sending="redirected", redirect_to="test@example.net", spared="example.com")
         Settings.bump()
@@ -265,7 +264,7 @@ class TestHeld:
         assert set(states(key).values()) == {"sent"} and len(states(key)) == 3
         assert delivery(key).redirected_to == "test@example.net"
 
-    def test_a_paused_label_goes_on_its_shelf(self, db: None) -> None:
+    def test_a_paused_label_goes_on_its_shelf(self) -> None:
         with SmtpServer() as server:
             plain(server)
             waiting.pause_label("bulk")
@@ -278,7 +277,7 @@ class TestHeld:
 
 
 class TestUnsure:
-    def test_n3_an_unclear_answer_is_sent_once_more_by_the_same_route_and_then_held(self, db: None) -> None:
+    def test_n3_an_unclear_answer_is_sent_once_more_by_the_same_route_and_then_held(self) -> None:
         with SmtpServer({"DOT": [close, close]}) as first, SmtpServer() as second:
             plain(first)
             plain(second, "Relay B", order=2)
@@ -297,7 +296,7 @@ class TestUnsure:
         assert len(ids) == 1
         assert [unsure for *_, unsure in attempts(key)] == [True, True]
 
-    def test_a_resend_that_arrives_makes_it_sent(self, db: None) -> None:
+    def test_a_resend_that_arrives_makes_it_sent(self) -> None:
         with SmtpServer({"DOT": [close]}) as server:
             row = plain(server)
             key = queue()
@@ -307,7 +306,7 @@ class TestUnsure:
             assert send(key) is DeliveryState.SENT
         assert (over(key), delivery(key).possible_duplicate, len(server.messages)) == (True, True, 2)
 
-    def test_a_resend_that_surely_did_not_leave_is_made_later(self, db: None) -> None:
+    def test_a_resend_that_surely_did_not_leave_is_made_later(self) -> None:
         with SmtpServer({"DOT": [close], "MAIL": [None, "451 4.3.0 try later"]}) as server:
             row = plain(server)
             key = queue()
@@ -321,7 +320,7 @@ class TestUnsure:
             assert send(key) is DeliveryState.SENT
         assert len(server.messages) == 2
 
-    def test_a_resend_that_is_refused_says_nothing_of_the_first_copy(self, db: None) -> None:
+    def test_a_resend_that_is_refused_says_nothing_of_the_first_copy(self) -> None:
         with SmtpServer({"DOT": [close], "RCPT": [None, "550 5.1.1 no such user"]}) as server:
             row = plain(server)
             key = queue()
@@ -332,14 +331,14 @@ class TestUnsure:
         assert (entry(key).shelf, states(key)) == ("unsure", {ANN: "unsure"})
 
     @pytest.mark.parametrize("who", ["route", "message"])
-    def test_a_route_or_a_message_may_ask_for_a_person(self, who: str, db: None) -> None:
+    def test_a_route_or_a_message_may_ask_for_a_person(self, who: str) -> None:
         with SmtpServer({"DOT": [close]}) as server:
             plain(server, **({"on_unsure": "hold"} if who == "route" else {}))
             key = queue({"on_unsure": "hold"} if who == "message" else {})
             assert send(key) is DeliveryState.UNSURE
         assert (entry(key).shelf, len(server.messages)) == ("unsure", 1)
 
-    def test_of_several_transactions_only_the_unclear_one_is_sent_once_more(self, db: None) -> None:
+    def test_of_several_transactions_only_the_unclear_one_is_sent_once_more(self) -> None:
         script = {"RCPT": [None, "452 4.5.3 too many recipients"], "DOT": [None, close]}
         with SmtpServer(script) as server:
             row = plain(server)
@@ -387,7 +386,7 @@ class TestSignals:
         assert told == [("message_unsure", str(key), "unsure")]
 
 
-def test_what_somebody_else_has_in_hand_is_not_sent(db: None) -> None:
+def test_what_somebody_else_has_in_hand_is_not_sent() -> None:
     with SmtpServer() as server:
         plain(server)
         key = queue()

@@ -14,7 +14,7 @@ from django.utils import timezone
 from mailadmin import signals
 from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState
-from mailadmin.delivery import routes
+from mailadmin.delivery import health, routes
 from mailadmin.delivery.outbox import claims, waiting
 from mailadmin.models import DeliveryRecipient, MessageContent, OutboxEntry, Settings
 from tests.fakes.smtp_actions import close
@@ -24,7 +24,7 @@ from .conftest import plain
 from .outbox_rows import at_once, claimed, delivery, entry, in_seconds, let_pass, queue, send
 from .test_outbox_sending import ANN, BOB, over, states
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def unsure(**message: Any) -> UUID:
@@ -77,12 +77,14 @@ class TestCancel:
         assert (delivery(key).state, entry(key).claim) == ("queued", None)
         assert claims.claim_one(key, "worker A")
 
+    @pytest.mark.django_db(transaction=True)
     def test_of_a_worker_and_a_person_one_has_the_message(self) -> None:
         for _ in range(5):
             key = queue()
             cancelled, found = at_once([partial(waiting.cancel, [key]), partial(claims.claim_one, key, "worker A")])
             assert (cancelled == 1) is (found is None)
 
+    @pytest.mark.django_db(transaction=True)
     def test_the_application_is_told(self) -> None:
         heard: list[tuple[str, str]] = []
 
@@ -110,8 +112,6 @@ class TestSendNow:
             row = plain(server)
             key = queue()
             send(key)
-            from mailadmin.delivery import health
-
             health.resume(row.key)
             assert waiting.send_now([key]) == 1
             assert send(key) is DeliveryState.SENT

@@ -61,18 +61,19 @@ def settle_unsure(ids: Collection[UUID], delivered: bool) -> int:
 
 def pause_label(label: str) -> int:
     """Send no queued message with this label until `resume_label`; return how many wait because of that now."""
-    with transaction.atomic():
-        _change_paused(label, paused=True)
+    with transaction.atomic(using=wake.alias()):
         waiting = OutboxEntry.objects.filter(label=label, shelf=_Shelf.READY, claim=None)
-        return waiting.update(shelf=_Shelf.PAUSED, waits_because=f"The label “{label}” is paused.")
+        count = waiting.update(shelf=_Shelf.PAUSED, waits_because=f"The label “{label}” is paused.")
+        _change_paused(label, paused=True)
+        return count
 
 
 def resume_label(label: str) -> int:
     """Send the messages with this label again, each at its time; return how many those are."""
-    with transaction.atomic():
-        _change_paused(label, paused=False)
+    with transaction.atomic(using=wake.alias()):
         shelved = OutboxEntry.objects.filter(label=label, shelf=_Shelf.PAUSED)
         count = shelved.update(shelf=_Shelf.READY, waits_because="")
+        _change_paused(label, paused=False)
         _wake([])
         return count
 
@@ -92,7 +93,7 @@ def retry_waiting() -> int:
 def _in_pieces(ids: Collection[UUID], work: Callable[[list[UUID]], int]) -> int:
     """Do `work` to a few hundred ids at a time, all in one transaction; return the sum of what it returns."""
     todo = list(dict.fromkeys(ids))
-    with transaction.atomic():
+    with transaction.atomic(using=wake.alias()):
         return sum(work(todo[start : start + _ROWS]) for start in range(0, len(todo), _ROWS))
 
 
@@ -177,11 +178,11 @@ def _state(outcomes: Iterable[RecipientOutcome], nobody: DeliveryState) -> Deliv
 def _announce(key: UUID, result: SendResult) -> None:
     row = Delivery.objects.filter(pk=key).values_list("label", "message_id", "route_name").get()
     label, result.message_id, result.route = row
-    transaction.on_commit(partial(announce.message, key, result, label), robust=True)
+    transaction.on_commit(partial(announce.message, key, result, label), using=wake.alias(), robust=True)
 
 
 def _wake(ids: Collection[UUID]) -> None:
-    transaction.on_commit(partial(wake.announce, list(ids)), robust=True)
+    transaction.on_commit(partial(wake.announce, list(ids)), using=wake.alias(), robust=True)
 
 
 def _where_set(column: str) -> Case:

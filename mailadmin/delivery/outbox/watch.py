@@ -62,13 +62,13 @@ class ClaimWatch:
             self._leave_no_connection()
 
     def _note_leaving(self, again: bool) -> None:
+        told = {"leaving": sorted(self._left), "leaving_at": ServerNow()}
+        told |= {"leaving_route": str(self._route.key), "leaving_name": self._route.name}
+        if not self._round.resends:
+            fenced(self._hand.claim, **told)
+            return
         with transaction.atomic(using=_alias()):
-            told = {"leaving": sorted(self._left), "leaving_at": ServerNow()}
-            where = {"leaving_route": str(self._route.key), "leaving_name": self._route.name}
-            if not self._round.resends:
-                fenced(self._hand.claim, **told, **where)
-                return
-            fenced(self._hand.claim, **told, **where, unsure_resends=self._hand.entry.unsure_resends + 1)
+            fenced(self._hand.claim, **told, unsure_resends=self._hand.entry.unsure_resends + 1)
             Delivery.objects.filter(pk=self._hand.claim.delivery_id).update(possible_duplicate=True)
 
     def _leave_no_connection(self) -> None:
