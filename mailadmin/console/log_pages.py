@@ -34,6 +34,15 @@ class Mark:
     place: int
     delivery: UUID
 
+    @classmethod
+    def of(cls, at: datetime, delivery: UUID) -> Mark:
+        """Return the place of a message by its time."""
+        return cls((at - _EPOCH) // _MICROSECOND, delivery)
+
+    def text(self, letter: str) -> str:
+        """Return the place as it stands in an address, for a source with `letter`."""
+        return f"{letter}{self.place:x}.{self.delivery.hex}"
+
     @property
     def at(self) -> datetime:
         """Return the time of a place that is one."""
@@ -73,7 +82,7 @@ class Part:
         sign = "" if newer else "-"
         ordered = rows.order_by(f"{sign}{self.at}", f"{sign}{self.delivery}")
         found = ordered.values_list(self.at, self.delivery)[:most]
-        return [Mark((at - _EPOCH) // _MICROSECOND, key) for at, key in found]
+        return [Mark.of(at, key) for at, key in found]
 
     def reach(self) -> datetime:
         """Return how far back the first rows reach: the farther, the rarer they are."""
@@ -198,7 +207,7 @@ def _fitting(marks: list[Mark], wanted: Q | None) -> list[Mark]:
 
 
 def _text(mark: Mark | None, source: Source) -> str:
-    return f"{source.letter}{mark.place:x}.{mark.delivery.hex}" if mark else ""
+    return mark.text(source.letter) if mark else ""
 
 
 def _mark(text: str, source: Source) -> Mark | None:
