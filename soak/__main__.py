@@ -3,8 +3,8 @@
     python -m soak [--seconds N] [--seed N] [--broker KIND] [--keep FOLDER] [PART ...]
 
 Parts: chaos, race, killed, start, rollback; all of them by default. With `--seconds` the parts are small and chaos
-takes so long, with Redis instead of RabbitMQ: the form that every change is tried with. The exit code is 0 when every
-message is accounted for.
+takes so long, with Redis instead of RabbitMQ: the form that every change is tried with. A whole run that went well
+writes its figures into docs/reliability.md. The exit code is 0 when every message is accounted for.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from soak import report
 from soak.house import BROKERS, House
 from soak.verdict import Verdict
 from tests.services.processes import short_folder
@@ -34,40 +35,47 @@ def main() -> int:
     print(f"Seed {options.seed}.", flush=True)
     with short_folder() as folder:
         house = House(folder, options.seed, options.broker or ("redis" if options.seconds else "rabbitmq"))
-        wrong: list[str] = []
+        verdicts: dict[str, Verdict] = {}
+        seconds: dict[str, float] = {}
         try:
             house.open()
             for part in options.parts or PARTS:
-                wrong += _carry_out(part, house, options.seconds)
-            if wrong:
+                started = time.monotonic()
+                verdicts[part] = _carry_out(part, house, options.seconds)
+                seconds[part] = time.monotonic() - started
+                _print(part, verdicts[part], seconds[part])
+            if wrong := any(verdict.wrong for verdict in verdicts.values()):
                 print(house.logs(), file=sys.stderr)
                 if options.keep:
                     house.keep(options.keep)
         finally:
             house.close()
+    if not (wrong or options.seconds or options.parts):
+        report.write(verdicts, seconds, options.seed)
     print("FAILED" if wrong else "Every message is accounted for.", flush=True)
     return 1 if wrong else 0
 
 
-def _carry_out(part: str, house: House, seconds: float) -> list[str]:
-    """Run one part and print what it found; return what is wrong."""
-    started = time.monotonic()
+def _carry_out(part: str, house: House, seconds: float) -> Verdict:
+    """Run one part; an error in it is something wrong."""
     try:
-        verdict = _run(part, house, seconds)
+        return _run(part, house, seconds)
     except Exception:
         traceback.print_exc()
-        verdict = Verdict(["It ended with an error."])
+        return Verdict(["It ended with an error."])
     finally:
         house.end_workers()
-    print(f"\n{part}: {time.monotonic() - started:.0f} s, {'FAILED' if verdict.wrong else 'well'}")
+
+
+def _print(part: str, verdict: Verdict, seconds: float) -> None:
+    print(f"\n{part}: {seconds:.0f} s, {'FAILED' if verdict.wrong else 'well'}")
     for name, figure in verdict.figures.items():
-        print(f"  {name}: {figure:.4g}" if figure % 1 else f"  {name}: {figure:.0f}")
+        print(f"  {name}: {report.told(figure)}")
     for sentence in verdict.wrong[:_MOST_TOLD]:
         print(f"  WRONG: {sentence}")
     if len(verdict.wrong) > _MOST_TOLD:
         print(f"  and {len(verdict.wrong) - _MOST_TOLD} more")
     sys.stdout.flush()
-    return verdict.wrong
 
 
 def _run(part: str, house: House, seconds: float) -> Verdict:
