@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -10,17 +9,16 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from mailadmin.conf import network_policy
 from mailadmin.core import limits, policy, sender
 from mailadmin.core.errors import MailError, Scope
 from mailadmin.core.outcome import DeliveryState, RecipientOutcome, RecipientState, SendResult, Skipped
 from mailadmin.core.policy import Haste
 from mailadmin.core.settings import OAuthRoute, Route, RouteKey
 from mailadmin.transports.base import UNWATCHED, Accepted, Transport, Watch, untold
-from mailadmin.transports.registry import open_transport
 
 from .convert import Draft, Dressed, dress
 from .routes import Plan
+from .sessions import Sessions as Sessions
 
 
 @dataclass
@@ -109,35 +107,6 @@ class Run:
     def health(self) -> dict[RouteKey, MailError | None]:
         """Return what each tried route has shown: the error, or None when it took the message."""
         return {a.route.key: None if a.accepted else a.error for a in self.attempts}
-
-
-class Sessions:
-    """The transports of one caller, by route, until `close()`. Their sessions come from the pool of the process and
-    go back to it after each message; with `hold` they stay with this caller and are ended by `close()`."""
-
-    def __init__(self, *, hold: bool = False) -> None:
-        self._hold = hold
-        self._open: dict[RouteKey, tuple[str, Transport]] = {}
-        self._process = os.getpid()
-
-    def transport(self, route: Route, version: str) -> Transport:
-        """Return the transport for `route`; one that was opened before a change of the settings is not used,
-        nor one that was opened before a fork: both processes would speak over one connection."""
-        if self._process != os.getpid():
-            self._open, self._process = {}, os.getpid()
-        known = self._open.get(route.key)
-        if known and known[0] == version:
-            return known[1]
-        if known:
-            known[1].close()
-        transport = open_transport(route, network_policy(), version, hold=self._hold)
-        self._open[route.key] = (version, transport)
-        return transport
-
-    def close(self) -> None:
-        """Close every transport."""
-        while self._open:
-            self._open.popitem()[1][1].close()
 
 
 def run(
