@@ -69,14 +69,21 @@ def test_n9_the_fields_of_the_switch_show_when_they_matter(page: Page, picture: 
 def test_n9_a_copied_database_is_confirmed_with_one_press(sandboxed: Console, page: Page, picture: Picture) -> None:
     """The console of “staging” opens the database of “production”: its name is another one, so all mail is held."""
     sandboxed.python(
-        "from mailadmin.models import Settings; Settings.objects.update(environment='production'); Settings.bump()"
+        "from mailadmin.models import Settings; Settings.objects.update(environment='production'); Settings.bump()\n"
+        "from django.core.mail import EmailMessage\n"
+        "for number in range(3):\n"
+        "    message = EmailMessage('Copied one', 'x', None, ['customer@example.net'])\n"
+        "    message.mailadmin_delivery = 'queued'\n"
+        "    message.send()"
     )
     with sandboxed.application() as application:
         assert application.send_mail("Held one")["error"] == "SendingHeld"
         page.goto("/")
         page.get_by_role("link", name="See what waits, and confirm").click()
         expect(page.get_by_role("main")).to_contain_text("belongs to the environment “production”")
+        expect(page.get_by_role("main")).to_contain_text("3 messages wait")
         _check(page, "confirm", picture)
-        page.get_by_role("button", name="send mail from now on").click()
-        expect(page.get_by_role("status")).to_contain_text("Confirmed. Mail leaves again.")
+        page.get_by_role("button", name="cancel what waits").click()
+        expect(page.get_by_role("status")).to_contain_text("Confirmed. Mail leaves again; 3 messages cancelled.")
         assert application.send_mail("Sent one") == {"sent": 1}
+    assert "Copied one" not in [subject for _, subject in steps.inbox(page)]
