@@ -125,6 +125,26 @@ class Update:
         return sql
 
 
+class Delete:
+    """Deletes the rows of `model` whose attribute `name` has a value. What refers to them is not looked at."""
+
+    def __init__(self, model: _Model, name: str) -> None:
+        self._model = model
+        self._columns = _Columns(field for field in model._meta.concrete_fields if field.attname == name)
+        self._built: dict[str, str] = {}
+
+    def __call__(self, cursor: CursorWrapper, value: object) -> None:
+        """Delete the rows."""
+        sql = self._built.get(cursor.db.alias) or self._build(cursor.db)
+        cursor.execute(sql, self._columns.prepared({self._columns.fields[0].attname: value}, cursor.db))
+
+    def _build(self, connection: BaseDatabaseWrapper) -> str:
+        (column,) = self._columns.names(connection)
+        sql = f"DELETE FROM {_quoted(self._model._meta.db_table, connection)} WHERE {column} = %s"  # noqa: S608 -- names of the model
+        self._built[connection.alias] = sql
+        return sql
+
+
 class Select:
     """The rows of a query that never changes, as the driver gives them (no field converts them)."""
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from django.db import connections, router
 from django.db.backends.utils import CursorWrapper
 
 from mailadmin import conf
@@ -23,7 +24,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.keyring import CannotOpen, KeyRing
 from mailadmin.delivery.convert import Draft
-from mailadmin.delivery.prepared import Insert
+from mailadmin.delivery.prepared import Delete, Insert
 from mailadmin.models import MessageContent, MessagePart
 
 _FORM = 1  # of what is stored; another one is another number
@@ -32,6 +33,8 @@ _READ_PARTS = 4  # parts that are read at a time
 
 _insert_content = Insert(MessageContent)
 _insert_part = Insert(MessagePart)
+_delete_content = Delete(MessageContent, "delivery_id")
+_delete_parts = Delete(MessagePart, "content_id")
 
 
 def store(delivery_id: uuid.UUID, draft: Draft, cursor: CursorWrapper, until: datetime | None = None) -> None:
@@ -81,8 +84,9 @@ def keep(delivery_id: uuid.UUID, until: datetime) -> None:
 
 def forget(delivery_id: uuid.UUID) -> None:
     """Delete the content of a message."""
-    MessagePart.objects.filter(content=delivery_id).delete()
-    MessageContent.objects.filter(pk=delivery_id).delete()
+    with connections[router.db_for_write(MessageContent)].cursor() as cursor:  # the ORM would look for the parts again
+        _delete_parts(cursor, delivery_id)
+        _delete_content(cursor, delivery_id)
 
 
 def _context(delivery_id: uuid.UUID, number: int | None = None) -> str:

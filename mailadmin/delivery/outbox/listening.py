@@ -77,7 +77,7 @@ class _FileVersion:
         """See `Listener`."""
         _close(self._connection)
 
-    def _version(self) -> Any:
+    def _version(self) -> object:
         with self._connection.cursor() as cursor:
             cursor.execute("PRAGMA data_version")
             return cursor.fetchone()
