@@ -72,6 +72,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
     try:
         conf.network_policy()
         conf.environment()
+        conf.delivery()
         conf.metrics_token()
     except conf.ConfigurationError as error:
         return [_error("E002", str(error), "Correct the entry in the settings of this project.")]

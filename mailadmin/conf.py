@@ -39,6 +39,11 @@ class ConfigurationError(ImproperlyConfigured):
     """The deployment is set up wrongly. Not a MailError, so that `fail_silently` cannot hide it."""
 
 
+QUEUE_NEEDS_LOG = (
+    'Queued delivery keeps its messages in the delivery log, and MAILADMIN["DELIVERY_LOG"] switches that off. '
+    "Switch it on, or send directly."
+)
+
 _DEFAULTS: dict[str, Any] = {
     "KEYS": (),
     "KEY_FILE": None,
@@ -116,6 +121,16 @@ def _ring(identity: tuple[object, ...], keys: Sequence[str]) -> KeyRing:
         _ring_cache.clear()
         _ring_cache[identity] = ring
     return ring
+
+
+def delivery() -> str:
+    """Return who sends a message that does not say so itself: "direct" or "queued". Raises ConfigurationError."""
+    mode = setting("DELIVERY")
+    if mode not in ("direct", "queued"):
+        raise ConfigurationError('MAILADMIN["DELIVERY"] must be "direct" or "queued".')
+    if mode == "queued" and not setting("DELIVERY_LOG"):
+        raise ConfigurationError(QUEUE_NEEDS_LOG)
+    return str(mode)
 
 
 def environment() -> str:

@@ -289,3 +289,9 @@ def __getattr__(name: str) -> Any:
 
         return type("Ours", (EmailBackend,), {})
     raise AttributeError(name)
+
+
+@pytest.mark.parametrize("values", [{"DELIVERY": "later"}, {"DELIVERY": "queued", "DELIVERY_LOG": False}])
+def test_a_way_of_delivery_that_cannot_be_is_an_error(settings: Any, values: dict[str, Any]) -> None:
+    settings.MAILADMIN = settings.MAILADMIN | values
+    assert set(found()) == {"E002"}

@@ -10,7 +10,8 @@ from uuid import UUID
 from django.core.mail import EmailMessage
 from django.utils import timezone
 
-from mailadmin.conf import ConfigurationError, setting
+from mailadmin import conf
+from mailadmin.conf import ConfigurationError
 from mailadmin.core import limits
 from mailadmin.core.errors import BadMessage
 from mailadmin.core.fault import Fault, Kind, Phase
@@ -77,25 +78,15 @@ def options_for(message: EmailMessage, options: SendOptions) -> SendOptions:
     own: dict[str, Any] = {name: _READ[name](value) for name, value in given.items() if value not in (None, "")}
     chosen = replace(options, **own) if own else options
     if not chosen.delivery:
-        chosen = replace(chosen, delivery=_by_setting())
+        chosen = replace(chosen, delivery=conf.delivery())
     if chosen.queued or chosen.send_at or chosen.expires_at:
         _check_times(chosen)
     return chosen
 
 
-def _by_setting() -> str:
-    mode = setting("DELIVERY")
-    if mode not in (DIRECT, QUEUED):
-        raise ConfigurationError('MAILADMIN["DELIVERY"] must be "direct" or "queued".')
-    return str(mode)
-
-
 def _check_times(options: SendOptions) -> None:
-    if options.queued and not setting("DELIVERY_LOG"):
-        raise ConfigurationError(
-            'Queued delivery keeps its messages in the delivery log, and MAILADMIN["DELIVERY_LOG"] switches that off. '
-            "Switch it on, or send directly."
-        )
+    if options.queued and not conf.setting("DELIVERY_LOG"):
+        raise ConfigurationError(conf.QUEUE_NEEDS_LOG)
     if options.send_at and not options.queued:
         raise _bad("A time to send at needs queued delivery; this message is sent directly.")
     if options.expires_at and options.expires_at <= max(timezone.now(), options.send_at or timezone.now()):
