@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState
-from mailadmin.models import Delivery, DeliveryAttempt
+from mailadmin.models import Delivery
 
 # Groups of states that a number on the dashboard counts together.
 DELIVERED, PROBLEM = "delivered", "problem"
@@ -46,6 +46,6 @@ def in_state(wanted: str) -> list[Q]:
     return conditions
 
 
-def way(attempts: Sequence[DeliveryAttempt]) -> str:
-    """Return the routes that were tried, in order: "Contoso 365 → Relay A"."""
-    return " → ".join(attempt.route_name for attempt in attempts)
+def way(tried: Sequence[str]) -> str:
+    """Return the names of the routes that were tried, in order: "Contoso 365 → Relay A"."""
+    return " → ".join(tried)

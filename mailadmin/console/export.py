@@ -87,7 +87,7 @@ def _cells(delivery: Delivery) -> list[str]:
                 delivery.label,
                 delivery.mailer,
                 delivery.mode,
-                way(list(delivery.attempts.all())),
+                way([attempt.route_name for attempt in delivery.attempts.all()]),
                 delivery.route_name,
                 delivery.duration_ms,
                 delivery.code,
