@@ -26,8 +26,8 @@ def copies(row: models.Model, count: int, changes: Mapping[str, str]) -> None:
     database makes is made anew."""
     own = [field for field in row._meta.concrete_fields if not isinstance(field, models.AutoField)]
     quote = connection.ops.quote_name
-    into = ", ".join(quote(field.column) for field in own)
-    values = ", ".join(changes.get(field.name, f"one.{quote(field.column)}") for field in own)
+    into = ", ".join(quote(str(field.column)) for field in own)
+    values = ", ".join(changes.get(field.name, f"one.{quote(str(field.column))}") for field in own)
     table, key = quote(row._meta.db_table), quote(str(row._meta.pk.column))
     numbers = _NUMBERS[connection.vendor]
     pk = row._meta.pk.get_db_prep_value(row.pk, connection)

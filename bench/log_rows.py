@@ -1,16 +1,16 @@
-"""Fills the log, and the stock table beside it, with the same messages, past Django's models: by the driver."""
+"""Fills the log, and the stock table beside it, with the same messages, past the ORM."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import models, transaction
+from django.db import transaction
 
 from bench.stock.models import Message
+from mailadmin.delivery.prepared import Insert
 from mailadmin.models import Delivery, DeliveryAttempt, DeliveryRecipient
 
 DAYS = 30
@@ -20,22 +20,26 @@ _NAMES = [
     a + b for a in ("an", "be", "cla", "do", "em", "fra", "gre", "hel", "jo", "ka") for b in ("na", "rt", "ris", "ta")
 ]
 _WORDS = ("invoice", "order", "password", "weekly", "report", "delivery", "reminder", "payment", "account", "update")
+_TABLES = {"delivery": Delivery, "recipient": DeliveryRecipient, "attempt": DeliveryAttempt, "stock": Message}
 _LABELS = ("", "", "shop", "billing", "accounts", "monitoring", "newsletter")
 
 
-def fill(connection: Any, start: int, end: int, total: int, route: UUID) -> None:
-    """Add the messages `start` to `end` of `total`, which lie evenly in the last DAYS days, the last one newest."""
+def fill(connection: Any, total: int, route: UUID) -> None:
+    """Add `total` messages that lie evenly in the last DAYS days, the same ones in every run."""
     newest = datetime.now(UTC).replace(microsecond=0)
-    for first in range(start, end, _BATCH):
-        rows = [_message(n, total, newest, route) for n in range(first, min(first + _BATCH, end))]
-        with transaction.atomic():
-            for model, name in ((Delivery, "delivery"), (DeliveryRecipient, "recipient"), (DeliveryAttempt, "attempt")):
-                _insert(connection, model, (row[name] for row in rows))
-            _insert(connection, Message, (row["stock"] for row in rows))
+    chance = random.Random(1)  # noqa: S311 -- no secret
+    inserts = {name: Insert(model) for name, model in _TABLES.items()}
+    for first in range(0, total, _BATCH):
+        rows = [_message(n, total, newest, route, chance) for n in range(first, min(first + _BATCH, total))]
+        with transaction.atomic(), connection.cursor() as cursor:
+            for name, insert in inserts.items():
+                insert(cursor, [row[name] for row in rows])
 
 
-def _message(number: int, total: int, newest: datetime, route: UUID) -> dict[str, dict[str, Any]]:
-    chance = random.Random(number)  # noqa: S311 -- the same rows in every run
+def _message(
+    number: int, total: int, newest: datetime, route: UUID, chance: random.Random
+) -> dict[str, dict[str, Any]]:
+    """Return the rows of one message, by the names of `_TABLES`."""
     at = newest - timedelta(days=DAYS) * (total - number) / total
     key = UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62) | chance.getrandbits(60))
     fate = chance.random()
@@ -84,28 +88,3 @@ def _message(number: int, total: int, newest: datetime, route: UUID) -> dict[str
         },
         "stock": common | {"from_address": "shop@contoso.org", "recipient": to, "route_name": "Relay A"},
     }
-
-
-def _insert(connection: Any, model: type[models.Model], rows: Iterable[dict[str, Any]]) -> None:
-    fields = [field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)]
-    defaults = {field.attname: field.get_db_prep_save(field.get_default(), connection) for field in fields}
-    names = ", ".join(connection.ops.quote_name(field.column) for field in fields)
-
-    def prepared() -> Iterator[list[Any]]:
-        for row in rows:
-            yield [
-                field.get_db_prep_save(row[field.attname], connection)
-                if field.attname in row
-                else defaults[field.attname]
-                for field in fields
-            ]
-
-    table = connection.ops.quote_name(model._meta.db_table)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-                for values in prepared():
-                    copy.write_row(values)
-        else:
-            places = ", ".join(["%s"] * len(fields))
-            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", list(prepared()))  # noqa: S608 -- our names

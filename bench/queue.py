@@ -23,7 +23,6 @@ from cryptography.fernet import Fernet
 from bench.servers import Server, serving
 from tests.services.postgresql import DURABLE, running_postgresql
 
-ID = "Q"
 OURS, POST_OFFICE = "mailadmin.backends.EmailBackend", "post_office.EmailBackend"
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 _BY_THREADS = "mailadmin, 8 threads"

@@ -26,7 +26,7 @@ from tests.services.redis import Redis
 Result = TypeVar("Result")
 
 MAILWORKER, CELERY, BEAT = "mailworker", "celery", "beat"
-BROKERS = {"rabbitmq": RabbitMq, "redis": Redis}
+BROKERS: dict[str, type[RabbitMq] | type[Redis]] = {"rabbitmq": RabbitMq, "redis": Redis}
 THREADS = 8  # of a mailworker; a Celery worker has half as many processes
 _AWAY_SECONDS = 60  # how long the database may be away before the soak gives up
 _LOG_BYTES = 4000
@@ -79,7 +79,7 @@ class House:
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 -- no secret
         self.database = Postgresql(self.folder, DURABLE | {"max_connections": "200"})
-        self.broker = BROKERS[self.broker_kind](self.folder)
+        self.broker: RabbitMq | Redis = BROKERS[self.broker_kind](self.folder)
 
     def open(self) -> None:
         """Start database and broker, and make this very process one of the project."""
