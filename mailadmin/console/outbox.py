@@ -205,7 +205,8 @@ def chosen(filters: Mapping[str, Any], now: datetime) -> QuerySet[OutboxEntry]:
     """Return the entries that the cleaned filters pick: `why` (a reason), `label`, `route` (str(RouteKey)). What waits
     for a person is picked by its reason only: nothing that is meant for the others should be done to it."""
     reason = filters.get("why")
-    rows = OutboxEntry.objects.filter(in_case(Why(reason), now) if reason else Q(shelf__in=(Shelf.READY, Shelf.PAUSED)))
+    undecided = Q(shelf__in=(Shelf.UNSURE, Shelf.CRASHED))
+    rows = OutboxEntry.objects.filter(in_case(Why(reason), now) if reason else ~undecided)
     if label := filters.get("label"):
         rows = rows.filter(label=label)
     if route := filters.get("route"):

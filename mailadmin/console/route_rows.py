@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from mailadmin.core.settings import RouteKey, Security, SmtpAuth
 from mailadmin.core.sizes import in_words
-from mailadmin.models import ConnectionTest, Delivery, OAuthService, RouteState, SmtpConnection
+from mailadmin.models import ConnectionTest, DeliveryAttempt, OAuthService, RouteState, SmtpConnection
 
 Route = OAuthService | SmtpConnection
 _GOOD = (ConnectionTest.State.OK, ConnectionTest.State.WARNING, ConnectionTest.State.NOT_PROVEN)
@@ -87,10 +87,11 @@ class RouteSummary:
 def summaries(model: type[OAuthService] | type[SmtpConnection]) -> list[RouteSummary]:
     """Return all routes of one kind in their order: three statements, whatever their number."""
     newest = ConnectionTest.objects.filter(route_id=OuterRef("pk"), saved_values=True).order_by("-started_at")
-    sent = Delivery.objects.filter(route_id=OuterRef("pk")).order_by("-created_at")  # one look into an index for each
+    # One look into an index for each route, however many messages there are.
+    taken = DeliveryAttempt.objects.filter(route_id=OuterRef("pk"), accepted=True).order_by("-logged_at")
     rows: Sequence[Route] = list(
         model._default_manager.select_related("integrated_service").annotate(
-            test_pk=Subquery(newest.values("pk")[:1]), used_at=Subquery(sent.values("created_at")[:1])
+            test_pk=Subquery(newest.values("pk")[:1]), used_at=Subquery(taken.values("started_at")[:1])
         )
     )
     tests = ConnectionTest.objects.in_bulk([row.test_pk for row in rows if row.test_pk])  # type: ignore[union-attr]  # annotated

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mailadmin.console.charts import HEIGHT, WIDTH, Bucket, bars
+from mailadmin.console.figures import PERIODS, buckets, figures
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import AuditEntry, IntegratedService, OAuthService, RouteState, SandboxServer, SmtpConnection
 from tests.console.rows_to_watch import delivery, finished_test, plain_row
@@ -99,6 +100,53 @@ def test_a_stopped_route_is_told_with_its_reason_and_the_ways_to_mend_it(
     assert RouteState.objects.count() == 0
     assert AuditEntry.objects.get(action="resumed").object_name == "Relay A"
     assert "is stopped" not in shown(admin_client)
+
+
+def test_n3_a_resting_route_tells_until_when_and_can_be_used_again(
+    admin_client: Client, operator_client: Client
+) -> None:
+    """N3. The circuit breaker is on the dashboard."""
+    row = plain_row(25)
+    delivery()
+    until = timezone.now() + timedelta(seconds=40)
+    RouteState.objects.create(
+        kind="smtp", route_id=row.pk, failing=True, since=timezone.now(), reason="It timed out.", open_until=until
+    )
+    text = shown(admin_client)
+    assert "Resting" in text
+    assert f"It rests until {timezone.localtime(until):%H:%M:%S}; then one message tries it. It timed out." in text
+    assert reverse("mailadmin:route-resume", args=["smtp", row.pk]) in text
+    assert "Use it again" not in shown(operator_client)
+    RouteState.objects.update(open_until=timezone.now())
+    assert "Failing" in shown(admin_client)
+
+
+def test_p7_a_paused_route_tells_who_paused_it(operator_client: Client, viewer_client: Client) -> None:
+    """P7."""
+    row = plain_row(25)
+    delivery()
+    RouteState.objects.create(
+        kind="smtp", route_id=row.pk, paused=True, paused_by="otto", since=timezone.now(), failing=True
+    )
+    text = shown(operator_client)
+    assert "No message goes by it until it is resumed. By otto." in text
+    assert reverse("mailadmin:route-pause", args=["smtp", row.pk]) in text
+    assert reverse("mailadmin:route-pause", args=["smtp", row.pk]) not in shown(viewer_client)
+
+
+def test_the_numbers_count_what_the_log_finds_for_them(viewer_client: Client) -> None:
+    """Each state once in the last hour: the bars, the numbers and the filters say the same."""
+    plain_row(25)
+    for state in DeliveryState:
+        delivery(state)
+    delivery(DeliveryState.SENDING, minutes_ago=60)
+    delivery(DeliveryState.SENDING, minutes_ago=60, mode="queued")  # a worker has it, however long that takes
+    found = PERIODS["24h"]
+    total = figures(buckets(found, timezone.now()), found.starts(timezone.now())[0])
+    assert (total.sent, total.fallback) == (3, 1)
+    listed = viewer_client.get(reverse("mailadmin:log-list"), {"state": "problem"}).content.decode()
+    assert total.failed == listed.count('<th scope="row"')
+    assert total.median_ms == 400
 
 
 @pytest.mark.parametrize(

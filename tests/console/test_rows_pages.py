@@ -18,6 +18,7 @@ from mailadmin.models import (
     Settings,
     SmtpConnection,
 )
+from tests.console.rows_to_watch import delivery
 
 pytestmark = pytest.mark.django_db
 LIST = "/smtp/"
@@ -71,7 +72,7 @@ def test_a_changed_app_registration_counts_as_a_change_of_its_oauth_service(admi
 
 
 def test_a_message_that_went_through_shows_as_ready_and_last_used(admin_client, smtp):
-    Delivery.objects.create(created_at=timezone.now(), state="sent", route_kind="smtp", route_id=smtp.pk)
+    delivery(attempts=({"route_id": smtp.pk},), minutes_ago=0)
     assert state_of(admin_client, smtp) == "Ready"
     a_test(smtp, state="failed", ago=timedelta(minutes=5))  # the message is the newer proof
     assert state_of(admin_client, smtp) == "Ready"
