@@ -196,7 +196,7 @@ def _look(source: Source, wanted: Q | None, border: Mark | None, newer: bool) ->
             return found, border, True
         if time.monotonic() > until:
             return found, border, False
-        step = limits.LOG_LOOK_ROWS
+        step = min(8 * step, limits.LOG_LOOK_ROWS)
 
 
 def _fitting(marks: list[Mark], wanted: Q | None) -> list[Mark]:

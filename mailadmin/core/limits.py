@@ -197,6 +197,7 @@ LOG_CHOICES = 50  # labels, and codes, that the filters of the log offer
 SEARCH_CATCH_UP_SECONDS = 0.5  # who searches writes texts that are missing for so long: some ten thousand
 SEARCH_OVERLAP_SECONDS = 120  # a message may become visible so long after its time without being missed by the search
 SEARCH_THOROUGH_SECONDS = 3600  # how often the upkeep looks for messages that became visible later than that
+SEARCH_LATEST_ROWS = 50  # texts that tell how far the index is
 SEARCH_BATCH_ROWS = 500  # texts written in one transaction: 20 ms in which no sender can write on SQLite
 SEARCH_TEXT_CHARS = 32_000  # the addresses of a thousand recipients; the filter by address knows all of them
 SEARCH_SAMPLE_ROWS = 300  # texts that tell which runs of letters are rare; a millisecond's work

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, router
+from django.db.models import Max
 from django.utils import timezone
 
 from mailadmin.core import limits
@@ -73,8 +74,9 @@ def rewrite(deliveries: Iterable[UUID]) -> None:
 
 def _since(thorough: bool) -> datetime | None:
     """Return how far back texts may be missing; None: as far as the log goes."""
-    latest = LogText.objects.order_by("-pk").values_list("delivery__created_at", flat=True)[: limits.SEARCH_BATCH_ROWS]
-    known = max(latest, default=None)
+    # Some of the latest, because one that became visible late may be the very last.
+    latest = LogText.objects.order_by("-pk")[: limits.SEARCH_LATEST_ROWS]
+    known = latest.aggregate(known=Max("delivery__created_at"))["known"]
     if known is None:
         return None
     overlap = timedelta(seconds=limits.SEARCH_OVERLAP_SECONDS)

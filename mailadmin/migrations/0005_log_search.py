@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('delivery', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='text', to='mailadmin.delivery')),
                 ('text', models.TextField()),
-                ('over', models.BooleanField(db_index=True)),
+                ('over', models.BooleanField()),
             ],
         ),
         migrations.AddField(

@@ -148,7 +148,7 @@ class LogText(models.Model):
 
     delivery = models.OneToOneField(Delivery, on_delete=models.CASCADE, related_name="text")
     text = models.TextField()
-    over = models.BooleanField(db_index=True)  # False: as whom it was sent is not known yet
+    over = models.BooleanField()  # False: as whom it was sent is not known yet
 
     def __str__(self) -> str:
         return f"{self.delivery_id}"
