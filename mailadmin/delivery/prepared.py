@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
+from uuid import UUID
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -161,6 +162,48 @@ class Select:
         sql, parameters = self._query().query.get_compiler(connection=connection).as_sql()
         self._built[connection.alias] = sql, parameters
         return sql, parameters
+
+
+class Fetch:
+    """The rows of a query that differs only in one key, with their values as the ORM converts them. `query` gives it
+    for a key; annotations come last."""
+
+    _SOME_KEY = UUID("00000000-0000-7000-8000-000000000000")  # stands in the parameters for the key of each call
+
+    def __init__(self, query: Callable[[UUID], models.QuerySet[Any, Any]]) -> None:
+        self._query = query
+        self._built: dict[str, tuple[str, list[Any], tuple[int, ...], dict[int, Any]]] = {}
+
+    def __call__(self, cursor: CursorWrapper, key: UUID) -> list[Row]:
+        """Return the rows for `key`."""
+        connection = cursor.db
+        sql, parameters, places, converters = self._built.get(connection.alias) or self._build(connection)
+        filled = list(parameters)
+        for place in places:
+            filled[place] = _prepared_key(key, connection)
+        cursor.execute(sql, filled)
+        return [_converted(row, converters, connection) for row in cursor.fetchall()]
+
+    def _build(self, connection: BaseDatabaseWrapper) -> tuple[str, list[Any], tuple[int, ...], dict[int, Any]]:
+        compiler = self._query(self._SOME_KEY).query.get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
+        stand_in = _prepared_key(self._SOME_KEY, connection)
+        places = tuple(place for place, value in enumerate(parameters) if value == stand_in)
+        converters = compiler.get_converters([column for column, *_ in compiler.select])
+        built = self._built[connection.alias] = sql, list(parameters), places, converters
+        return built
+
+
+def _prepared_key(key: UUID, connection: BaseDatabaseWrapper) -> Any:
+    return models.UUIDField().get_db_prep_value(key, connection)
+
+
+def _converted(row: Row, converters: dict[int, Any], connection: BaseDatabaseWrapper) -> Row:
+    values = list(row)
+    for place, (functions, column) in converters.items():
+        for function in functions:
+            values[place] = function(values[place], column, connection)
+    return tuple(values)
 
 
 def _time_of_the_server(model: _Model, connection: BaseDatabaseWrapper) -> str:

@@ -24,7 +24,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.keyring import CannotOpen, KeyRing
 from mailadmin.delivery.convert import Draft
-from mailadmin.delivery.prepared import Delete, Insert
+from mailadmin.delivery.prepared import Delete, Fetch, Insert
 from mailadmin.models import MessageContent, MessagePart
 
 _FORM = 1  # of what is stored; another one is another number
@@ -33,6 +33,7 @@ _READ_PARTS = 4  # parts that are read at a time
 
 _insert_content = Insert(MessageContent)
 _insert_part = Insert(MessagePart)
+_fetch_draft = Fetch(lambda key: MessageContent.objects.filter(pk=key).values_list("sealed_draft"))
 _delete_content = Delete(MessageContent, "delivery_id")
 _delete_parts = Delete(MessagePart, "content_id")
 
@@ -60,9 +61,11 @@ def store(delivery_id: uuid.UUID, draft: Draft, cursor: CursorWrapper, until: da
 def load(delivery_id: uuid.UUID) -> Draft:
     """Return the draft that was stored for a delivery. Raises MailError (content-lost) when it is gone or cannot be
     opened, and what the database raises."""
-    sealed = MessageContent.objects.filter(pk=delivery_id).values_list("sealed_draft", flat=True).first()
-    if sealed is None:
+    with connections[router.db_for_write(MessageContent)].cursor() as cursor:
+        found = _fetch_draft(cursor, delivery_id)
+    if not found:
         raise _lost("Nothing is stored for this message.")
+    ((sealed,),) = found
     try:
         ring = conf.key_ring()
         said, _, inline = ring.open_bytes(_context(delivery_id), bytes(sealed)).partition(b"\n")

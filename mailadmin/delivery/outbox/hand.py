@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery
+from django.db import connections, router
+from django.db.backends.utils import CursorWrapper
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from mailadmin.core.outcome import Priority, RecipientOutcome, RecipientState
 from mailadmin.core.policy import Haste
 from mailadmin.delivery.attempts import Run
+from mailadmin.delivery.prepared import Fetch
 from mailadmin.models import Delivery, DeliveryAttempt, DeliveryRecipient, OutboxEntry
 from mailadmin.models.clock import ServerNow
 
@@ -48,7 +52,7 @@ class Hand:
 
     claim: Claim
     entry: OutboxEntry
-    delivery: Delivery
+    delivery: Row
     outcomes: dict[str, RecipientOutcome]
     stored: dict[str, RecipientOutcome]
     now: datetime
@@ -99,26 +103,48 @@ class Hand:
         return tuple(address for address, outcome in self.outcomes.items() if outcome.state is state)
 
 
+@dataclass(frozen=True)
+class Row:
+    """What the log said of the message when it was read."""
+
+    state: str
+    created_at: datetime
+    label: str
+    size: int
+    message_id: str
+    route_name: str
+    code: str
+
+
 def load(claim: Claim, entry: OutboxEntry) -> Hand:
     """Return the message of `claim`, whose entry was read already; two statements. Raises what the database raises."""
-    last = DeliveryAttempt.objects.filter(delivery=OuterRef("pk")).order_by("-number").values("number")[:1]
-    delivery = Delivery.objects.annotate(server_now=ServerNow(), last=Subquery(last)).get(pk=claim.delivery_id)
+    with _cursor() as cursor:
+        ((*row, now, last),) = _fetch_delivery(cursor, claim.delivery_id)
     outcomes = known(claim.delivery_id)
-    return Hand(
-        claim,
-        entry,
-        delivery,
-        outcomes,
-        {address: replace(outcome) for address, outcome in outcomes.items()},
-        now=delivery.server_now,
-        numbered=delivery.last or 0,
-    )
+    stored = {address: replace(outcome) for address, outcome in outcomes.items()}
+    return Hand(claim, entry, Row(*row), outcomes, stored, now=now, numbered=last or 0)
 
 
 def known(delivery_id: UUID) -> dict[str, RecipientOutcome]:
     """Return what the database knows of the recipients of a message, in their order."""
-    rows = DeliveryRecipient.objects.filter(delivery=delivery_id).order_by("pk")
-    return {
-        address: RecipientOutcome(RecipientState(state), code, reason)
-        for address, state, code, reason in rows.values_list("address", "state", "code", "reason")
-    }
+    with _cursor() as cursor:
+        rows = _fetch_recipients(cursor, delivery_id)
+    return {address: RecipientOutcome(RecipientState(state), code, reason) for address, state, code, reason in rows}
+
+
+def _delivery(key: UUID) -> QuerySet[Delivery, Any]:
+    last = DeliveryAttempt.objects.filter(delivery=OuterRef("pk")).order_by("-number").values("number")[:1]
+    rows = Delivery.objects.filter(pk=key).order_by().annotate(server_now=ServerNow(), last=Subquery(last))
+    return rows.values_list(*(one.name for one in fields(Row)), "server_now", "last")
+
+
+def _recipients(key: UUID) -> QuerySet[DeliveryRecipient, Any]:
+    rows = DeliveryRecipient.objects.filter(delivery=key).order_by("pk")
+    return rows.values_list("address", "state", "code", "reason")
+
+
+_fetch_delivery, _fetch_recipients = Fetch(_delivery), Fetch(_recipients)
+
+
+def _cursor() -> CursorWrapper:
+    return connections[router.db_for_write(OutboxEntry)].cursor()
