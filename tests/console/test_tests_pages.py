@@ -64,6 +64,9 @@ def typed(port: int, **values: Any) -> dict[str, Any]:
         "idle_seconds": "60",
         "session_messages": "100",
         "parallel": "4",
+        "rate_messages": "0",
+        "rate_seconds": "60",
+        "on_unsure": "resend",
         "recipient": SENT_TO,
     } | values
 
