@@ -14,6 +14,7 @@ from tests.services.mariadb import require_mariadb, running_mariadb
 pytestmark = [pytest.mark.service("mariadb")]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+LOG = ("tests/console/test_log.py", "tests/console/test_log_pages.py", "tests/console/test_log_export.py")
 
 
 @pytest.mark.timeout(300)
@@ -21,7 +22,7 @@ def test_models_and_delivery_hold_on_mariadb(tmp_path: Path) -> None:
     require_mariadb()
     with running_mariadb() as address:
         result = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/delivery", "tests/models"],
+            [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/delivery", "tests/models", *LOG],
             cwd=ROOT,
             env=os.environ | {"DATABASE_URL": address, "MAILADMIN_DATA_DIR": str(tmp_path)},
             capture_output=True,
