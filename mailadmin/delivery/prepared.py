@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
-from uuid import UUID
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -33,7 +32,7 @@ _PLAIN: tuple[tuple[type[_Field], type], ...] = (
 )
 
 
-class _Columns:
+class Columns:
     """Some fields of a model, in the order in which a statement has them."""
 
     def __init__(self, fields: Iterable[_Field]) -> None:
@@ -59,7 +58,7 @@ class _Columns:
 
     def names(self, connection: BaseDatabaseWrapper) -> list[str]:
         """Return the names of the columns, quoted."""
-        return [_quoted(str(field.column), connection) for field in self.fields]
+        return [quoted(str(field.column), connection) for field in self.fields]
 
     def _prepare_defaults(self, connection: BaseDatabaseWrapper) -> list[Any]:
         found = [field.get_db_prep_save(field.get_default(), connection) for field in self.fields]
@@ -80,7 +79,7 @@ class Insert:
             if not isinstance(field, models.AutoField) and field.column not in self._now
         )
         self._model = model
-        self._columns = _Columns(written)
+        self._columns = Columns(written)
         self._built: dict[str, str] = {}
 
     def __call__(self, cursor: CursorWrapper, rows: Sequence[Values]) -> None:
@@ -96,10 +95,10 @@ class Insert:
         names = self._columns.names(connection)
         values = ["%s"] * len(names)
         if self._now:
-            names += [_quoted(column, connection) for column in self._now]
+            names += [quoted(column, connection) for column in self._now]
             values += [_time_of_the_server(self._model, connection)] * len(self._now)
         columns, places = ", ".join(names), ", ".join(values)
-        sql = f"INSERT INTO {_quoted(self._model._meta.db_table, connection)} ({columns}) VALUES ({places})"  # noqa: S608 -- names of the model
+        sql = f"INSERT INTO {quoted(self._model._meta.db_table, connection)} ({columns}) VALUES ({places})"  # noqa: S608 -- names of the model
         self._built[connection.alias] = sql
         return sql
 
@@ -111,7 +110,7 @@ class Update:
         fields = {field.attname: field for field in model._meta.concrete_fields}
         key = next(field for field in fields.values() if field.primary_key)
         self._table = model._meta.db_table
-        self._columns = _Columns((*(fields[name] for name in names), key))
+        self._columns = Columns((*(fields[name] for name in names), key))
         self._built: dict[str, str] = {}
 
     def __call__(self, cursor: CursorWrapper, row: Values) -> None:
@@ -121,27 +120,7 @@ class Update:
 
     def _build(self, connection: BaseDatabaseWrapper) -> str:
         *names, key = (f"{name} = %s" for name in self._columns.names(connection))
-        sql = f"UPDATE {_quoted(self._table, connection)} SET {', '.join(names)} WHERE {key}"  # noqa: S608 -- names of the model
-        self._built[connection.alias] = sql
-        return sql
-
-
-class Delete:
-    """Deletes the rows of `model` whose attribute `name` has a value. What refers to them is not looked at."""
-
-    def __init__(self, model: _Model, name: str) -> None:
-        self._model = model
-        self._columns = _Columns(field for field in model._meta.concrete_fields if field.attname == name)
-        self._built: dict[str, str] = {}
-
-    def __call__(self, cursor: CursorWrapper, value: object) -> None:
-        """Delete the rows."""
-        sql = self._built.get(cursor.db.alias) or self._build(cursor.db)
-        cursor.execute(sql, self._columns.prepared({self._columns.fields[0].attname: value}, cursor.db))
-
-    def _build(self, connection: BaseDatabaseWrapper) -> str:
-        (column,) = self._columns.names(connection)
-        sql = f"DELETE FROM {_quoted(self._model._meta.db_table, connection)} WHERE {column} = %s"  # noqa: S608 -- names of the model
+        sql = f"UPDATE {quoted(self._table, connection)} SET {', '.join(names)} WHERE {key}"  # noqa: S608 -- names of the model
         self._built[connection.alias] = sql
         return sql
 
@@ -164,52 +143,11 @@ class Select:
         return sql, parameters
 
 
-class Fetch:
-    """The rows of a query that differs only in one key, with their values as the ORM converts them. `query` gives it
-    for a key; annotations come last."""
-
-    _SOME_KEY = UUID("00000000-0000-7000-8000-000000000000")  # stands in the parameters for the key of each call
-
-    def __init__(self, query: Callable[[UUID], models.QuerySet[Any, Any]]) -> None:
-        self._query = query
-        self._built: dict[str, tuple[str, list[Any], tuple[int, ...], dict[int, Any]]] = {}
-
-    def __call__(self, cursor: CursorWrapper, key: UUID) -> list[Row]:
-        """Return the rows for `key`."""
-        connection = cursor.db
-        sql, parameters, places, converters = self._built.get(connection.alias) or self._build(connection)
-        filled = list(parameters)
-        for place in places:
-            filled[place] = _prepared_key(key, connection)
-        cursor.execute(sql, filled)
-        return [_converted(row, converters, connection) for row in cursor.fetchall()]
-
-    def _build(self, connection: BaseDatabaseWrapper) -> tuple[str, list[Any], tuple[int, ...], dict[int, Any]]:
-        compiler = self._query(self._SOME_KEY).query.get_compiler(connection=connection)
-        sql, parameters = compiler.as_sql()
-        stand_in = _prepared_key(self._SOME_KEY, connection)
-        places = tuple(place for place, value in enumerate(parameters) if value == stand_in)
-        converters = compiler.get_converters([column for column, *_ in compiler.select])
-        built = self._built[connection.alias] = sql, list(parameters), places, converters
-        return built
-
-
-def _prepared_key(key: UUID, connection: BaseDatabaseWrapper) -> Any:
-    return models.UUIDField().get_db_prep_value(key, connection)
-
-
-def _converted(row: Row, converters: dict[int, Any], connection: BaseDatabaseWrapper) -> Row:
-    values = list(row)
-    for place, (functions, column) in converters.items():
-        for function in functions:
-            values[place] = function(values[place], column, connection)
-    return tuple(values)
-
-
 def _time_of_the_server(model: _Model, connection: BaseDatabaseWrapper) -> str:
     compiler = model._default_manager.all().query.get_compiler(connection=connection)
     return str(compiler.compile(ServerNow())[0])
 
 
-def _quoted(name: str, connection: BaseDatabaseWrapper) -> str:
+def quoted(name: str, connection: BaseDatabaseWrapper) -> str:
+    """Return the name of a table or column as this database wants it in a statement."""
     return str(connection.ops.quote_name(name))

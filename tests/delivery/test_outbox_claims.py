@@ -80,7 +80,7 @@ class TestClaim:
         mine, lost = claimed(queue()), claimed(queue())
         for one in (mine, lost):
             let_pass(one.claim.delivery_id, limits.CLAIM_SECONDS - 1)
-        claims.beat([mine.claim.token, uuid4()])
+        claims.beat([mine.claim, Claim(uuid4(), uuid4())])
         claims.beat([])
         assert in_seconds(mine.claim.delivery_id) == pytest.approx(limits.CLAIM_SECONDS, abs=5)
         assert in_seconds(lost.claim.delivery_id) < 5
@@ -92,7 +92,7 @@ class TestClaim:
         (second,) = claims.claim("worker B", 1)
         assert (second.lapsed, second.entry.claim, second.entry.worker) == (True, first.claim.token, "worker A")
         assert second.claim.token != first.claim.token
-        claims.beat([first.claim.token])
+        claims.beat([first.claim])
         assert entry(key).worker == "worker B"
 
 

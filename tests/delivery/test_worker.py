@@ -308,7 +308,7 @@ class TestHeart:
         queue("held")
         (claimed,) = claim("here", 1)
         OutboxEntry.objects.update(due_at=timezone.now())
-        with heart.Heart().hold(claimed.claim.token):
+        with heart.Heart().hold(claimed.claim):
             wait_until(lambda: OutboxEntry.objects.get().due_at > timezone.now() + timedelta(seconds=5))
         assert OutboxEntry.objects.get().claim == claimed.claim.token
 
@@ -320,7 +320,7 @@ class TestHeart:
         (claimed,) = claim("here", 1)
         OutboxEntry.objects.update(due_at=timezone.now())
         beating = heart.Heart()
-        with without_the_outbox() as back, beating.hold(claimed.claim.token):
+        with without_the_outbox() as back, beating.hold(claimed.claim):
             time.sleep(0.05)
             back()
             wait_until(lambda: OutboxEntry.objects.get().due_at > timezone.now() + timedelta(seconds=5))

@@ -16,10 +16,34 @@ from django.db.models import QuerySet
 
 from mailadmin.core import limits
 from mailadmin.core.outcome import Priority
+from mailadmin.delivery.keyed import Change, Delete
 from mailadmin.models import OutboxEntry
 from mailadmin.models.clock import ServerNow, ahead
 
 _READY = OutboxEntry.Shelf.READY
+_AS_READ = ("delivery_id", "shelf", "tries", "crashes")
+_take_free = Change(
+    OutboxEntry,
+    ("claim", "worker"),
+    clock={"due_at": limits.CLAIM_SECONDS},
+    where=_AS_READ,
+    null=("claim",),
+    past=("due_at",),
+)
+_take_lapsed = Change(
+    OutboxEntry,
+    ("claim", "worker"),
+    clock={"due_at": limits.CLAIM_SECONDS},
+    where=(*_AS_READ, "claim"),
+    past=("due_at",),
+)
+_note_leaving = Change(
+    OutboxEntry,
+    ("leaving", "leaving_route", "leaving_name"),
+    clock={"leaving_at": 0},
+    where=("delivery_id", "claim"),
+)
+_delete = Delete(OutboxEntry, "delivery_id", "claim")
 _LOOKS = 5  # of a claim whose every entry went to somebody else; the next poll looks again
 
 
@@ -79,11 +103,14 @@ def claim_one(delivery_id: UUID, worker: str) -> Claimed | None:
     return next(_taken(due, worker, 1), None)
 
 
-def beat(tokens: Collection[UUID]) -> None:
-    """Keep the claims with these `tokens` for another limits.CLAIM_SECONDS; one statement. Claims that were lost are
-    not touched. Raises what the database raises."""
-    if tokens:
-        OutboxEntry.objects.filter(claim__in=tokens).update(due_at=ahead(limits.CLAIM_SECONDS))
+def beat(held: Collection[Claim]) -> None:
+    """Keep these claims for another limits.CLAIM_SECONDS, in one statement that finds its rows by their keys. Claims
+    that were lost are not touched. Raises what the database raises."""
+    if held:
+        mine = OutboxEntry.objects.filter(
+            pk__in=[one.delivery_id for one in held], claim__in=[one.token for one in held]
+        )
+        mine.update(due_at=ahead(limits.CLAIM_SECONDS))
 
 
 def next_due() -> float | None:
@@ -110,10 +137,24 @@ def release(held: Claim, **changes: Any) -> None:
     OutboxEntry.objects.filter(pk=held.delivery_id, claim=held.token, leaving_at=None).update(**changes)
 
 
+def note_leaving(held: Claim, recipients: list[str], route: str, name: str) -> None:
+    """Write down that a message may be taken for `recipients` from now on, by the route `route` with its `name`; as
+    `fenced` otherwise."""
+    told = {"leaving": recipients, "leaving_route": route, "leaving_name": name}
+    with connections[_alias()].cursor() as cursor:
+        if not _note_leaving(cursor, told, _place(held)):
+            raise LeaseLost(str(held.delivery_id))
+
+
 def close(held: Claim) -> None:
     """Delete the entry of a message that is over, while the claim is in force; as `fenced` otherwise."""
-    if not OutboxEntry.objects.filter(pk=held.delivery_id, claim=held.token).delete()[0]:
-        raise LeaseLost(str(held.delivery_id))
+    with connections[_alias()].cursor() as cursor:
+        if not _delete(cursor, _place(held)):
+            raise LeaseLost(str(held.delivery_id))
+
+
+def _place(held: Claim) -> dict[str, UUID]:
+    return {"delivery_id": held.delivery_id, "claim": held.token}
 
 
 def _due() -> QuerySet[OutboxEntry]:
@@ -129,9 +170,11 @@ def _taken(due: QuerySet[OutboxEntry], worker: str, most: int) -> Iterator[Claim
         taken, seen = 0, list(due[:most])
         for entry in seen:
             held = Claim(entry.pk, uuid4())
-            as_read = {"claim": entry.claim, "tries": entry.tries, "crashes": entry.crashes}
-            lease = {"claim": held.token, "due_at": ahead(limits.CLAIM_SECONDS), "worker": worker[:120]}
-            if _due().filter(pk=entry.pk, **as_read).update(**lease):
+            as_read = {name: getattr(entry, name) for name in ("delivery_id", "shelf", "tries", "crashes", "claim")}
+            take = _take_free if entry.claim is None else _take_lapsed
+            with connections[_alias()].cursor() as cursor:
+                took = take(cursor, {"claim": held.token, "worker": worker[:120]}, as_read)
+            if took:
                 taken += 1
                 yield Claimed(held, entry)
         if taken or not seen:

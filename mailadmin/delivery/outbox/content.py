@@ -24,7 +24,8 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.keyring import CannotOpen, KeyRing
 from mailadmin.delivery.convert import Draft
-from mailadmin.delivery.prepared import Delete, Fetch, Insert
+from mailadmin.delivery.keyed import Delete, Fetch
+from mailadmin.delivery.prepared import Insert
 from mailadmin.models import MessageContent, MessagePart
 
 _FORM = 1  # of what is stored; another one is another number
@@ -88,8 +89,8 @@ def keep(delivery_id: uuid.UUID, until: datetime) -> None:
 def forget(delivery_id: uuid.UUID) -> None:
     """Delete the content of a message."""
     with connections[router.db_for_write(MessageContent)].cursor() as cursor:  # the ORM would look for the parts again
-        _delete_parts(cursor, delivery_id)
-        _delete_content(cursor, delivery_id)
+        _delete_parts(cursor, {"content_id": delivery_id})
+        _delete_content(cursor, {"delivery_id": delivery_id})
 
 
 def _context(delivery_id: uuid.UUID, number: int | None = None) -> str:

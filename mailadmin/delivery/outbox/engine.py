@@ -137,7 +137,7 @@ class Engine:
             claim = claimed.claim
             state: DeliveryState | None = None
             try:
-                with heart.hold(claim.token), self._room.of(claimed.entry.size):
+                with heart.hold(claim), self._room.of(claimed.entry.size):
                     state = deliver(claimed, sessions)
             except Closed:
                 _quietly(partial(give_back, claim))

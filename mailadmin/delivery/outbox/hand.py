@@ -16,7 +16,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from mailadmin.core.outcome import Priority, RecipientOutcome, RecipientState
 from mailadmin.core.policy import Haste
 from mailadmin.delivery.attempts import Run
-from mailadmin.delivery.prepared import Fetch
+from mailadmin.delivery.keyed import Fetch
 from mailadmin.models import Delivery, DeliveryAttempt, DeliveryRecipient, OutboxEntry
 from mailadmin.models.clock import ServerNow
 

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from uuid import UUID
 
 from django.db import connections
 
@@ -17,6 +16,7 @@ from mailadmin.core import limits
 from mailadmin.delivery.telling import tell
 
 from . import claims
+from .claims import Claim
 
 
 class Heart:
@@ -25,15 +25,15 @@ class Heart:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: set[UUID] = set()
+        self._held: set[Claim] = set()
         self._beats = False
 
     @contextmanager
-    def hold(self, token: UUID) -> Iterator[None]:
-        """Keep the claim `token` in force while the block runs. A claim that was lost all the same is found out by
+    def hold(self, claim: Claim) -> Iterator[None]:
+        """Keep `claim` in force while the block runs. A claim that was lost all the same is found out by
         whoever writes with it."""
         with self._lock:
-            self._held.add(token)
+            self._held.add(claim)
             if not self._beats:
                 threading.Thread(target=self._run, name="mailadmin-heart", daemon=True).start()
                 self._beats = True
@@ -41,25 +41,25 @@ class Heart:
             yield
         finally:
             with self._lock:
-                self._held.discard(token)
+                self._held.discard(claim)
 
     def _run(self) -> None:
         seconds: float = limits.CLAIM_BEAT_SECONDS
         while True:
             time.sleep(seconds)
             with self._lock:
-                tokens = tuple(self._held)
-                if not tokens:
+                held = tuple(self._held)
+                if not held:
                     self._beats = False
                     return
-            seconds = limits.CLAIM_BEAT_SECONDS if _beat(tokens) else limits.CLAIM_BEAT_AGAIN_SECONDS
+            seconds = limits.CLAIM_BEAT_SECONDS if _beat(held) else limits.CLAIM_BEAT_AGAIN_SECONDS
 
 
-def _beat(tokens: tuple[UUID, ...]) -> bool:
+def _beat(held: tuple[Claim, ...]) -> bool:
     """Move the end of these claims ahead, and tell whether that worked. The connection is not kept: the next beat is
     far away."""
     try:
-        claims.beat(tokens)
+        claims.beat(held)
     except Exception as error:  # of any type: what the host project hangs into its connections has a part in it
         tell(logging.WARNING, "Claims in the outbox could not be renewed (%s).", type(error).__name__)
         return False
@@ -71,9 +71,9 @@ def _beat(tokens: tuple[UUID, ...]) -> bool:
 _heart = Heart()
 
 
-def hold(token: UUID) -> AbstractContextManager[None]:
+def hold(claim: Claim) -> AbstractContextManager[None]:
     """See `Heart.hold`; of the heart of this process."""
-    return _heart.hold(token)
+    return _heart.hold(claim)
 
 
 def _forget() -> None:

@@ -19,5 +19,5 @@ def deliver_one(delivery_id: UUID, worker: str) -> DeliveryState | None:
     claimed = claims.claim_one(delivery_id, worker)
     if claimed is None:
         return None
-    with heart.hold(claimed.claim.token), closing(Sessions()) as sessions:
+    with heart.hold(claimed.claim), closing(Sessions()) as sessions:
         return deliver(claimed, sessions)

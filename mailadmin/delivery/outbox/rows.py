@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +14,9 @@ from django.db import connections, router, transaction
 from mailadmin.core import limits
 from mailadmin.core.outcome import RecipientOutcome
 from mailadmin.delivery.attempts import Attempt, Run
+from mailadmin.delivery.keyed import Change
 from mailadmin.delivery.log import attempt_values, route_values
-from mailadmin.delivery.prepared import Insert
+from mailadmin.delivery.prepared import Insert, Update
 from mailadmin.models import Delivery, DeliveryAttempt, DeliveryRecipient, OutboxEntry
 from mailadmin.models.clock import ServerNow
 
@@ -27,7 +29,9 @@ from .writing import insist
 HERE: Mapping[str, Any] = {"leaving": [], "leaving_route": "", "leaving_name": "", "leaving_at": None}
 FREE: Mapping[str, Any] = {**HERE, "claim": None, "worker": ""}
 
+_FEW = 3  # recipients with one outcome that are written one by one: the statement for many is built each time
 _insert_attempts = Insert(DeliveryAttempt)
+_change_recipient = Change(DeliveryRecipient, ("state", "code", "reason"), where=("delivery_id", "address"))
 
 
 def keep_hold(hand: Hand, run: Run, **entry: Any) -> None:
@@ -81,7 +85,7 @@ def _write(
                 _write_attempts(hand, new, again=again)
                 write_recipients(hand.claim.delivery_id, changed)
                 if said:
-                    Delivery.objects.filter(pk=hand.claim.delivery_id).update(**said)
+                    _say(hand.claim.delivery_id, said)
                 last()
         except LeaseLost:
             # The first try may have been committed although its answer was lost, and nobody has the message now.
@@ -100,8 +104,23 @@ def write_recipients(delivery_id: UUID, outcomes: Mapping[str, RecipientOutcome]
     for address, outcome in outcomes.items():
         same[outcome.state.value, outcome.code[:80], outcome.reason].append(address)
     for (state, code, reason), addresses in same.items():
-        rows = DeliveryRecipient.objects.filter(delivery=delivery_id, address__in=addresses)
-        rows.update(state=state, code=code, reason=reason)
+        said = {"state": state, "code": code, "reason": reason}
+        if len(addresses) > _FEW:
+            DeliveryRecipient.objects.filter(delivery=delivery_id, address__in=addresses).update(**said)
+            continue
+        with connections[_alias()].cursor() as cursor:
+            for address in addresses:
+                _change_recipient(cursor, said, {"delivery_id": delivery_id, "address": address})
+
+
+def _say(delivery_id: UUID, said: Mapping[str, Any]) -> None:
+    with connections[_alias()].cursor() as cursor:
+        _update_delivery(tuple(said))(cursor, {**said, "id": delivery_id})
+
+
+@cache
+def _update_delivery(names: tuple[str, ...]) -> Update:
+    return Update(Delivery, names)
 
 
 def _write_attempts(hand: Hand, attempts: list[Attempt], *, again: bool) -> None:

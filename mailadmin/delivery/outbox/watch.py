@@ -16,9 +16,8 @@ from mailadmin.core.outcome import RecipientOutcome, RecipientState
 from mailadmin.core.settings import Route
 from mailadmin.delivery.telling import tell
 from mailadmin.models import Delivery, DeliveryRecipient, OutboxEntry
-from mailadmin.models.clock import ServerNow
 
-from .claims import LeaseLost, fenced
+from .claims import LeaseLost, fenced, note_leaving
 from .hand import Hand
 from .writing import insist
 
@@ -62,13 +61,13 @@ class ClaimWatch:
             self._leave_no_connection()
 
     def _note_leaving(self, again: bool) -> None:
-        told = {"leaving": sorted(self._left), "leaving_at": ServerNow()}
-        told |= {"leaving_route": str(self._route.key), "leaving_name": self._route.name}
+        claim, leaving = self._hand.claim, (sorted(self._left), str(self._route.key), self._route.name)
         if not self._round.resends:
-            fenced(self._hand.claim, **told)
+            note_leaving(claim, *leaving)
             return
         with transaction.atomic(using=_alias()):
-            fenced(self._hand.claim, **told, unsure_resends=self._hand.entry.unsure_resends + 1)
+            note_leaving(claim, *leaving)
+            fenced(claim, unsure_resends=self._hand.entry.unsure_resends + 1)
             Delivery.objects.filter(pk=self._hand.claim.delivery_id).update(possible_duplicate=True)
 
     def _leave_no_connection(self) -> None:
