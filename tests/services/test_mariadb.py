@@ -14,7 +14,7 @@ from tests.services.mariadb import require_mariadb, running_mariadb
 pytestmark = [pytest.mark.service("mariadb")]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LOG = ("tests/console/test_log.py", "tests/console/test_log_pages.py", "tests/console/test_log_export.py")
+LOG = tuple(f"tests/console/test_{name}.py" for name in ("log", "log_pages", "log_export", "outbox", "waiting"))
 
 
 @pytest.mark.timeout(300)
