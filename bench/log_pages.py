@@ -212,9 +212,10 @@ def _place(page: int) -> str:
 
 
 def _settle(connection: Any) -> None:
-    """Let the database learn what is in its tables, as it does by itself in time."""
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+    """Let PostgreSQL learn what is in its tables, as it does by itself in time. SQLite never does by itself."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
 
 
 def _megabytes(connection: Any) -> float:
