@@ -43,6 +43,10 @@ QUEUE_NEEDS_LOG = (
     'Queued delivery keeps its messages in the delivery log, and MAILADMIN["DELIVERY_LOG"] switches that off. '
     "Switch it on, or send directly."
 )
+KEYS_NEED_LOG = (
+    'An idempotency key is kept in the delivery log, and MAILADMIN["DELIVERY_LOG"] switches that off. '
+    "Switch it on, or send without a key."
+)
 
 _DEFAULTS: dict[str, Any] = {
     "KEYS": (),

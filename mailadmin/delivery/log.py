@@ -5,6 +5,7 @@ The deployment may do without the rows (`MAILADMIN["DELIVERY_LOG"]`), never with
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -95,10 +96,22 @@ def enqueue(cursor: CursorWrapper, entry: Entry, draft: Draft) -> None:
     )
 
 
-def begin_surely(entry: Entry) -> None:
-    """Write the row of a message with an idempotency key before it is tried: here the log is no best effort, because
-    the row is what keeps a second copy from being sent. Raises what the database raises."""
-    database.write(lambda cursor: _insert_delivery(cursor, [entry.values]), one_statement=True)
+def begin_surely(entry: Entry, first: Callable[[], None]) -> None:
+    """Do `first`, and write the row of a message with an idempotency key, before it is tried: here the log is no best
+    effort, because the row is what keeps a second copy from being sent. Raises what the database raises."""
+    too_late = threading.Event()
+
+    def write(cursor: CursorWrapper) -> None:
+        first()
+        _insert_delivery(cursor, [entry.values])
+        if too_late.is_set():
+            raise TimeoutError  # the caller was told that it failed, so the key must not stay with a message never sent
+
+    try:
+        database.write(write)
+    except TimeoutError:
+        too_late.set()
+        raise
     entry.stored = True
 
 
@@ -139,6 +152,7 @@ def refuse(message: EmailMessage, options: SendOptions, error: Exception, *, hid
             "subject": _subject(str(message.subject or ""), hide),
             "recipient_list": [["to", clean(str(address), limit=320)] for address in message.recipients()],
             "attachments": len(message.attachments),
+            "idempotency_key": None,  # nothing was sent, so it is free; and another message may have it
         }
     )
     known = error if isinstance(error, MailError) else None

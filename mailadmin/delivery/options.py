@@ -79,14 +79,14 @@ def options_for(message: EmailMessage, options: SendOptions) -> SendOptions:
     chosen = replace(options, **own) if own else options
     if not chosen.delivery:
         chosen = replace(chosen, delivery=conf.delivery())
-    if chosen.queued or chosen.send_at or chosen.expires_at:
+    if (chosen.queued or chosen.idempotency_key) and not conf.setting("DELIVERY_LOG"):
+        raise ConfigurationError(conf.QUEUE_NEEDS_LOG if chosen.queued else conf.KEYS_NEED_LOG)
+    if chosen.send_at or chosen.expires_at:
         _check_times(chosen)
     return chosen
 
 
 def _check_times(options: SendOptions) -> None:
-    if options.queued and not conf.setting("DELIVERY_LOG"):
-        raise ConfigurationError(conf.QUEUE_NEEDS_LOG)
     if options.send_at and not options.queued:
         raise _bad("A time to send at needs queued delivery; this message is sent directly.")
     if options.expires_at and options.expires_at <= max(timezone.now(), options.send_at or timezone.now()):

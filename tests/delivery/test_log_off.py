@@ -11,7 +11,9 @@ from django.test.utils import CaptureQueriesContext
 
 import mailadmin
 from mailadmin.backends import EmailBackend
+from mailadmin.conf import ConfigurationError
 from mailadmin.core.outcome import DeliveryState
+from mailadmin.delivery.options import SendOptions
 from mailadmin.delivery.send import send_message
 from mailadmin.models import Delivery, DeliveryAttempt, DeliveryRecipient, RouteState
 from tests.fakes.smtp_server import SmtpServer
@@ -48,6 +50,14 @@ def test_one_statement_a_message_is_left() -> None:
         with CaptureQueriesContext(connection) as captured:
             send_message(a_message())
     assert len(captured) == 1
+
+
+def test_a_key_that_nobody_would_remember_is_an_error() -> None:
+    with SmtpServer() as server:
+        plain(server)
+        with pytest.raises(ConfigurationError, match="idempotency key"):
+            send_message(a_message(), SendOptions(idempotency_key="order-4711"))
+    assert (server.messages, rows()) == ([], 0)
 
 
 def test_failures_and_lists_leave_no_row_either(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,7 +20,8 @@ from mailadmin.conf import ConfigurationError
 from mailadmin.core.errors import BadMessage, MailError
 from mailadmin.core.outcome import DeliveryState, Priority
 from mailadmin.core.settings import OnUnsure
-from mailadmin.delivery import routes
+from mailadmin.delivery import database, log, routes
+from mailadmin.delivery.convert import convert
 from mailadmin.delivery.options import SendOptions
 from mailadmin.delivery.send import send_message
 from mailadmin.models import (
@@ -35,6 +37,10 @@ from mailadmin.models import (
 from .conftest import Peers, a_message
 
 QUEUED = SendOptions(delivery="queued")
+
+
+def assert_set(event: threading.Event) -> None:
+    assert event.wait(20)
 
 
 def queued_rows() -> tuple[int, ...]:
@@ -293,6 +299,45 @@ class TestIdempotencyKeys:
         assert first.state is DeliveryState.SENT and second.repeated
         assert EmailBackend().send_messages([a_message()]) == 1
         assert len(peers.arrived) == 2
+
+    def test_a_direct_message_in_a_transaction_takes_the_key_of_one_that_failed(
+        self, peers: Peers, smtp: SmtpConnection
+    ) -> None:
+        options = SendOptions(idempotency_key="order-4711")
+        peers.smtp_fault = "550-recipient"
+        with pytest.raises(MailError):
+            send_message(a_message(), options)
+        peers.smtp_fault = ""
+        with transaction.atomic():
+            second = send_message(a_message(), options)
+        assert (second.state, second.repeated) == (DeliveryState.SENT, False)
+
+    def test_a_row_that_comes_too_late_keeps_no_key(
+        self, smtp: SmtpConnection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(database, "_in_helper", partial(database._in_helper, wait=0.05))
+        entry = log.entry(convert(a_message()), SendOptions(idempotency_key="order-4711"), "")
+        go_on = threading.Event()
+
+        async def begin() -> None:  # under an event loop the helper writes
+            log.begin_surely(entry, lambda: assert_set(go_on))
+
+        with pytest.raises(TimeoutError):
+            asyncio.run(begin())
+        go_on.set()
+        assert database._helper is not None
+        database._helper.shutdown()
+        database._forget()
+        assert not Delivery.objects.exists()
+
+    def test_a_refusal_before_anything_is_tried_is_logged_though_the_key_is_taken(self, smtp: SmtpConnection) -> None:
+        self._queue()
+        with pytest.raises(BadMessage):
+            self._queue(subject="two\nlines")
+        assert set(Delivery.objects.values_list("state", "idempotency_key")) == {
+            ("queued", "order-4711"),
+            ("failed", None),
+        }
 
     def test_of_callers_at_once_one_wins(self, peers: Peers, smtp: SmtpConnection) -> None:
         routes.current()

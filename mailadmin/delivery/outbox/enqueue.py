@@ -57,7 +57,7 @@ def reserve_key(entry: Entry) -> SendResult | None:
     """Write the row of a message that has an idempotency key and is sent directly, so that no second one is; return
     what is known of an earlier one, None when this is the first. Raises BadMessage (key-reused), and MailError
     (queue-unavailable) when the row cannot be written: a promise that cannot be kept is not given."""
-    return _once(entry, lambda: log.begin_surely(entry))
+    return _once(entry, lambda: log.begin_surely(entry, lambda: keys.give_back(entry)))
 
 
 def enqueue_draft(draft: Draft, options: SendOptions, snapshot: Snapshot, *, resend_of: UUID | None = None) -> UUID:
@@ -78,6 +78,8 @@ def _refuse_unfit(draft: Draft, snapshot: Snapshot) -> None:
 def _write(cursor: CursorWrapper, entry: Entry, draft: Draft, options: SendOptions, preferences: Preferences) -> None:
     """Everything that a worker needs, in one transaction. The worker is woken by its end."""
     key = entry.values["id"]
+    if entry.values["idempotency_key"]:
+        keys.give_back(entry)
     log.enqueue(cursor, entry, draft)
     content.store(key, draft, cursor)
     start = options.send_at or timezone.now()  # a lifetime of hours does not ask for the clock of the server

@@ -27,13 +27,19 @@ def earlier(entry: Entry) -> SendResult | None:
     return database.read(lambda: _earlier(entry.values))
 
 
+def give_back(entry: Entry) -> None:
+    """Take the key of `entry` from an earlier message that reached nobody, right before `entry` is written with it, and
+    on the same connection: done in another transaction, the two would wait for each other. Raises what the database
+    raises."""
+    free = Delivery.objects.filter(state__in=_FREE_AGAIN)
+    for pk in list(free.filter(idempotency_key=entry.values["idempotency_key"]).values_list("pk", flat=True)):
+        free.filter(pk=pk).update(idempotency_key=None)
+
+
 def _earlier(values: dict[str, Any]) -> SendResult | None:
     key = values["idempotency_key"]
     row = Delivery.objects.filter(idempotency_key=key).first()
-    if row is None:
-        return None
-    if row.state in _FREE_AGAIN:
-        Delivery.objects.filter(pk=row.pk, state__in=_FREE_AGAIN).update(idempotency_key=None)
+    if row is None or row.state in _FREE_AGAIN:
         return None
     asked = sorted(map(tuple, values["recipient_list"]))
     if (row.subject, sorted(map(tuple, row.recipient_list))) != (values["subject"], asked):
