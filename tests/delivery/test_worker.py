@@ -32,6 +32,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LONG = 20  # seconds; nothing here takes so long
 
 
+@pytest.fixture(autouse=True)
+def no_thread_is_left(transactional_db: None) -> Iterator[None]:
+    """An engine that is stopped does not wait for its threads; the database of the test must."""
+    yield
+    wait_until(lambda: not threads_of_engines())
+
+
 @pytest.fixture
 def server() -> Iterator[SmtpServer]:
     with SmtpServer() as one:
@@ -242,7 +249,7 @@ class TestStopping:
             Engine(1, "there").run(once=True)
             assert subjects(server) == ["slow"]
             held.go_on.set()
-            wait_until(lambda: not worker_threads())
+            wait_until(lambda: not threads_of_engines())
             assert subjects(server) == ["slow"]
 
     def test_what_may_have_left_keeps_its_claim_until_it_lapses(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +264,6 @@ class TestStopping:
             assert entry.claim
             assert entry.leaving == ["ann@example.org"]
             held.go_on.set()
-            wait_until(lambda: not worker_threads())
 
     def test_a_second_stop_ends_it_at_once(self) -> None:
         held = Held()
@@ -272,7 +278,6 @@ class TestStopping:
                 thread.join(LONG)
             assert OutboxEntry.objects.get().claim is None
             held.go_on.set()
-            wait_until(lambda: not worker_threads())
 
     def test_what_waits_for_memory_is_given_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, "WORKER_BYTES", 1)
@@ -327,8 +332,8 @@ class TestHeart:
         wait_until(lambda: not beating._beats)
 
 
-def worker_threads() -> list[str]:
-    return [one.name for one in threading.enumerate() if one.name.startswith("mailadmin-worker")]
+def threads_of_engines() -> list[str]:
+    return [one.name for one in threading.enumerate() if one.name.startswith(("mailadmin-worker", "mailadmin-sweep"))]
 
 
 @contextmanager
