@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.db.models.functions import Cast
 from django.db.models.lookups import IContains
 
@@ -62,30 +62,39 @@ class Known:
 
 def known(address: str) -> Known:
     """Return how many messages know `address` (in any case)."""
-    rows = _about(address)
-    waits = Exists(OutboxEntry.objects.filter(delivery=OuterRef("pk")))
-    waiting = rows.filter(waits).count()
-    return Known(over=rows.count() - waiting, waiting=waiting, sandbox=_in_sandbox(address).count())
+    keys = _about(address)
+    waiting = len(keys) - sum(len(batch) for batch in _over(keys))
+    return Known(over=len(keys) - waiting, waiting=waiting, sandbox=_in_sandbox(address).count())
 
 
 def erase(address: str) -> int:
     """Forget `address` (in any case), and return of how many messages. Done in small transactions; interrupted, it can
     be done again."""
-    waits = Exists(OutboxEntry.objects.filter(delivery=OuterRef("pk")))
-    keys = list(_about(address).exclude(waits).order_by("pk").values_list("pk", flat=True))
-    for start in range(0, len(keys), limits.PRUNE_ROWS):
+    erased = 0
+    for batch in _over(_about(address)):
         with transaction.atomic(using=log_text.alias()):
-            _forget(address, keys[start : start + limits.PRUNE_ROWS])
+            _forget(address, batch)
+        erased += len(batch)
     _forget_tests(address)
     _in_sandbox(address).delete()
     SenderRefusal.objects.filter(sender__iexact=address).delete()
-    return len(keys)
+    return erased
 
 
-def _about(address: str) -> models.QuerySet[Delivery]:
-    """Return the messages to `address`, also those for which nobody was tried."""
-    addressed = DeliveryRecipient.objects.filter(delivery=OuterRef("pk"), address__iexact=address)
-    return Delivery.objects.filter(Q(Exists(addressed)) | _listed("recipient_list", address))
+def _about(address: str) -> list[UUID]:
+    """Return the messages to `address`, also those that nobody tried to send: each table is read once."""
+    tried = DeliveryRecipient.objects.filter(address__iexact=address).order_by()
+    asked = Delivery.objects.filter(_listed("recipient_list", address)).order_by()
+    return list(dict.fromkeys([*tried.values_list("delivery_id", flat=True), *asked.values_list("pk", flat=True)]))
+
+
+def _over(keys: Sequence[UUID]) -> Iterator[list[UUID]]:
+    """Yield those of `keys` that do not wait in the outbox, some at a time."""
+    for start in range(0, len(keys), limits.PRUNE_ROWS):
+        batch = keys[start : start + limits.PRUNE_ROWS]
+        waiting = set(OutboxEntry.objects.filter(delivery__in=batch).values_list("delivery_id", flat=True))
+        if over := [key for key in batch if key not in waiting]:
+            yield over
 
 
 def _in_sandbox(address: str) -> models.QuerySet[SandboxMessage]:
