@@ -104,6 +104,7 @@ QUEUE_LIFETIME_HOURS = 48  # how long a message is tried; a reset link is worthl
 MAX_QUEUE_LIFETIME_HOURS = 24 * 30  # nobody means more
 RETRY_SECONDS = (60, 120, 240, 480, 900, 1800, 3600)  # after the first, second, ... failure; the last one repeats
 RETRY_JITTER = 0.2  # each pause is longer or shorter by up to this part, so that a crowd does not come back at once
+TURN_SPREAD_SECONDS = 600  # a line of messages for a limit of our own comes back within this; later, turns stay unused
 UNSURE_SECONDS = (300, 900)  # a message that may have been taken is sent once more between these: 5 to 15 minutes
 UNSURE_RESENDS = 1  # never more than two copies
 CLAIM_SECONDS = 30  # a worker that is silent for so long has lost its messages; they are classified within a minute

@@ -23,6 +23,16 @@ def retry_pause(tries: int, luck: float, asked: float | None = None) -> float:
     return usual * (1 + limits.RETRY_JITTER * (2 * luck - 1))
 
 
+def turn_pause(asked: float, waited: float, luck: float) -> float:
+    """Return how many seconds a message waits for a turn of a rate of our own, of which the next comes in `asked`
+    seconds.
+
+    Whoever has `waited` long stands in a long line, and all of it would come back for that one turn: so the line comes
+    back spread over as long again, up to limits.TURN_SPREAD_SECONDS.
+    """
+    return asked + luck * min(waited, limits.TURN_SPREAD_SECONDS)
+
+
 def unsure_pause(luck: float) -> float:
     """Return how many seconds to wait before a message that may have been taken is sent once more."""
     least, most = limits.UNSURE_SECONDS

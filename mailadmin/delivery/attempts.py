@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from mailadmin.core import limits, policy, sender
 from mailadmin.core.errors import MailError, Scope
+from mailadmin.core.fault import Kind
 from mailadmin.core.outcome import DeliveryState, RecipientOutcome, RecipientState, SendResult, Skipped
 from mailadmin.core.policy import Haste
 from mailadmin.core.settings import OAuthRoute, Route, RouteKey
@@ -33,6 +34,11 @@ class Attempt:
     answer: str = ""
     error: MailError | None = None
     size_limit: int | None = None
+
+    @property
+    def held_back(self) -> bool:
+        """Tell whether a limit of our own kept the message from the route, so that the route was not really tried."""
+        return self.error is not None and self.error.fault.kind is Kind.PACED
 
 
 def unwatched(route: Route) -> Watch:

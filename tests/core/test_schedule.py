@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailadmin.core import limits
-from mailadmin.core.schedule import Next, Standing, follow, may_resend, retry_pause, unsure_pause
+from mailadmin.core.schedule import Next, Standing, follow, may_resend, retry_pause, turn_pause, unsure_pause
 from mailadmin.core.settings import OnUnsure
 
 LUCK = st.floats(0, 1)
@@ -31,6 +31,15 @@ def test_a_time_that_the_server_names_is_kept_but_never_becomes_a_storm(tries: i
     assert pause >= asked
     assert pause == asked or pause <= limits.RETRY_SECONDS[-1] / 10
     assert pause >= limits.RETRY_SECONDS[0] / 10
+
+
+@given(st.floats(0, 100_000), st.floats(0, 1_000_000), LUCK)
+def test_a_line_for_a_turn_comes_back_after_it_and_spread_over_as_long_as_it_stood(
+    asked: float, waited: float, luck: float
+) -> None:
+    pause = turn_pause(asked, waited, luck)
+    assert asked <= pause <= asked + min(waited, limits.TURN_SPREAD_SECONDS)
+    assert turn_pause(asked, waited, 0) == asked
 
 
 @given(LUCK)

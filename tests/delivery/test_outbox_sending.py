@@ -115,6 +115,31 @@ class TestLater:
         assert send(key) is DeliveryState.FALLBACK
         assert peers.ways() == ["smtp"]
 
+    def test_p7_waiting_for_a_turn_of_our_own_rate_is_no_try_and_the_line_does_not_come_back_all_at_once(self) -> None:
+        with SmtpServer() as server:
+            plain(server, rate_messages=1, rate_seconds=3600)
+            first, *others = [queue() for _ in range(6)]
+            assert send(first) is DeliveryState.SENT
+            for key in others:
+                OutboxEntry.objects.filter(pk=key).update(queued_at=timezone.now() - timedelta(hours=1))
+                assert send(key) is DeliveryState.QUEUED
+                assert (entry(key).tries, entry(key).waits_for_route, attempts(key)) == (0, False, [])
+                assert "has sent its messages for now" in entry(key).waits_because
+        pauses = sorted(in_seconds(key) for key in others)
+        assert pauses[0] >= 3595 and pauses[-1] <= 3600 + limits.TURN_SPREAD_SECONDS
+        assert pauses[-1] - pauses[0] > 10
+
+    def test_p7_a_second_copy_waits_for_its_turn_too(self) -> None:
+        with SmtpServer({"DOT": [close]}) as server:
+            row = plain(server, rate_messages=1, rate_seconds=3600)
+            key = queue()
+            assert send(key) is DeliveryState.UNSURE
+            health.resume(row.key)
+            let_pass(key, 901)
+            assert send(key) is DeliveryState.UNSURE
+            assert 3595 <= in_seconds(key) <= 3600 + limits.TURN_SPREAD_SECONDS
+            assert (entry(key).unsure_resends, len(attempts(key))) == (0, 1)
+
     def test_each_recipient_has_a_fate_of_its_own_and_nobody_gets_it_twice(self) -> None:
         script = {"RCPT": [None, "550 5.1.1 no such user", "450 4.2.0 greylisted"]}
         with SmtpServer(script) as server:

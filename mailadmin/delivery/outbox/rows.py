@@ -75,7 +75,8 @@ def _write(
 ) -> None:
     """Write everything in one transaction, the entry first: that is the fence. It is tried as long as nobody else could
     send the message; what a server answered must not be lost because a database is restarted."""
-    changed, new = hand.changed(), run.attempts[hand.round.recorded :]
+    changed, unseen = hand.changed(), run.attempts[hand.round.recorded :]
+    new = [attempt for attempt in unseen if not attempt.held_back]  # or a long line would fill the log
     said = {**_learned(hand, run), **said}
 
     def write(again: bool) -> None:
@@ -93,7 +94,7 @@ def _write(
                 raise
 
     insist(write, limits.OUTCOME_SECONDS)
-    hand.round.recorded += len(new)
+    hand.round.recorded += len(unseen)
     hand.numbered += len(new)
     hand.stored |= changed
 

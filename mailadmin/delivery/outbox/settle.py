@@ -56,16 +56,28 @@ def finish(hand: Hand, run: Run, preferences: Preferences, *, fell_back: bool = 
     _schedule_unsure(hand, run)
     error = run.last_error
     health = error.explanation.health if error else None
-    tries = hand.entry.tries + 1
-    pause = schedule.retry_pause(tries, _luck(), error.fault.retry_after if error else None)
     waiting = Waiting(
-        until=hand.clock + timedelta(seconds=pause),
-        tries=tries,
+        until=hand.clock + timedelta(seconds=_pause(hand, run)),
+        tries=_tries(hand, run),
         because=reason_of(run, DeliveryState.QUEUED) or (error.summary if error else ""),
         error=error,
         for_route=health in (Health.TRIP, Health.CONFIG),
     )
     return _follow(hand, run, preferences, waiting, fell_back=fell_back)
+
+
+def _tries(hand: Hand, run: Run) -> int:
+    """Return how many tries there were with `run`; one that only waited for a limit of our own is none."""
+    return hand.entry.tries + any(not attempt.held_back for attempt in run.attempts)
+
+
+def _pause(hand: Hand, run: Run) -> float:
+    """Return in how many seconds there is another try after `run`."""
+    tries, error = _tries(hand, run), run.last_error
+    asked = error.fault.retry_after if error else None
+    if tries == hand.entry.tries:
+        return schedule.turn_pause(asked or 0.0, (hand.clock - hand.entry.queued_at).total_seconds(), _luck())
+    return schedule.retry_pause(tries, _luck(), asked)
 
 
 def wait(
@@ -235,7 +247,7 @@ def _after_resend(hand: Hand, run: Run) -> None:
     entry, states = hand.entry, {outcome.state for outcome in run.outcomes.values()}
     again = RecipientState.PENDING in states and RecipientState.UNSURE not in states
     if run.attempts and again and hand.clock < entry.give_up_at:
-        entry.unsure_at = hand.clock + timedelta(seconds=schedule.retry_pause(entry.tries + 1, _luck()))
+        entry.unsure_at = hand.clock + timedelta(seconds=_pause(hand, run))
     else:
         entry.unsure_at = None
         entry.unsure_resends = limits.UNSURE_RESENDS
