@@ -84,7 +84,7 @@ class _List:
         job = self._ready[0][1]
         if job.plan.resting and not job.plan.routes:  # an earlier message of the list may have found a route working
             job.snapshot = routes.current()
-            job.plan = routes.plan(job.snapshot, job.draft, job.options.route)
+            job.plan = routes.plan(job.snapshot, job.draft, job.options.route, by_hand=job.options.by_hand)
         for route in [route for route in job.plan.routes if route.key in self._stopped]:
             # Hundreds of tries with a wrong password would lock the account.
             job.plan.routes.remove(route)

@@ -51,6 +51,11 @@ class SendOptions:
     resend_of: UUID | None = None
 
     @property
+    def by_hand(self) -> bool:
+        """Tell whether a person at the console sends this, and waits for it."""
+        return not self.queued and (self.is_test or self.asked_by is not None)
+
+    @property
     def queued(self) -> bool:
         """Tell whether a worker is to send."""
         return self.delivery == QUEUED

@@ -58,19 +58,21 @@ class Plan:
         return [skipped for key, skipped in self.resorts.items() if key not in tried]
 
 
-def plan(snapshot: Snapshot, draft: Draft, only: RouteKey | None = None, *, queued: bool = False) -> Plan:
+def plan(
+    snapshot: Snapshot, draft: Draft, only: RouteKey | None = None, *, queued: bool = False, by_hand: bool = False
+) -> Plan:
     """Return which routes to try for `draft`, in order, and why the others are left out.
 
     A route that rests is left out until one message has tried it with success. In direct mode it is tried all the same
-    when nothing else is left, unless it rests firmly; a `queued` message waits. `only` limits the choice to one route:
-    a person chose it, so that in direct mode it is tried though it rests or is stopped, but not while it is paused.
-    Raises ConfigurationError when nothing is enabled at all.
+    when nothing else is left, unless it rests firmly; a `queued` message waits. `only` limits the choice to one route;
+    where a person chose it (`by_hand`) it is tried though it rests or is stopped, but not while it is paused. Raises
+    ConfigurationError when nothing is enabled at all.
     """
     if not snapshot.routes and not snapshot.broken:
         raise ConfigurationError(
             "No SMTP connection or OAuth service is enabled, so no mail can leave. Add one in the mailadmin console."
         )
-    sieve = _Sieve(draft, chosen=only is not None and not queued, queued=queued)
+    sieve = _Sieve(draft, chosen=only is not None and by_hand, queued=queued)
     for broken in snapshot.broken:
         if only in (None, broken.key):
             sieve.leave_out(broken.name, broken.reason, broken.place - 1)  # it stands before the route at its place

@@ -104,8 +104,17 @@ class TestADeadHost:
             row = dead(port)
             plain(relay_b, "Relay B", order=2)
             for _ in range(2):
-                assert refusal(route=row.key).kind is Kind.TCP_TIMEOUT
+                assert refusal(route=row.key, is_test=True).kind is Kind.TCP_TIMEOUT
         assert tries(row) == 2 and state(row).failures == 1
+
+    def test_a_mailer_that_names_it_may_not(self, relay_b: SmtpServer) -> None:
+        """It sends as often as any other, and nobody waits for it to find out what is wrong."""
+        with deaf_port() as port:
+            row = dead(port)
+            plain(relay_b, "Relay B", order=2)
+            assert refusal(route=row.key).kind is Kind.TCP_TIMEOUT
+            assert refusal(route=row.key).kind is Kind.ROUTE_RESTING
+        assert tries(row) == 1
 
     def test_all_that_rest_are_named(self) -> None:
         with deaf_port() as port:
@@ -373,6 +382,21 @@ class TestNews:
             change, _ = health.changes({row.key: error}, known)[row.key]
             assert states.enter(row.key, change, error, known[row.key]) is new
         assert state(row).stopped
+
+    def test_nor_does_a_late_failure_that_began_when_nothing_was_known(self, relay_a: SmtpServer) -> None:
+        row = plain(relay_a)
+        wrong, busy = (MailError(smtp(Phase.AUTH, said)) for said in ("535 5.7.8 Bad", "454 4.7.0 Later"))
+        for error, new in ((wrong, True), (busy, False), (wrong, False)):
+            change, _ = health.changes({row.key: error}, {})[row.key]
+            assert states.enter(row.key, change, error, None) is new
+        assert state(row).stopped
+
+    def test_a_first_failure_is_news_though_a_size_was_learned_meanwhile(self, relay_a: SmtpServer) -> None:
+        row = plain(relay_a)
+        states.learn({row.key: 1000})
+        change, error = health.changes({row.key: MailError(line(Kind.TCP_REFUSED))}, {})[row.key]
+        assert states.enter(row.key, change, error, None)
+        assert (state(row).failures, state(row).size_limit) == (1, 1000)
 
     def test_the_application_is_told_when_a_route_fails_and_when_it_is_well(
         self, relay_a: SmtpServer, told: list[Any]

@@ -84,16 +84,16 @@ STATES = some.builds(
 ) | some.builds(State, paused=some.booleans())
 
 
-@given(some.lists(STATES, min_size=1, max_size=6), some.booleans(), some.integers(0, 6))
+@given(some.lists(STATES, min_size=1, max_size=6), some.booleans(), some.booleans(), some.integers(0, 6))
 def test_any_routes_are_planned_in_order_and_none_that_must_not_be_tried(
-    known: list[State], queued: bool, chosen: int
+    known: list[State], queued: bool, by_hand: bool, chosen: int
 ) -> None:
     every = [SmtpRoute(RouteKey(RouteKind.SMTP, str(n)), f"Relay {n}", host="localhost") for n in range(len(known))]
     by_key: dict[Any, State] = {route.key: one for route, one in zip(every, known, strict=True)}
     only = every[chosen].key if chosen < len(every) else None
-    plan = routes.plan(Snapshot("1", tuple(every), by_key), convert(a_message()), only, queued=queued)
+    plan = routes.plan(Snapshot("1", tuple(every), by_key), convert(a_message()), only, queued=queued, by_hand=by_hand)
     planned = [route.key for route in plan.routes]
-    obeyed = only is not None and not queued
+    obeyed = only is not None and by_hand
     rested = [by_key[key].open and not obeyed for key in planned]
 
     assert rested == sorted(rested)  # what rests is a last resort
@@ -108,7 +108,7 @@ def test_any_routes_are_planned_in_order_and_none_that_must_not_be_tried(
         route.name for route in every if only in (None, route.key) and route.key not in planned
     }
     resting = [by_key[route.key] for route in every if _rests(by_key[route.key]) and only in (None, route.key)]
-    if queued:
+    if queued and not obeyed:
         assert plan.retry_at == min((one.until for one in resting if one.until), default=None)
         assert plan.resting == bool(resting)
     if planned:
