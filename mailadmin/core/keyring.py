@@ -76,7 +76,6 @@ class KeyRing:
             raise CannotOpen("The stored secret belongs to another entry; type it again.")
         return str(value)
 
-
     def seal_bytes(self, context: str, data: bytes) -> bytes:
         """Return `data` encrypted for `context`."""
         token = self._keys[self.current].encrypt(b"".join((context.encode(), b"\0", data)))
