@@ -116,14 +116,18 @@ def of(key: RouteKey) -> QuerySet[RouteState, RouteState]:
 
 def enter(key: RouteKey, change: Change, error: MailError | None, before: State | None) -> bool:
     """Write what an attempt says of a route, on the condition that nobody wrote anything else since `before` was read
-    (None: there was no row); tell whether that was so. One statement.
+    (None: there was no row); tell whether that was so, as far as one statement can tell.
 
     The news of an attempt that began before other news is no news. Only a wrong setting counts in any case, so that no
     account is locked by further tries.
     """
     values = _values(change, error)
     if before is None:
-        _add([RouteState(kind=key.kind, route_id=key.id, **values)], _HEALTH)
+        row = RouteState(kind=key.kind, route_id=key.id, **values)
+        if change.health.stopped:
+            _add([row], _HEALTH)
+        else:
+            RouteState.objects.bulk_create([row], ignore_conflicts=True)
         return True
     known = of(key)
     if change.health.stopped:
