@@ -76,12 +76,19 @@ class _List:
     # -- reading ----------------------------------------------------------------------------------------
 
     def _head(self) -> Job | None:
-        """Return the next message to send, None when there is none or an error ends the list."""
-        while self._sending and self._reading and not self._ready:
-            self._read()
-        if not self._sending or not self._ready:
-            return None
-        job = self._ready[0][1]
+        """Return the next message to send now, None when there is none or an error ends the list. Those before it that
+        a worker is to send are queued, so that each has its place in the list."""
+        while self._sending and (self._ready or self._reading):
+            if not self._ready:
+                self._read()
+            elif self._ready[0][1].options.queued:
+                self._queue(*self._ready.popleft())
+            else:
+                return self._renewed(self._ready[0][1])
+        return None
+
+    def _renewed(self, job: Job) -> Job:
+        """Return `job` with what earlier messages of the list found out about its routes."""
         if job.plan.resting and not job.plan.routes:  # an earlier message of the list may have found a route working
             job.snapshot = routes.current()
             job.plan = routes.plan(job.snapshot, job.draft, job.options.route, by_hand=job.options.by_hand)
@@ -102,7 +109,7 @@ class _List:
                 if message and message.recipients():
                     snapshot = snapshot or routes.current()
                     job = prepare(message, self._options, snapshot)
-                    if (queue(job) if job.options.queued else reserve(job)) is not None:
+                    if not job.options.queued and reserve(job):
                         self._sent += 1
                     else:
                         found.append((self._place, job))
@@ -111,7 +118,7 @@ class _List:
                 self._reading = not self._fail(self._place, error)
             self._place += 1
         if found:
-            log.begin([job.entry for _, job in found])
+            log.begin([job.entry for _, job in found if not job.options.queued])
             self._ready.extend(found)
 
     def _next(self) -> EmailMessage | None:
@@ -160,6 +167,13 @@ class _List:
                 continue
             job.sent_as = dressed.sent_as
             yield ticket, dressed.mail
+
+    def _queue(self, place: int, job: Job) -> None:
+        try:
+            queue(job)
+            self._sent += 1
+        except Exception as error:
+            self._sending = not self._fail(place, error)
 
     def _complete(self, ticket: int, job: Job, first: Tried | None = None) -> None:
         """Bring one message to its end, with the routes that are left to it."""

@@ -17,7 +17,7 @@ from mailadmin.backends import EmailBackend
 from mailadmin.conf import ConfigurationError
 from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState
-from mailadmin.models import Delivery, RouteState, SmtpConnection
+from mailadmin.models import Delivery, OutboxEntry, RouteState, SmtpConnection
 from tests.fakes.smtp_server import Connection, SmtpServer
 
 from .conftest import Peers, a_message, add_oauth, plain
@@ -214,6 +214,30 @@ class TestFailure:
             assert len(server.messages) == 1
         assert results(messages) == [DeliveryState.SENT, DeliveryState.FAILED, None]
         assert Delivery.objects.count() == 2
+
+    @pytest.mark.parametrize("count", [3, 100])
+    def test_a_queued_message_behind_one_that_failed_was_not_begun_either(self, count: int) -> None:
+        with SmtpServer({"MAIL": refusing(1)}) as server:
+            plain(server, parallel=1)
+            messages = numbered(count)
+            for queued in (messages[0], messages[-1]):
+                queued.mailadmin_delivery = "queued"  # type: ignore[attr-defined]  # the documented place
+            with pytest.raises(mailadmin.MailError, match="not allowed"):
+                EmailBackend().send_messages(messages)
+        states = results(messages)
+        assert (states[0], states[1], states[-1]) == (DeliveryState.QUEUED, DeliveryState.FAILED, None)
+        assert OutboxEntry.objects.count() == 1
+
+    def test_a_message_that_cannot_be_queued_ends_the_list_in_its_place(self, settings: Any, tmp_path: Any) -> None:
+        settings.MAILADMIN = settings.MAILADMIN | {"KEY_FILE": str(tmp_path / "missing")}
+        with SmtpServer() as server:
+            plain(server)
+            messages = numbered(3)
+            messages[1].mailadmin_delivery = "queued"  # type: ignore[attr-defined]  # the documented place
+            with pytest.raises(ConfigurationError, match="cannot be read"):
+                EmailBackend().send_messages(messages)
+        assert results(messages) == [DeliveryState.SENT, None, None]
+        assert not Delivery.objects.filter(state__in=["sending", "queued"]).exists()
 
     @pytest.mark.parametrize("count", [3, MANY])
     def test_with_fail_silently_all_are_tried_and_the_good_ones_counted(self, count: int) -> None:
