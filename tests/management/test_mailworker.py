@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections, transaction
 
 from mailadmin.delivery.options import SendOptions
 from mailadmin.delivery.send import send_message
@@ -131,4 +134,48 @@ def test_a_worker_that_was_killed_stays_in_the_roster_and_its_message_is_sent_by
     assert Worker.objects.exists()
     queue("1")
     assert run("--once").returncode == 0
+    assert len(server.messages) == 1
+
+
+def test_inside_a_transaction_it_says_at_once_that_its_threads_would_see_nothing() -> None:
+    queue("1")
+    with transaction.atomic(), pytest.raises(CommandError, match="inside a transaction"):
+        call_command("mailworker", "--once")
+
+
+def test_whoever_calls_it_has_the_signals_back_afterwards(server: SmtpServer) -> None:
+    plain(server)
+    queue("1")
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    call_command("mailworker", "--once", "--threads", "1", verbosity=0)
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+    assert len(server.messages) == 1
+
+
+def test_a_thread_may_call_it(server: SmtpServer) -> None:
+    plain(server)
+    queue("1")
+
+    def call() -> None:
+        call_command("mailworker", "--once", "--threads", "1", verbosity=0)
+        connections.close_all()
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join(LONG)
+    assert len(server.messages) == 1
+
+
+def test_its_threads_have_connections_of_their_own_where_the_project_has_a_pool(
+    server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite and the drivers of servers know no such option: whoever hands it on to them cannot connect."""
+    plain(server)
+    queue("1")
+    connections["default"].close()
+    values = connections.settings["default"]
+    given = values | {"OPTIONS": values["OPTIONS"] | {"pool": True}}
+    monkeypatch.setitem(connections.settings, "default", given)
+    call_command("mailworker", "--once", "--threads", "1", verbosity=0)
+    assert connections.settings["default"] == given
     assert len(server.messages) == 1

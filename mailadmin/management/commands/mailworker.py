@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
+from django.db import connections
 
 from mailadmin.core import limits
 from mailadmin.delivery.outbox.engine import Engine, Report
 from mailadmin.delivery.outbox.roster import own_name
+from mailadmin.delivery.outbox.wake import alias
 from mailadmin.models import OutboxEntry
 
 
@@ -48,13 +53,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, threads: int, once: bool, health_file: Path | None, **options: Any) -> None:
         """Run the engine. Raises CommandError with a sentence."""
+        if connections[alias()].in_atomic_block:
+            raise CommandError(
+                "A worker cannot run inside a transaction: its threads do not see what is not committed. "
+                "A test that needs one is a TransactionTestCase."
+            )
         engine = Engine(threads, own_name(), self._told(health_file, verbose=options["verbosity"] > 0))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: engine.stop())
         if not once:
             self.stdout.write(f"Worker {engine.name} sends with {threads} threads. Ctrl-C stops it.")
         try:
-            engine.run(once)
+            with _stopped_by_signals(engine), _without_pools():
+                engine.run(once)
         except DatabaseError as error:
             raise CommandError(f"The outbox cannot be read ({type(error).__name__}); it was not emptied.") from None
         self.stdout.write(_words(engine.report))
@@ -84,6 +93,43 @@ class Command(BaseCommand):
             new.replace(path)
         except OSError as error:
             self.stderr.write(f"The health file {path} cannot be written ({error.strerror}).")
+
+
+@contextmanager
+def _stopped_by_signals(engine: Engine) -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C stop `engine` while the block runs. Only the main thread can ask for that: whoever calls
+    the command in another one keeps its signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: engine.stop()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _without_pools() -> Iterator[None]:
+    """Let all threads that start while the block runs, and this one, have connections of their own. They keep them, and
+    a pool (Django's option of that name; four connections) would have none left to renew the claims."""
+    pooled = {name: values for name, values in connections.settings.items() if "pool" in values["OPTIONS"]}
+    for name, values in pooled.items():
+        options = {option: value for option, value in values["OPTIONS"].items() if option != "pool"}
+        _replace(name, values | {"OPTIONS": options})
+    try:
+        yield
+    finally:
+        for name, values in pooled.items():
+            _replace(name, values)
+
+
+def _replace(name: str, values: dict[str, Any]) -> None:
+    connections[name].close()
+    del connections[name]
+    connections.settings[name] = values
 
 
 def _words(report: Report) -> str:
