@@ -20,7 +20,7 @@ from mailadmin.delivery.outbox import claims, waiting
 from mailadmin.delivery.outbox.deliver import deliver
 from mailadmin.models import DeliveryAttempt, OutboxEntry, SmtpConnection
 from mailadmin.transports.base import Accepted, Mail, one_by_one
-from tests.fakes.smtp_actions import Action, silent
+from tests.fakes.smtp_actions import Action, close, silent
 from tests.fakes.smtp_server import Connection, SmtpServer
 
 from .conftest import plain
@@ -89,6 +89,12 @@ def another_server(**script: Any) -> Iterator[SmtpServer]:
         yield server
 
 
+def killed_leaving(key: UUID, *recipients: str) -> None:
+    """Let a worker have ended when the message was leaving for some of its recipients."""
+    claims.note_leaving(claimed(key).claim, list(recipients), str(route_key()), "Relay A")
+    let_pass(key, limits.CLAIM_SECONDS + 1)
+
+
 class TestKilledWorker:
     def test_p7_row_32_before_the_end_leaves_the_message_is_sent_by_the_next_worker(self) -> None:
         key, first = killed_at("RCPT")
@@ -135,20 +141,26 @@ class TestKilledWorker:
         with SmtpServer() as server:
             plain(server)
             key = queue(to=[ANN, BOB])
-            found = claimed(key)
-            claims.fenced(
-                found.claim,
-                leaving=[ANN],
-                leaving_route=str(route_key()),
-                leaving_name="Relay A",
-                leaving_at=claims.ServerNow(),
-            )
-            let_pass(key, limits.CLAIM_SECONDS + 1)
+            killed_leaving(key, ANN)
             assert send(key, "worker B") is DeliveryState.UNSURE
             assert states(key) == {ANN: "unsure", BOB: "sent"}
             let_pass(key, 901)
             assert send(key, "worker B") is DeliveryState.SENT
         assert [one.recipients for one in server.deliveries] == [(BOB,), (ANN,)]
+
+    def test_a_second_copy_never_follows_right_after_an_unclear_first_one(self) -> None:
+        with SmtpServer({"RCPT": ["450 4.2.0 greylisted"], "DOT": [close]}) as server:
+            plain(server)
+            key = queue(to=[ANN, BOB])
+            killed_leaving(key, ANN)
+            assert send(key, "worker B") is DeliveryState.QUEUED
+            assert states(key) == {ANN: "unsure", BOB: "pending"}
+            let_pass(key, in_seconds(key, "unsure_at") + 1)
+            assert send(key, "worker B") is DeliveryState.UNSURE
+            assert states(key) == {ANN: "unsure", BOB: "unsure"}
+            assert len(attempts(key)) == 3
+            assert 290 <= in_seconds(key) <= 900
+            assert not delivery(key).possible_duplicate
 
     def test_a_resend_during_which_the_worker_dies_is_not_made_again(self) -> None:
         key, _ = killed_at("DOT")

@@ -120,9 +120,9 @@ class _Sending:
                 last = None
                 because = routes.no_route(plan).summary
                 until, lasting = self._until(plan), plan.paused
-        if hand.unsure and hand.entry.unsure_at and hand.clock >= hand.entry.unsure_at:
-            if last:
-                settle.record(hand, last)
+        if last and hand.resend_is_due:
+            settle.record(hand, last)  # it may tell that the second copies have to wait
+        if hand.resend_is_due:
             last = self._resend(draft, instead) or last
         if last is None:
             return settle.wait(hand, preferences, because, until, lasting=lasting)

@@ -72,6 +72,11 @@ class Hand:
         return self._in(RecipientState.UNSURE)
 
     @property
+    def resend_is_due(self) -> bool:
+        """Tell whether it is time to serve those once more who may have got it."""
+        return bool(self.unsure and self.entry.unsure_at and self.clock >= self.entry.unsure_at)
+
+    @property
     def seconds(self) -> float:
         """Return for how long the message is in this hand."""
         return time.monotonic() - self.started

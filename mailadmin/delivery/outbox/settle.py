@@ -228,8 +228,9 @@ def unclear(hand: Hand, routes: list[str], on_unsure: OnUnsure) -> None:
     if not same_route:
         entry.unsure_resends = limits.UNSURE_RESENDS  # for good: nobody knows any more who got it by which route
     if schedule.may_resend(on_unsure, entry.unsure_resends, same_route=same_route):
-        pause = schedule.unsure_pause(_luck())
-        entry.unsure_at = entry.unsure_at or hand.clock + timedelta(seconds=pause)
+        soon = hand.clock + timedelta(seconds=limits.UNSURE_SECONDS[0])
+        if not entry.unsure_at or entry.unsure_at < soon:  # nobody's second copy comes right after the first
+            entry.unsure_at = hand.clock + timedelta(seconds=schedule.unsure_pause(_luck()))
     else:
         entry.unsure_at = None
     entry.unsure_route = routes[-1]

@@ -84,7 +84,10 @@ def retry_waiting() -> int:
     count = 0
     waiting = OutboxEntry.objects.filter(shelf=_Shelf.READY, claim=None, waits_for_route=True, due_at__gt=ServerNow())
     while some := list(waiting.values_list("pk", flat=True)[:_ROWS]):
-        count += waiting.filter(pk__in=some).update(due_at=ServerNow(), waits_for_route=False)
+        woken = waiting.filter(pk__in=some).update(due_at=ServerNow(), waits_for_route=False)
+        if not woken:  # workers have them all by now, which a transaction with REPEATABLE READ never sees
+            break
+        count += woken
     if count:
         _wake([])
     return count
