@@ -131,12 +131,12 @@ def _inside(short: bool) -> None:
     client = _client()
     told: dict[str, float] = {"rows": rows, "rounds": rounds, "deep page": deep}
 
-    fill(connection, rows // 10, route)
+    fill(rows // 10)
     _settle(connection)
     small = _time(client, "/log/", rounds)
     for model in reversed(_models()):
         model._default_manager.all()._raw_delete("default")
-    fill(connection, rows, route)
+    fill(rows)
     _settle(connection)
     before, begun = _megabytes(connection), time.perf_counter()
     if not log_text.catch_up(3600):
