@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum, auto
 
 from django.utils import timezone
@@ -31,9 +31,10 @@ class Plan:
     """The routes to try for one message, and those not to try with the reason. `passed_over` tells that a
     preferred route is out of order, so that whatever sends now is the fallback.
 
-    `resting` tells that a route is left out because it rests, until `retry_at` at the earliest, and `paused` that one
-    is because somebody paused it. `resorts` are those of the routes that rest and are tried only because nothing else
-    is left; `unasked` those whose rest is over, for which `turn` asks whether this message may try them.
+    `resting` tells that a route is left out because it rests, until `retry_at` at the earliest (by the clock of the
+    database; None where nobody knows), `probed` that another message is trying one at this moment, and `paused` that
+    one is left out because somebody paused it. `resorts` are those of the routes that rest and are tried only because
+    nothing else is left; `unasked` those whose rest is over, for which `turn` asks whether this message may try them.
     """
 
     routes: list[Route] = field(default_factory=list)
@@ -42,6 +43,7 @@ class Plan:
     resting: bool = False
     paused: bool = False
     retry_at: datetime | None = None
+    probed: bool = False
     resorts: dict[RouteKey, Skipped] = field(default_factory=dict)
     unasked: dict[RouteKey, State] = field(default_factory=dict)
 
@@ -87,6 +89,8 @@ def no_route(found: Plan) -> MailError:
     reasons = " ".join(f"{skipped.name}: {skipped.reason}" for skipped in found.skipped)
     kind = Kind.ROUTE_RESTING if found.resting else Kind.ROUTE_PAUSED if found.paused else Kind.NO_ROUTE
     seconds = (found.retry_at - timezone.now()).total_seconds() if found.retry_at else None
+    if found.probed:
+        seconds = min(limits.REST_PROBE_SECONDS, seconds if seconds is not None else limits.REST_PROBE_SECONDS)
     return MailError(
         Fault(
             Phase.SETTINGS,
@@ -143,8 +147,9 @@ class _Sieve:
             self.leave_out(route.name, reason, place)
             found.paused = found.paused or state.paused
             if verdict is _Verdict.RESTING:
-                until = (state.until if state.open else None) or _end_of_a_probe()
-                found.resting, found.retry_at = True, min(found.retry_at or until, until)
+                found.resting, found.probed = True, found.probed or not state.open
+                if state.open and state.until:
+                    found.retry_at = min(found.retry_at or state.until, state.until)
 
     def plan(self) -> Plan:
         """Return the plan."""
@@ -174,11 +179,6 @@ class _Sieve:
         if state.half_open and first and not self._chosen and not states.probe(route.key):
             return rests, _tried_elsewhere(state)
         return _Verdict.USABLE, ""
-
-
-def _end_of_a_probe() -> datetime:
-    """Return when whoever tries a resting route now has surely ended; with success, all who wait are told before."""
-    return timezone.now() + timedelta(seconds=limits.REST_PROBE_SECONDS)
 
 
 def _out_of_order(state: State, chosen: bool) -> str:

@@ -206,9 +206,10 @@ class TestHalfOpen:
         snapshot = routes.current()
         assert states.probe(row.key)
         plan = routes.plan(snapshot, convert(a_message()))
-        assert plan.routes == [] and plan.resting and plan.retry_at and plan.retry_at > timezone.now()
+        assert (plan.routes, plan.resting, plan.probed, plan.retry_at) == ([], True, True, None)
         assert "another message is trying it" in plan.skipped[0].reason
-        assert routes.no_route(plan).fault.kind is Kind.ROUTE_RESTING
+        fault = routes.no_route(plan).fault
+        assert (fault.kind, fault.retry_after) == (Kind.ROUTE_RESTING, limits.REST_PROBE_SECONDS)
 
     def test_should_the_sender_die_another_one_tries_it(self, relay_a: SmtpServer) -> None:
         row = plain(relay_a)

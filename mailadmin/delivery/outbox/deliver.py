@@ -170,9 +170,10 @@ class _Sending:
 
     def _until(self, plan: Plan) -> datetime | None:
         """Return when a route may be there again: the end of a rest, or of the try of another message."""
-        if plan.retry_at or not plan.routes:
+        if not (plan.probed or plan.routes):
             return plan.retry_at
-        return self._hand.clock + timedelta(seconds=limits.REST_PROBE_SECONDS)
+        probed = self._hand.clock + timedelta(seconds=limits.REST_PROBE_SECONDS)
+        return min(plan.retry_at or probed, probed)
 
     def _note_routes(self) -> None:
         """Note what the routes have shown; whatever that raises, it is no failure of this message."""
