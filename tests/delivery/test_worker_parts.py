@@ -16,10 +16,16 @@ from django.test.utils import CaptureQueriesContext
 
 from mailadmin.conf import ConfigurationError
 from mailadmin.core import limits
+from mailadmin.core.outcome import DeliveryState
+from mailadmin.delivery.options import SendOptions
 from mailadmin.delivery.outbox import publish, wake
 from mailadmin.delivery.outbox.publish import Publisher
 from mailadmin.delivery.outbox.room import Closed, Room
-from mailadmin.models import Settings
+from mailadmin.delivery.send import send_message
+from mailadmin.models import Delivery, Settings
+from tests.fakes.smtp_server import SmtpServer
+
+from .conftest import a_message, plain
 
 LONG = 20  # seconds; nothing here takes so long
 
@@ -176,6 +182,25 @@ def told(settings: Any) -> Iterator[Callable[[], list[UUID]]]:
     yield drained
     publish._celery_app = None
     publish._publisher.cache_clear()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_project_whose_celery_is_always_eager_sends_by_itself(settings: Any) -> None:
+    settings.MAILADMIN = settings.MAILADMIN | {"QUEUE_WAKE": "celery"}
+    app = Celery("eager", broker="amqp://nobody@127.0.0.1:1//", set_as_current=True)
+    app.conf.task_always_eager = True
+    publish._publisher.cache_clear()
+    publish.remember_celery()
+    try:
+        with SmtpServer() as server:
+            plain(server)
+            sent = send_message(a_message(), SendOptions(delivery="queued"))
+            wait_until(lambda: Delivery.objects.get(pk=sent.delivery_id).state == DeliveryState.SENT)
+            assert len(server.messages) == 1
+            publish._publisher("celery")._last_words()
+    finally:
+        publish._celery_app = None
+        publish._publisher.cache_clear()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -24,6 +24,8 @@ from mailadmin import conf
 from mailadmin.core import limits
 from mailadmin.delivery.telling import tell
 
+from .roster import own_name
+
 CELERY, TASKS = "celery", "tasks"
 DELIVER, SWEEP = "mailadmin.deliver", "mailadmin.sweep"  # the names of Celery's tasks
 
@@ -104,6 +106,11 @@ def _to_celery(delivery_id: UUID) -> None:
     from celery import current_app
 
     app = _celery_app or current_app
+    if app.conf.task_always_eager:  # there are no workers: what is sent by its name would ask a broker all the same
+        from .one import deliver_one
+
+        deliver_one(delivery_id, own_name())
+        return
     # Once more, on a new connection: the one that was kept may have been cut unseen.
     policy = {"max_retries": 1, "interval_start": 0, "interval_max": 0}
     app.send_task(DELIVER, args=[str(delivery_id)], retry=True, retry_policy=policy, ignore_result=True)
