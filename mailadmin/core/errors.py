@@ -11,6 +11,7 @@ import smtplib
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
+from types import MappingProxyType
 
 from .fault import Fault, Kind
 from .knowledge import Explanation, Failover, explain
@@ -29,8 +30,10 @@ class MailError(smtplib.SMTPException):
     """A message, or one recipient of it, was not sent (or nobody can say: scope "unsure").
 
     `str()` gives a sentence with the cause; `explanation` holds remedy, owner and the next step. The
-    text never holds a secret.
+    text never holds a secret. `recipients` maps those addresses to their own errors that have one.
     """
+
+    recipients: Mapping[str, MailError] = MappingProxyType({})
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault)
@@ -78,8 +81,14 @@ class MailError(smtplib.SMTPException):
 class DeliveryUnsure(MailError):
     """No final answer was read after the whole message had left: it may have been delivered.
 
-    It is not sent by another route, because no other provider could recognise the double.
+    It is not sent by another route, because no other provider could recognise the double. `recipients` has the errors
+    of those whom the server had refused before: they surely did not get it.
     """
+
+    def __init__(self, fault: Fault, refused: Mapping[str, MailError] = MappingProxyType({})) -> None:
+        super().__init__(fault)
+        self.recipients = dict(refused)
+        self.args = (fault, self.recipients)  # what a copy or a pickle is made from
 
 
 class SendingHeld(MailError):

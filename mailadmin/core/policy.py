@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from .errors import MailError, RecipientsRefused
+from .errors import MailError
 from .fault import Kind
 from .knowledge import Failover, Health
 
@@ -34,9 +34,7 @@ class Step:
 
 def after_failure(error: MailError, recipients: tuple[str, ...], haste: Haste = Haste.CALLER) -> Step:
     """Return what follows `error` for the `recipients` of the attempt."""
-    if isinstance(error, RecipientsRefused):
-        return after_refusals(error.recipients, haste)
-    return after_refusals(dict.fromkeys(recipients, error), haste)
+    return after_refusals({address: error.recipients.get(address, error) for address in recipients}, haste)
 
 
 def after_refusals(refused: dict[str, MailError], haste: Haste = Haste.CALLER) -> Step:

@@ -219,8 +219,7 @@ def _note(tried: Tried, route: Route, recipients: tuple[str, ...], result: Run, 
     if accepted is None:
         assert error is not None  # noqa: S101 -- one of the two is set, for the reader and the type checker
         attempt.size_limit = error.fault.size_limit or None
-        own: dict[str, MailError] = getattr(error, "recipients", {})
-        refused = {address: own.get(address, error) for address in recipients}
+        refused = {address: error.recipients.get(address, error) for address in recipients}
         step = policy.after_failure(error, recipients, haste)
     else:
         attempt.answer, attempt.size_limit = accepted.answer, accepted.size_limit

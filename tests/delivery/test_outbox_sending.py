@@ -302,6 +302,15 @@ class TestHeld:
 
 
 class TestUnsure:
+    @pytest.mark.parametrize("features", [(), ("PIPELINING",), ("PIPELINING", "CHUNKING")])
+    def test_row_26_who_was_refused_before_the_message_left_is_not_unsure(self, features: tuple[str, ...]) -> None:
+        said = [None, "550 5.1.1 no such user", "450 4.2.0 greylisted"]
+        with SmtpServer({"RCPT": said, "DOT": [close]}, features=features) as server:
+            plain(server)
+            key = queue(to=[ANN, BOB, EVE])
+            assert send(key) is DeliveryState.QUEUED
+            assert states(key) == {ANN: "unsure", BOB: "refused", EVE: "pending"}
+
     def test_n3_an_unclear_answer_is_sent_once_more_by_the_same_route_and_then_held(self) -> None:
         with SmtpServer({"DOT": [close, close]}) as first, SmtpServer() as second:
             plain(first)

@@ -16,7 +16,7 @@ from mailadmin.transports.base import Mail
 from . import data
 from .parcel import Parcel
 from .pipeline import Envelope
-from .rounds import Round, session_lost
+from .rounds import Round, remembering, session_lost
 from .transaction import hand_over
 from .wire import SERVICE_CLOSING
 
@@ -118,7 +118,8 @@ class DataLane(Lane):
         if not self._session.open:
             return [self._not_begun(wanted.ticket)]
         try:
-            reply = data.send(self._session, wanted.mail, wanted.envelope.taken, chunked=False, tail=tail)
+            with remembering(wanted.envelope.refused):
+                reply = data.send(self._session, wanted.mail, wanted.envelope.taken, chunked=False, tail=tail)
         except MailError as error:
             return [Outcome(wanted.ticket, error)]
         return [Outcome(wanted.ticket, wanted.envelope.round(reply))]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mailadmin.core import limits
-from mailadmin.core.errors import MailError
+from mailadmin.core.errors import DeliveryUnsure, MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.transports.base import Mail
 
@@ -92,6 +92,8 @@ class Parcel:
         if failure.fault.kind is Kind.REPLY:
             return failure
         if self._left:
-            return unsure(self._session, failure.fault.kind, failure.fault.text)
+            fault = unsure(self._session, failure.fault.kind, failure.fault.text).fault
+            in_step = error.fault.kind is not Kind.OUT_OF_STEP  # else nobody knows who was refused
+            return DeliveryUnsure(fault, self._envelope.refused if in_step else {})
         text = "The connection broke before the message had left."
         return self._session.fault(Phase.SENDER, Kind.CLOSED, text)

@@ -3,7 +3,7 @@ command, all of them read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mailadmin.core import limits
@@ -112,6 +112,11 @@ class Envelope:
     def taken(self) -> tuple[str, ...]:
         """Return whom the server took."""
         return tuple(self._taken)
+
+    @property
+    def refused(self) -> Mapping[str, MailError]:
+        """Return whom the server refused, and why."""
+        return self._refused
 
     def round(self, reply: Reply) -> Round:
         """Return the result of a transaction that the server answered with the acceptance `reply`."""

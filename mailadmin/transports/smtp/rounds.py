@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from mailadmin.core.errors import MailError, RecipientsRefused, mail_error
+from mailadmin.core.errors import DeliveryUnsure, MailError, RecipientsRefused, mail_error
 from mailadmin.core.fault import Fault, Kind
 
 from .wire import SERVICE_CLOSING
@@ -49,9 +50,19 @@ def all_refused(refused: Mapping[str, MailError]) -> RecipientsRefused:
 
 def shared(error: MailError, recipients: Sequence[str]) -> dict[str, MailError]:
     """Return `error` as the fate of each of `recipients`."""
-    if isinstance(error, RecipientsRefused):
-        return error.recipients
-    return {address: mail_error(replace(error.fault, recipient=address)) for address in recipients}
+    return {
+        address: error.recipients.get(address) or mail_error(replace(error.fault, recipient=address))
+        for address in recipients
+    }
+
+
+@contextmanager
+def remembering(refused: Mapping[str, MailError]) -> Iterator[None]:
+    """Let the error of a message without an answer, raised in the block, keep who was refused before it left."""
+    try:
+        yield
+    except DeliveryUnsure as error:
+        raise DeliveryUnsure(error.fault, refused) from None
 
 
 def session_lost(error: MailError) -> bool:

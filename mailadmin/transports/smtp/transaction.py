@@ -11,7 +11,7 @@ from mailadmin.transports.base import Mail
 from . import data
 from .parcel import Parcel, one_write
 from .pipeline import Envelope
-from .rounds import Round, all_refused, too_many
+from .rounds import Round, all_refused, remembering, too_many
 
 if TYPE_CHECKING:
     from .session import SmtpSession
@@ -53,7 +53,8 @@ def _in_groups(session: SmtpSession, mail: Mail, recipients: Sequence[str]) -> R
     envelope.begin()
     envelope.finish()
     envelope.require_content()
-    reply = data.send(session, mail, envelope.taken, chunked=session.chunking)
+    with remembering(envelope.refused):
+        reply = data.send(session, mail, envelope.taken, chunked=session.chunking)
     return envelope.round(reply)
 
 
@@ -65,7 +66,8 @@ def _step_by_step(session: SmtpSession, mail: Mail, recipients: Sequence[str]) -
         raise all_refused(refused)
     if not session.chunking:
         data.ask(session)
-    reply = data.send(session, mail, taken, chunked=session.chunking)
+    with remembering(refused):
+        reply = data.send(session, mail, taken, chunked=session.chunking)
     return Round.of(taken, refused, session.words(reply), unsaid=unsaid)
 
 
