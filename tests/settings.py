@@ -28,4 +28,3 @@ if DATABASES["default"]["ENGINE"].endswith("mysql"):  # noqa: F405 -- likewise
     # The driver in plain Python serves as well as the one that Django asks for, and needs no compiler.
     pymysql.version_info = (2, 2, 7, "final", 0)
     pymysql.install_as_MySQLdb()
-    DATABASES["default"]["OPTIONS"] = {"charset": "utf8mb4"}  # noqa: F405 -- likewise

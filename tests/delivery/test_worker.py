@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
+import django
 import pytest
 from django.db import connection, connections
 from django.utils import timezone
@@ -166,6 +167,27 @@ class TestManyAtOnce:
         assert sorted(str(state) for state in states) == ["None", "None", "None", "sent"]
         assert deliver_one(key, "task") is None
         assert subjects(server) == ["once"]
+
+
+@pytest.mark.skipif(django.VERSION < (6, 0), reason="Django has no task framework yet")
+class TestDjangosTasks:
+    def test_a_commit_tells_the_task_framework_which_sends_it(self, server: SmtpServer, settings: Any) -> None:
+        """Django's own backend for development does a task at once."""
+        settings.MAILADMIN = settings.MAILADMIN | {"QUEUE_WAKE": "tasks"}
+        plain(server)
+        queue("told")
+        wait_until(lambda: not OutboxEntry.objects.exists())
+        assert subjects(server) == ["told"]
+
+    def test_a_task_that_comes_late_does_nothing(self, server: SmtpServer) -> None:
+        from mailadmin.delivery.outbox.django_tasks import deliver
+
+        plain(server)
+        queue("sent already")
+        key = str(OutboxEntry.objects.get().pk)
+        results = [deliver.enqueue(key) for _ in range(2)]
+        assert [result.return_value for result in results] == ["sent", ""]
+        assert subjects(server) == ["sent already"]
 
 
 class TestRunning:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -16,7 +17,7 @@ def test_the_worker_is_started_again_when_it_ends_and_ends_with_the_console() ->
     with running_console() as console:
 
         def worker() -> int:
-            with sqlite3.connect(console.folder / "console.sqlite3") as database:
+            with closing(sqlite3.connect(console.folder / "console.sqlite3")) as database:
                 rows = database.execute("SELECT name FROM mailadmin_worker ORDER BY started_at DESC").fetchall()
             return int(rows[0][0].rpartition(":")[2]) if rows else 0
 

@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 import pytest
 
 _PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
-_READY_SECONDS = 30  # a busy machine; a service is ready within one
+_READY_SECONDS = 60  # a busy machine; a service is ready within one or two
 
 
 def require(*programs: str, library: str = "", root: bool = False) -> None:
