@@ -2,21 +2,21 @@
 time, by whoever searches, by the workers' upkeep and by `mailadmin_prune`.
 
 A message is missed for a while when its row became visible long after the time that stands in it (a transaction of
-minutes, a machine whose clock is wrong): `catch_up` looks back limits.SEARCH_OVERLAP_SECONDS, and with `thorough` as
-long as a message may be queued.
+minutes, a machine whose clock is wrong): `catch_up` looks back limits.SEARCH_OVERLAP_SECONDS, and with `thorough` a
+day, which the upkeep does every hour.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, router
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from mailadmin.core import limits
@@ -51,13 +51,19 @@ def catch_up(seconds: float, thorough: bool = False) -> bool:
     if not trigrams.available(alias()):
         return False
     end = time.monotonic() + seconds
-    since = _since(thorough)
-    while time.monotonic() < end:
-        added = _add(since)
-        if added + _complete() == 0:
-            return True
-        since = since if thorough or not added else _since(thorough)
-    return False
+    for batch in _from(_since(thorough)):
+        present = set(LogText.objects.filter(delivery__in=batch).values_list("delivery_id", flat=True))
+        missing = [key for key in batch if key not in present]
+        for start in range(0, len(missing), limits.SEARCH_BATCH_ROWS):
+            _add(missing[start : start + limits.SEARCH_BATCH_ROWS])
+            if time.monotonic() > end:
+                return False
+        if time.monotonic() > end:
+            return False
+    while _complete():
+        if time.monotonic() > end:
+            return False
+    return True
 
 
 def rewrite(deliveries: Iterable[UUID]) -> None:
@@ -76,25 +82,37 @@ def _since(thorough: bool) -> datetime | None:
     """Return how far back texts may be missing; None: as far as the log goes."""
     # Some of the latest, because one that became visible late may be the very last.
     latest = LogText.objects.order_by("-pk")[: limits.SEARCH_LATEST_ROWS]
-    known = latest.aggregate(known=Max("delivery__created_at"))["known"]
+    known: datetime | None = latest.aggregate(known=Max("delivery__created_at"))["known"]
     if known is None:
         return None
-    overlap = timedelta(seconds=limits.SEARCH_OVERLAP_SECONDS)
-    longest = timedelta(hours=limits.MAX_QUEUE_LIFETIME_HOURS if thorough else 0)
-    return min(known, timezone.now()) - max(overlap, longest)
+    seconds = limits.SEARCH_THOROUGH_OVERLAP_SECONDS if thorough else limits.SEARCH_OVERLAP_SECONDS
+    return min(known, timezone.now()) - timedelta(seconds=seconds)
 
 
-def _add(since: datetime | None) -> int:
-    """Write the oldest texts that are missing since `since`, and return how many were."""
-    missing = Delivery.objects.filter(text__isnull=True)
-    if since is not None:
-        missing = missing.filter(created_at__gte=since)
-    found = missing.order_by("created_at").values("pk", "finished_at", *_FIELDS)[: limits.SEARCH_BATCH_ROWS]
-    texts = [LogText(delivery_id=one["pk"], text=text_of(one), over=one["finished_at"] is not None) for one in found]
-    # Two may do this at once, and a delivery may be deleted meanwhile: then the next round sees what is left to do.
+def _from(since: datetime | None) -> Iterator[list[UUID]]:
+    """Yield the deliveries from `since` on, the oldest first, some at a time, as the index of their times has them."""
+    rows = Delivery.objects.order_by("created_at", "pk").values_list("created_at", "pk")
+    batch = list((rows if since is None else rows.filter(created_at__gte=since))[: limits.SEARCH_LOOK_ROWS])
+    while batch:
+        yield [key for _, key in batch]
+        if len(batch) < limits.SEARCH_LOOK_ROWS:
+            return
+        at, key = batch[-1]
+        beyond = rows.filter(Q(created_at__gt=at) | Q(pk__gt=key), created_at__gte=at)
+        batch = list(beyond[: limits.SEARCH_LOOK_ROWS])
+
+
+def _add(deliveries: list[UUID]) -> None:
+    """Write the texts of `deliveries`, in this order."""
+    found = {one["pk"]: one for one in Delivery.objects.filter(pk__in=deliveries).values("pk", "finished_at", *_FIELDS)}
+    texts = [
+        LogText(delivery_id=key, text=text_of(found[key]), over=found[key]["finished_at"] is not None)
+        for key in deliveries
+        if key in found
+    ]
+    # Two may do this at once, and a delivery may be deleted meanwhile: then the next time sees what is left to do.
     with suppress(IntegrityError):
         LogText.objects.bulk_create(texts, ignore_conflicts=True)
-    return len(texts)
 
 
 def _complete() -> int:
