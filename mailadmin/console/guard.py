@@ -22,6 +22,8 @@ def confirm(request: HttpRequest, *, cancel: bool) -> bool:
         return False
     count = f"{done.cancelled} message{'' if done.cancelled == 1 else 's'}"
     if done.busy:
+        if done.cancelled:
+            audit.record(request, "cancelled", detail=f"{count} of a database that is not confirmed yet")
         told = f"{count} were cancelled, and others are in the hands of a worker just now. Press once more in a minute."
         messages.warning(request, told)
         return False

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Min
 
 from mailadmin.core import limits
-from mailadmin.models import OutboxEntry
+from mailadmin.models import OutboxEntry, Settings
 from mailadmin.models.clock import ServerNow
 
 from . import guard
@@ -45,11 +45,14 @@ def backlog() -> Backlog:
 
 
 def confirm(*, cancel: bool) -> Confirmed:
-    """Let mail leave again, after cancelling everything that waits, or with it.
+    """Let mail leave again, after cancelling everything that waits, or with it. Where nothing is to be confirmed,
+    nothing is done: somebody else may have confirmed meanwhile, and what waits now is to be sent.
 
     Cancelling comes first and must be complete: what is left over would be sent. Raises OSError when the generation
     file cannot be written; then nothing is confirmed.
     """
+    if not guard.objection(Settings.load()):
+        return Confirmed()
     cancelled = 0
     if cancel:
         cancelled, left = _cancel_all()

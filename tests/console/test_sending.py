@@ -183,6 +183,23 @@ class TestConfirmation:
         assert "There was nothing to confirm." in page
         assert "there is nothing to confirm" in admin_client.get("/settings/confirm/").text
 
+    def test_n9_a_press_on_an_old_page_cancels_nothing_that_is_to_be_sent(self, admin_client: Client) -> None:
+        """Somebody else has confirmed and sends what waits; the page of the second one still offers to cancel it."""
+        waiting(2)
+        admin_client.post("/settings/confirm/", {"waiting": "send"})
+        page = admin_client.post("/settings/confirm/", {"waiting": "cancel"}, follow=True).text
+        assert "There was nothing to confirm." in page
+        assert OutboxEntry.objects.count() == 2
+
+    def test_n9_what_was_cancelled_before_a_confirmation_failed_is_in_the_audit_trail(
+        self, admin_client: Client
+    ) -> None:
+        waiting(2)
+        waiting(1, claim=uuid.uuid4(), worker="another")
+        admin_client.post("/settings/confirm/", {"waiting": "cancel"})
+        entry = AuditEntry.objects.get()
+        assert (entry.action, entry.detail[:10]) == ("cancelled", "2 messages")
+
     def test_n9_the_command_looks_and_confirms_with_exit_codes(self) -> None:
         waiting(2)
         with pytest.raises(CommandError, match="Messages that wait: 2") as refused:
