@@ -38,8 +38,8 @@ ACTIONS: Mapping[str, Action] = {
 
 
 def act(request: HttpRequest, action: Action, ids: Sequence[UUID]) -> int:
-    """Do `action` to the messages `ids`, at most limits.OUTBOX_ROWS of them; return to how many it was done."""
-    rows = Delivery.objects.in_bulk(list(dict.fromkeys(ids))[: limits.OUTBOX_ROWS])
+    """Do `action` to the messages `ids`; return to how many it was done."""
+    rows = Delivery.objects.in_bulk(ids)
     done = 0
     with transaction.atomic():
         for key, delivery in rows.items():

@@ -259,6 +259,19 @@ def test_a_press_on_nothing_says_so(operator_client: Client) -> None:
     assert "Nothing was changed" in text
 
 
+def test_p7_a_label_is_paused_as_messages_have_it(operator_client: Client) -> None:
+    """Typed with what no message's label holds; PostgreSQL would refuse the zero byte."""
+    address = reverse("mailadmin:outbox-label")
+    assert operator_client.post(address, {"label": "ne\x00ws\n ", "paused": "on"}).status_code == 302
+    assert Settings.load().paused_labels == ["ne ws"]
+
+
+def test_p7_a_message_that_is_ticked_twice_is_counted_once(operator_client: Client) -> None:
+    row = waiting()
+    text = press(operator_client, "cancel", row, row)
+    assert "1 message is cancelled." in text
+
+
 def test_p7_a_label_is_paused_and_goes_on(operator_client: Client) -> None:
     """P7."""
     row = waiting(label="news")

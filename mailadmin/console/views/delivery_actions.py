@@ -47,7 +47,7 @@ def resend(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def resend_many(request: HttpRequest) -> HttpResponse:
     """Queue the ticked messages (`message`, repeated) again, each for those who did not surely get it, or for all of
     its recipients when everybody did."""
-    ids = identifiers(request)[: limits.OUTBOX_ROWS]
+    ids = identifiers(request)
     if not ids:
         messages.warning(request, "Nothing was sent again: tick the messages first.")
     elif not _worker_sends():

@@ -20,6 +20,7 @@ from mailadmin.console.route_rows import summaries
 from mailadmin.console.sections import ROUTES
 from mailadmin.console.waiting import Why
 from mailadmin.core import limits
+from mailadmin.core.redact import clean
 from mailadmin.delivery import health
 from mailadmin.delivery.outbox import waiting
 from mailadmin.delivery.preferences import preferences
@@ -106,7 +107,7 @@ def act(request: HttpRequest) -> HttpResponse:
 @needs("mailadmin.manage_outbox")
 def label(request: HttpRequest) -> HttpResponse:
     """Pause the messages with a label, or let them go on."""
-    name = request.POST.get("label", "").strip()[:80]
+    name = clean(request.POST.get("label", ""), limit=80)  # as messages have it
     paused = request.POST.get("paused") == "on"
     if not name:
         messages.warning(request, "Nothing was paused: type or choose a label.")
@@ -140,14 +141,15 @@ def route_pause(request: HttpRequest, kind: str, pk: uuid.UUID) -> HttpResponse:
 
 
 def identifiers(request: HttpRequest) -> list[uuid.UUID]:
-    """Return the chosen messages of a form (`message`, repeated); what is no UUID was not made by our pages."""
-    found = []
+    """Return the chosen messages of a form (`message`, repeated), each once and at most limits.OUTBOX_ROWS; what is no
+    UUID was not made by our pages."""
+    found: dict[uuid.UUID, None] = {}
     for text in request.POST.getlist("message"):
         try:
-            found.append(uuid.UUID(text))
+            found[uuid.UUID(text)] = None
         except ValueError:
             continue
-    return found
+    return list(found)[: limits.OUTBOX_ROWS]
 
 
 def _act_on_all(request: HttpRequest, action: outbox_actions.Action) -> None:
