@@ -44,6 +44,8 @@ def redirect(
     changes = _originals(head, blind) | {
         "to": fold_address_header("To", _pairs([to, *_in(seen, "to")])),
         "cc": fold_address_header("Cc", _pairs(cc)) if (cc := _in(seen, "cc")) else None,
+        "resent-to": None,  # nobody knows which servers send to these (RFC 5322 section 3.6.6)
+        "resent-cc": None,
     }
     return Redirected(
         head=headers.replace(head, changes),

@@ -42,5 +42,7 @@ def addressed(head: bytes, recipients: Recipients) -> bytes:
         {
             "to": fold_address_header("To", seen["to"]) if seen["to"] else None if seen["cc"] else nobody,
             "cc": fold_address_header("Cc", seen["cc"]) if seen["cc"] else None,
+            "resent-to": None,  # of a message that the application forwarded (RFC 5322 section 3.6.6)
+            "resent-cc": None,
         },
     )

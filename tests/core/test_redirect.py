@@ -146,6 +146,15 @@ def test_n9_a_header_that_the_application_wrote_itself_is_kept_and_hides_nobody_
     assert found.recipients == ((TO, "to"), (pairs[1][0], "to"))
 
 
+def test_n9_a_message_that_the_application_forwards_names_nobody_either() -> None:
+    """RFC 5322 section 3.6.6."""
+    head = b"To: a@customer.example\r\nResent-To: b@customer.example\r\nResent-Cc: c@customer.example\r\n\r\n"
+    found = redirect(head, ((parse("b@customer.example"), "bcc"),), frozenset({"a@customer.example"}), TO, SPARED)
+    assert found is not None
+    assert not headers.holds(found.head, "resent-to")
+    assert not headers.holds(found.head, "resent-cc")
+
+
 def test_n9_a_list_of_a_thousand_recipients_is_folded() -> None:
     pairs = tuple((parse(f"customer-{number}@customer.example"), "to") for number in range(1000))
     head = fold_address_header("To", [("", address.spec) for address, _ in pairs]) + b"\r\n"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.utils import getaddresses
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailadmin.core.addresses import Address
@@ -36,6 +36,15 @@ def test_p6_a_copy_has_a_message_id_and_a_date_of_its_own_and_names_the_first() 
     assert fields(again(again(HEAD, "<2@x>", AT), "<3@x>", AT))["x-resend-of"] == ["<2@x>"]
 
 
+def test_p6_the_headers_of_an_earlier_forwarding_name_nobody_either() -> None:
+    """RFC 5322 section 3.6.6."""
+    head = b"Resent-To: ann@example.org\r\nResent-Cc: bob@example.org\r\n" + HEAD
+    found = addressed(head, [(Address("", "new", "example.net"), "to")])
+    assert b"ann@" not in found
+    assert b"bob@" not in found
+
+
+@settings(deadline=None)
 @given(st.lists(st.tuples(ADDRESSES, st.sampled_from(["to", "cc", "bcc"])), max_size=6))
 def test_p6_the_headers_name_exactly_whom_the_copy_is_for(recipients: list[tuple[Address, str]]) -> None:
     found = fields(addressed(HEAD, recipients))
