@@ -13,6 +13,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
@@ -41,10 +43,10 @@ ERASED = "(erased)"
 # Where the address of a recipient may stand: texts, and lists of texts.
 _FIELDS: dict[type[models.Model], tuple[str, ...]] = {
     Delivery: (
-        *("subject", "from_address", "sent_as", "message_id", "reason", "progress", "redirected_to"),
-        *("recipient_list", "skipped"),
+        *("subject", "from_address", "sent_as", "message_id", "reason", "progress"),
+        *("redirected_to", "skipped"),
     ),
-    DeliveryRecipient: ("address", "code", "reason"),
+    DeliveryRecipient: ("code", "reason"),
     DeliveryAttempt: ("answer", "problem", "server_code", "remedy"),
     ConnectionTest: ("recipient", "verdict"),
     ConnectionTestStep: ("fact", "problem", "cause", "notes", "dialogue", "remedy"),
@@ -82,10 +84,25 @@ def erase(address: str) -> int:
 
 
 def _about(address: str) -> list[UUID]:
-    """Return the messages to `address`, also those that nobody tried to send: each table is read once."""
+    """Return the messages to `address`, also those that nobody tried to send, and those that it got instead of their
+    recipients: each table is read once."""
     tried = DeliveryRecipient.objects.filter(address__iexact=address).order_by()
-    asked = Delivery.objects.filter(_listed("recipient_list", address)).order_by()
-    return list(dict.fromkeys([*tried.values_list("delivery_id", flat=True), *asked.values_list("pk", flat=True)]))
+    instead = Delivery.objects.filter(redirected_to__iexact=address).order_by()
+    asked = Delivery.objects.filter(_contains("recipient_list", address)).order_by()
+    named = _named(address)
+    return list(
+        dict.fromkeys(
+            [
+                *tried.values_list("delivery_id", flat=True),
+                *instead.values_list("pk", flat=True),
+                *(
+                    key
+                    for key, recipients in asked.values_list("pk", "recipient_list")
+                    if any(named.search(text) for _, text in recipients)
+                ),
+            ]
+        )
+    )
 
 
 def _over(keys: Sequence[UUID]) -> Iterator[list[UUID]]:
@@ -99,12 +116,17 @@ def _over(keys: Sequence[UUID]) -> Iterator[list[UUID]]:
 
 def _in_sandbox(address: str) -> models.QuerySet[SandboxMessage]:
     """Return the messages of the sandbox that went to `address`."""
-    return SandboxMessage.objects.filter(_listed("recipients", address))
+    named = _named(address)
+    found = SandboxMessage.objects.filter(_contains("recipients", address)).values_list("pk", "recipients")
+    keys = [key for key, recipients in found if any(map(named.search, recipients))]
+    return SandboxMessage.objects.filter(pk__in=keys)
 
 
-def _listed(column: str, address: str) -> Q:
-    """Return the condition that `address` is one of the strings of the JSON in `column`."""
-    return Q(IContains(Cast(column, models.TextField()), json.dumps(address)))
+def _contains(column: str, address: str) -> Q:
+    """Return the condition that `address` stands in a string of the JSON in `column`, perhaps in a longer address.
+    PostgreSQL keeps the letters as they are, SQLite and MariaDB keep the escapes with which they were written."""
+    spellings = {json.dumps(address)[1:-1], json.dumps(address, ensure_ascii=False)[1:-1]}
+    return reduce(or_, (Q(IContains(Cast(column, models.TextField()), spelling)) for spelling in spellings))
 
 
 def _forget(address: str, batch: Sequence[UUID]) -> None:
@@ -112,9 +134,14 @@ def _forget(address: str, batch: Sequence[UUID]) -> None:
     pattern = _pattern(address)
     deliveries = list(Delivery.objects.filter(pk__in=batch))
     _rewrite(pattern, deliveries)
+    named = _named(address)
+    for delivery in deliveries:  # with the name beside it, where what was given could not be read as an address
+        asked = delivery.recipient_list
+        delivery.recipient_list = [[field, ERASED if named.search(text) else text] for field, text in asked]
     for delivery in deliveries:
         _forget_alone(pattern, delivery)
-    Delivery.objects.bulk_update(deliveries, ["subject", "idempotency_key"])
+    Delivery.objects.bulk_update(deliveries, ["recipient_list", "subject", "idempotency_key"])
+    DeliveryRecipient.objects.filter(delivery__in=batch, address__iexact=address).update(address=ERASED)
     _rewrite(pattern, DeliveryRecipient.objects.filter(delivery__in=batch))
     _rewrite(pattern, DeliveryAttempt.objects.filter(delivery__in=batch))
     MessageContent.objects.filter(delivery__in=batch).delete()
@@ -132,6 +159,12 @@ def _forget_tests(address: str) -> None:
 def _pattern(address: str) -> re.Pattern[str]:
     """Return what finds `address`, and no longer one that ends or begins with it."""
     return re.compile(rf"(?<![\w.+-]){re.escape(address)}(?![\w-]|\.\w)", re.IGNORECASE)
+
+
+def _named(address: str) -> re.Pattern[str]:
+    """Return what finds `address` in what an application named as a recipient: any sign that the part before the @ may
+    have (RFC 5322, atext) makes it another one."""
+    return re.compile(rf"(?<![\w.!#$%&'*+/=?^`{{|}}~-]){re.escape(address)}(?![\w-]|\.\w)", re.IGNORECASE)
 
 
 def _rewrite(pattern: re.Pattern[str], rows: Iterable[models.Model]) -> None:

@@ -108,11 +108,53 @@ def test_n12_an_address_that_only_looks_alike_is_left(other: str) -> None:
     assert Delivery.objects.filter(recipient_list=[["to", other]]).count() == 1
 
 
+def test_n12_a_person_whose_address_ends_alike_stays_a_recipient() -> None:
+    other = "d'ann@example.org"
+    row = logged(ANN, other)
+    logged(other)
+    assert erase.erase(ANN) == 1
+    row.refresh_from_db()
+    assert row.recipient_list == [["to", erase.ERASED], ["to", other]]
+    assert sorted(row.recipients.values_list("address", flat=True)) == [erase.ERASED, other]
+
+
 def test_n12_a_message_that_was_never_tried_forgets_too() -> None:
     row = logged(state=DeliveryState.FAILED, recipient_list=[["bcc", ANN]])
     assert erase.erase(ANN) == 1
     row.refresh_from_db()
     assert row.recipient_list == [["bcc", erase.ERASED]]
+
+
+@pytest.mark.parametrize("written", [f"Ann Lee <{ANN}>", f"{ANN} Bcc: eve@evil.example"])
+def test_n12_a_message_that_was_refused_as_it_was_written_forgets_too(written: str) -> None:
+    """A message that cannot be sent is logged with its recipients as the application named them."""
+    row = logged(state=DeliveryState.FAILED, subject="Dear Ann", recipient_list=[["to", written]])
+    assert erase.known(ANN).over == 1
+    assert erase.erase(ANN) == 1
+    row.refresh_from_db()
+    assert row.recipient_list == [["to", erase.ERASED]]
+    assert row.subject == erase.ERASED
+
+
+@pytest.mark.parametrize("address", ["jürgen@example.org", '"a b\\"c"@example.org', "100%_@example.org"])
+def test_n12_an_address_with_any_letters_is_found(address: str) -> None:
+    """PostgreSQL keeps the letters of JSON as they are, others keep escapes."""
+    row = logged(state=DeliveryState.FAILED, recipient_list=[["to", address]])
+    logged(recipient_list=[["to", "100xx@example.org"]])
+    SandboxMessage.objects.create(recipients=[address], raw=b"")
+    assert erase.known(address) == erase.Known(over=1, waiting=0, sandbox=1)
+    erase.erase(address)
+    row.refresh_from_db()
+    assert row.recipient_list == [["to", erase.ERASED]]
+    assert not SandboxMessage.objects.exists()
+
+
+def test_n12_who_got_a_message_instead_of_its_recipients_is_erased_as_well() -> None:
+    row = logged("bob@example.org", redirected_to=ANN)
+    assert erase.erase(ANN) == 1
+    row.refresh_from_db()
+    assert row.redirected_to == erase.ERASED
+    assert row.recipient_list == [["to", "bob@example.org"]]
 
 
 def test_n12_what_waits_is_told_and_left() -> None:
