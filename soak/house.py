@@ -75,6 +75,7 @@ class House:
     seed: int
     broker_kind: str
     workers: list[Worker] = field(default_factory=list)
+    started: int = 0  # workers, as long as the house stands
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 -- no secret
@@ -109,9 +110,12 @@ class House:
         """Start a worker of this kind, on a host of that name where the system lets us."""
         logs, django_admin = self.folder / f"{kind}.log", [sys.executable, "-m", "django"]
         celery = [sys.executable, "-m", "celery", "-A", "soak.celery_app"]
+        # A name of its own: RabbitMQ may still hold the queue of a killed worker with the same one.
+        self.started += 1
+        named = ["--without-mingle", "-n", f"soak-{self.started}@%h"]
         command = {
             MAILWORKER: [*django_admin, "mailworker", "--threads", str(THREADS), *options],
-            CELERY: [*celery, "worker", "-l", "warning", "-c", str(THREADS // 2), "--without-mingle", *options],
+            CELERY: [*celery, "worker", "-l", "warning", "-c", str(THREADS // 2), *named, *options],
             BEAT: [*celery, "beat", "-l", "warning", "-s", str(self.folder / "beat"), "--pidfile", ""],
         }[kind]
         if host:
