@@ -1,10 +1,10 @@
 """Erasing a person: the log forgets an address, in every place where it stands.
 
 Of messages to this address alone nothing remains but that there was one, when, by which route and with what outcome. Of
-messages to several people the address goes, and the rest stays; their kept content goes as well, because it names
-everybody. Messages that still wait are left, because erasing them would be losing them: cancel them first, or erase
-again when they are over. The audit trail is never changed: it names no recipient, but it keeps the subject of a message
-that somebody sent again or cancelled by hand.
+messages to several people, and of those whose subject names the address, the address goes, and the rest stays; their
+kept content goes as well, because it names everybody. Messages that still wait are left, because erasing them would be
+losing them: cancel them first, or erase again when they are over. The audit trail is never changed: it names no
+recipient, but it keeps the subject of a message that somebody sent again or cancelled by hand.
 """
 
 from __future__ import annotations
@@ -84,25 +84,18 @@ def erase(address: str) -> int:
 
 
 def _about(address: str) -> list[UUID]:
-    """Return the messages to `address`, also those that nobody tried to send, and those that it got instead of their
-    recipients: each table is read once."""
-    tried = DeliveryRecipient.objects.filter(address__iexact=address).order_by()
-    instead = Delivery.objects.filter(redirected_to__iexact=address).order_by()
-    asked = Delivery.objects.filter(_contains("recipient_list", address)).order_by()
-    named = _named(address)
-    return list(
-        dict.fromkeys(
-            [
-                *tried.values_list("delivery_id", flat=True),
-                *instead.values_list("pk", flat=True),
-                *(
-                    key
-                    for key, recipients in asked.values_list("pk", "recipient_list")
-                    if any(named.search(text) for _, text in recipients)
-                ),
-            ]
-        )
+    """Return the messages to `address`, also those that nobody tried to send, those that it got instead of their
+    recipients, and those whose subject names it: each table is read once."""
+    tried = DeliveryRecipient.objects.filter(address__iexact=address).order_by().values_list("delivery_id", flat=True)
+    known = Q(redirected_to__iexact=address) | Q(subject__icontains=address) | _contains("recipient_list", address)
+    rows = Delivery.objects.filter(known).order_by().values_list("pk", "redirected_to", "subject", "recipient_list")
+    pattern, named = _pattern(address), _named(address)
+    found = (
+        key
+        for key, instead, subject, asked in rows
+        if pattern.search(f"{instead}\n{subject}") or any(named.search(text) for _, text in asked)
     )
+    return list(dict.fromkeys([*tried, *found]))
 
 
 def _over(keys: Sequence[UUID]) -> Iterator[list[UUID]]:

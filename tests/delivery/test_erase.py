@@ -149,6 +149,15 @@ def test_n12_an_address_with_any_letters_is_found(address: str) -> None:
     assert not SandboxMessage.objects.exists()
 
 
+def test_n12_a_message_to_somebody_else_whose_subject_names_the_address_forgets_it() -> None:
+    """Such as a copy that somebody sent again to another recipient."""
+    row = logged("bob@example.org", subject=f"Welcome, {ANN.upper()}!")
+    logged("bob@example.org", subject="Welcome, joann@example.org!")
+    assert erase.erase(ANN) == 1
+    row.refresh_from_db()
+    assert row.subject == f"Welcome, {erase.ERASED}!"
+
+
 def test_n12_who_got_a_message_instead_of_its_recipients_is_erased_as_well() -> None:
     row = logged("bob@example.org", redirected_to=ANN)
     assert erase.erase(ANN) == 1
