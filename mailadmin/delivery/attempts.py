@@ -260,7 +260,8 @@ def state_of(run: Run, passed_over: bool) -> DeliveryState:
 def reason_of(run: Run, state: DeliveryState) -> str:
     """Say in a sentence or two why the message went as it did; "" when it simply went."""
     said = [
-        f"“{a.route.name}” did not take it: {a.error.explanation.title}"
+        f"“{a.route.name}” did not {'say whether it took it' if a.error.fault.maybe_sent else 'take it'}: "
+        f"{a.error.explanation.title}"
         for a in run.attempts
         if a.error and not a.accepted
     ]
