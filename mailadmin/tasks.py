@@ -1,7 +1,5 @@
-"""Celery drives the outbox: `pip install mailadmin[celery]`, `MAILADMIN["QUEUE_WAKE"] = "celery"`, and in the project's
-Celery app, which finds these tasks by `autodiscover_tasks()`:
-
-    app.conf.beat_schedule = {"mailadmin": mailadmin.tasks.SCHEDULE}
+"""Celery drives the outbox: `pip install mailadmin[celery]`, `MAILADMIN["QUEUE_WAKE"] = "celery"`, and a schedule for
+the sweep (docs/queue.md). The project's Celery app finds these tasks by `autodiscover_tasks()`.
 
 Celery only wakes and spreads the work; the database is the truth. A task that is lost, or done twice, loses and doubles
 nothing: only a claim decides who sends, and the sweep names again what is due. So a message may be told to Celery when
@@ -10,7 +8,6 @@ its worker begins or ends, and a broker may lose everything it has.
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from celery import shared_task
@@ -19,13 +16,6 @@ from mailadmin.core import limits
 from mailadmin.delivery.outbox import publish, sweep
 from mailadmin.delivery.outbox.one import deliver_one
 from mailadmin.delivery.outbox.roster import celery_of_this_host, own_name
-
-# A sweep that nobody took before the next one is of no use any more.
-SCHEDULE: dict[str, Any] = {
-    "task": publish.SWEEP,
-    "schedule": limits.CELERY_SWEEP_SECONDS,
-    "options": {"expires": limits.CELERY_SWEEP_SECONDS},
-}
 
 
 # Acknowledged when it is done: what a dying process had not claimed yet goes to another one at once. Where it had, the

@@ -1,12 +1,16 @@
-"""The Python in docs/integrate.md compiles, and what it imports is there."""
+"""The Python in docs/integrate.md compiles, and what it imports is there; the schedule in docs/queue.md is of use."""
 
 from __future__ import annotations
 
 import ast
+import re
 
 import pytest
+from celery import current_app
 
+import mailadmin.tasks
 from mailadmin import conf
+from mailadmin.core import limits
 from tests.integration_page import ROOT, block, blocks
 
 PYTHON = blocks("python")
@@ -32,3 +36,15 @@ def test_the_table_of_settings_is_complete_and_right() -> None:
     assert shown["SECRET_REFS"] == list(conf._DEFAULTS["SECRET_REFS"])
     for name in ("SANDBOX", "SANDBOX_FOLDER", "KEYS"):
         assert shown[name] == conf._DEFAULTS[name]
+
+
+def test_the_schedule_for_celery_names_our_sweep_and_imports_nothing() -> None:
+    """A project's Celery app is made while its settings are read: nothing of Django can be imported then."""
+    (line,) = re.findall(
+        r"^(CELERY_BEAT_SCHEDULE = .*)$", (ROOT / "docs" / "queue.md").read_text("utf-8"), re.MULTILINE
+    )
+    (entry,) = ast.literal_eval(line.partition(" = ")[2]).values()
+    assert entry["task"] == mailadmin.tasks.sweep_outbox.name
+    assert entry["task"] in current_app.tasks
+    assert entry["schedule"] == entry["options"]["expires"]
+    assert entry["schedule"] + limits.CLAIM_SECONDS < 60  # what a killed worker had is found within the minute

@@ -131,7 +131,6 @@ WORKER_IDLE_SECONDS = 5  # a thread without work for so long gives its database 
 WORKER_PAUSE_SECONDS = 0.5  # a worker without its database asks again after this, each time later ...
 MAX_WORKER_PAUSE_SECONDS = 10  # ... but at least this often
 WORKER_PROGRESS_SECONDS = 60  # how often a worker says what it did
-CELERY_SWEEP_SECONDS = 15  # what Celery was not told, or lost, waits no longer than this
 WAKE_IDS = 10_000  # announcements that wait for a broker; beyond that the sweep does it
 WAKE_RETRY_SECONDS = 5  # a broker that failed is left alone for this long
 WAKE_LAST_SECONDS = 2  # the end of a process waits this long for the last announcements
