@@ -204,7 +204,7 @@ class Migration(migrations.Migration):
                 ('queued_at', models.DateTimeField()),
                 ('give_up_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField(null=True)),
-                ('claim', models.UUIDField(null=True)),
+                ('claim', models.UUIDField(db_index=True, null=True)),
                 ('worker', models.CharField(blank=True, max_length=120)),
                 ('leaving', models.JSONField(default=list)),
                 ('leaving_route', models.CharField(blank=True, max_length=60)),

@@ -43,7 +43,7 @@ class OutboxEntry(models.Model):
     give_up_at = models.DateTimeField()  # the end of its lifetime
     expires_at = models.DateTimeField(null=True)
     # The claim in force, or the one of a worker that has died.
-    claim = models.UUIDField(null=True)
+    claim = models.UUIDField(null=True, db_index=True)
     worker = models.CharField(max_length=120, blank=True)  # its name, for people
     # Written before the last byte leaves: who may have been served when the worker dies now, and by which route.
     leaving = models.JSONField(default=list)

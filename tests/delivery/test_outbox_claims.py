@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from mailadmin.core import limits
 from mailadmin.core.outcome import Priority
-from mailadmin.delivery.outbox import claims
+from mailadmin.delivery.outbox import claims, sweep
 from mailadmin.delivery.outbox.claims import Claim, LeaseLost
 from mailadmin.models import OutboxEntry
 
@@ -94,6 +94,16 @@ class TestClaim:
         assert second.claim.token != first.claim.token
         claims.beat([first.claim])
         assert entry(key).worker == "worker B"
+
+    def test_what_became_of_the_messages_of_a_dead_worker_does_not_wait_behind_a_long_queue(self) -> None:
+        lost = queue()
+        claimed(lost, "worker A")
+        waiting = [queue({"priority": Priority.URGENT}) for _ in range(3)]
+        for key in waiting:
+            let_pass(key, 600)
+        let_pass(lost, limits.CLAIM_SECONDS + 1)
+        assert sweep.due(2)[0] == lost and len(sweep.due(2)) == 2
+        assert [one.claim.delivery_id for one in claims.claim("worker B", 1)] == [lost]
 
 
 class TestFence:

@@ -77,11 +77,13 @@ def claim(worker: str, most: int) -> list[Claimed]:
     """Claim at most `most` messages that are due, the most urgent first, and of those the longest due, for the worker
     with the name `worker`. Raises what the database raises.
 
-    Each priority is asked by itself, so that each is a short scan of the index, whatever is scheduled in the others.
+    Before all others come those of a worker that died: what became of them must not wait behind a long queue. Then each
+    priority is asked by itself, so that each is a short scan of the index, whatever is scheduled in the others.
     """
     found: list[Claimed] = []
 
     def take() -> None:
+        found.extend(_taken(_due().filter(claim__isnull=False).order_by("due_at"), worker, most))
         for priority in Priority:
             if len(found) < most:
                 due = _due().filter(priority=priority).order_by("due_at")

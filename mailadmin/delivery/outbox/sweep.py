@@ -40,9 +40,12 @@ def release_labels() -> None:
 
 
 def due(most: int) -> list[UUID]:
-    """Return messages that are free and due, the most urgent first. Raises what the database raises."""
+    """Return messages that are free and due: those of a worker that died, then the most urgent. Raises what the
+    database raises."""
     entries = OutboxEntry.objects.filter(shelf=OutboxEntry.Shelf.READY, due_at__lte=ServerNow())
-    return list(entries.order_by("priority", "due_at").values_list("pk", flat=True)[:most])
+    lapsed = entries.filter(claim__isnull=False).order_by("due_at").values_list("pk", flat=True)[:most]
+    others = entries.filter(claim=None).order_by("priority", "due_at").values_list("pk", flat=True)
+    return [*lapsed, *others[: most - len(lapsed)]]
 
 
 def _quietly(work: Callable[[], object]) -> None:
