@@ -19,6 +19,7 @@ _SLOW = Faults(slow=1.0)  # every answer takes a while, so that messages are cau
 _MESSAGES = 300  # for each round: more than are sent until the killed worker's claims lapse
 _MOST_SECONDS = 60
 _PATIENCE = 120
+_JUDGED = 5  # from the claim to the word about it
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def run(house: House, rounds: int) -> Verdict:
             held, seconds = _round(house)
             slowest = max(slowest, seconds)
             leaving, others = leaving + len(held.leaving), others + len(held.tokens) - len(held.leaving)
+            _wait(house, lambda one=held: not one.misjudged(), _JUDGED)  # claimed first, then judged
             verdict.wrong += house.ask(held.misjudged)
         mail.set(NO_FAULTS)
         _wait(house, _empty)
@@ -86,7 +88,7 @@ def _empty() -> bool:
     return not accounts.waiting()
 
 
-def _wait(house: House, done: Callable[[], bool]) -> None:
-    until = time.monotonic() + _PATIENCE
+def _wait(house: House, done: Callable[[], bool], seconds: float = _PATIENCE) -> None:
+    until = time.monotonic() + seconds
     while not house.ask(done) and time.monotonic() < until:
         time.sleep(0.1)
