@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -149,12 +150,14 @@ class _Kept:
 
 
 def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Stop the process, by force when it takes longer."""
-    process.terminate()
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
+    """Stop the process, and wait for it so long at most; it is told a second time when it takes longer or somebody
+    presses Ctrl-C once more (to a worker that means: at once), then ended by force."""
+    for patience in (seconds, STOP_SECONDS):
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            process.wait(patience)
+            return
+    process.kill()
 
 
 def _interrupt(*_: Any) -> None:
