@@ -86,7 +86,8 @@ def test_once_without_its_database_is_exit_code_1_and_a_sentence(tmp_path: Path)
     ended = run("--once", DATABASE_URL=f"sqlite:///{tmp_path}/empty.sqlite3")
     assert ended.returncode == 1
     assert complaints(ended.stderr)[-1] == (
-        "CommandError: The outbox cannot be read (OperationalError); it was not emptied."
+        "CommandError: The outbox cannot be read (OperationalError); it was not emptied. "
+        "Does the database run, and has it been migrated?"
     )
     assert "Traceback" not in ended.stderr
 

@@ -123,7 +123,8 @@ class Engine:
             if once:
                 raise
             if not self._pause:
-                tell(logging.WARNING, "The outbox cannot be read (%s); tried again.", type(error).__name__)
+                line = "The outbox cannot be read (%s); tried again. Does the database run, and has it been migrated?"
+                tell(logging.WARNING, line, type(error).__name__)
             self._pause = min(max(2 * self._pause, limits.WORKER_PAUSE_SECONDS), limits.MAX_WORKER_PAUSE_SECONDS)
             connections.close_all()
             return []

@@ -77,7 +77,7 @@ class Installation:
             self._chosen = None  # the folder may be gone, and is made again
         if not self._told:
             self._told = True
-            line = "What processes share for Microsoft 365 cannot be reached (%s); this process keeps the limits alone."
+            line = "What processes share cannot be reached (%s); this process keeps the limits alone."
             tell(logging.WARNING, line, type(error).__name__)
 
     def _port(self) -> Shared:

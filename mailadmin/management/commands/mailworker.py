@@ -65,7 +65,10 @@ class Command(BaseCommand):
             with _stopped_by_signals(engine), _without_pools():
                 engine.run(once)
         except DatabaseError as error:
-            raise CommandError(f"The outbox cannot be read ({type(error).__name__}); it was not emptied.") from None
+            raise CommandError(
+                f"The outbox cannot be read ({type(error).__name__}); it was not emptied. "
+                "Does the database run, and has it been migrated?"
+            ) from None
         self.stdout.write(_words(engine.report))
         if once and engine.stopped:
             raise CommandError("It was stopped before everything due was sent.")
