@@ -10,7 +10,6 @@ import pytest
 from mailadmin.core.keyring import new_key
 from mailadmin.transports import shared
 
-
 # Files that take a minute and more: begun last, they would keep one process while the others have nothing to do.
 _LONG = frozenset({"test_mariadb.py", "test_postgresql.py", "test_celery.py", "test_soak.py", "test_outbox_crashes.py"})
 
