@@ -8,7 +8,15 @@ from playwright.sync_api import expect
 from tests.e2e.conftest import NewPage
 from tests.e2e.console import Console
 
-VIEWER = ["Dashboard", "OAuth services", "SMTP connections", "Integrated services", "Delivery log", "Connection tests"]
+VIEWER = [
+    "Dashboard",
+    "OAuth services",
+    "SMTP connections",
+    "Integrated services",
+    "Delivery log",
+    "Outbox",
+    "Connection tests",
+]
 OPERATOR = [*VIEWER[:4], "Send a message", *VIEWER[4:], "Sandbox"]
 ADMINISTRATOR = [*OPERATOR, "Settings", "Audit"]
 MENUS = {"viewer": VIEWER, "operator": OPERATOR, "administrator": ADMINISTRATOR}
