@@ -27,6 +27,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import django
 from django.apps import apps
 from django.conf import settings
 from django.core import checks, mail
@@ -41,6 +42,7 @@ from . import conf
 TAG = "mailadmin"
 BACKEND = "mailadmin.backends.EmailBackend"
 
+_HAS_MAILERS = django.VERSION >= (6, 1)
 _APPS = {
     "E003": "lucide",
     "E004": "django_htmx",
@@ -254,7 +256,7 @@ def _missing_middleware() -> Iterator[CheckMessage]:
 def _mail_backends() -> Iterable[str]:
     """Return the paths of the backends that this project sends with."""
     mailers = getattr(settings, "MAILERS", None)
-    if mailers:  # Django 6.1; there EMAIL_BACKEND cannot even be read
+    if mailers and _HAS_MAILERS:  # EMAIL_BACKEND cannot even be read then; an older Django does not look at MAILERS
         return [mailer.get("BACKEND", "") for mailer in mailers.values()]
     return [getattr(settings, "EMAIL_BACKEND", "")]
 

@@ -201,6 +201,15 @@ if NEW_DJANGO:  # MAILERS came with 6.1
         with override_settings(MAILERS={"default": smtp, "console": ours}):
             assert found() == {}
 
+else:
+
+    def test_mailers_of_a_newer_django_are_not_looked_at_by_an_older_one() -> None:
+        with (
+            sending_by("django.core.mail.backends.smtp.EmailBackend"),
+            override_settings(MAILERS={"default": {"BACKEND": BACKEND}}),
+        ):
+            assert set(found()) == {"W002"}
+
 
 @pytest.mark.parametrize("mode", [0o604, 0o606, 0o644, 0o602])
 def test_w001_a_key_file_that_everybody_may_read_or_change(settings: Any, tmp_path: Path, mode: int) -> None:
