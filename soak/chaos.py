@@ -62,6 +62,7 @@ def run(house: House, plan: Plan) -> Verdict:
             verdict.wrong.append("The application did not come to its end.")
         verdict.add(accounts.settle(house, "chaos", mail.journal, released))
     verdict.figures |= {"workers killed": plan.kills, "database restarts": plan.restarts, "brokers": plan.restarts}
+    verdict.figures |= {"processes of Celery that ended with the broker": house.restarted}
     return verdict
 
 
@@ -72,6 +73,7 @@ def _conduct(house: House, plan: Plan) -> None:
         while time.monotonic() < started + moment:
             time.sleep(_TICK_SECONDS)
             house.ask(clock.advance)
+        house.supervise()
         match event:
             case "kill":
                 workers = [worker for worker in house.workers if worker.kind != BEAT]
@@ -105,4 +107,5 @@ def _drain(house: House, mail: MailServer, patience: float) -> tuple[Verdict, di
             released[message_id] = released.get(message_id, 0) + 1
         time.sleep(_TICK_SECONDS)
         house.ask(clock.advance)
+        house.supervise()
     return Verdict(figures={"seconds to send the rest": time.monotonic() - started}), released

@@ -76,6 +76,7 @@ class House:
     broker_kind: str
     workers: list[Worker] = field(default_factory=list)
     started: int = 0  # workers, as long as the house stands
+    restarted: int = 0  # processes of Celery that ended by themselves
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 -- no secret
@@ -139,9 +140,16 @@ class House:
         while self.workers:
             self.workers.pop().end(number)
 
+    def supervise(self) -> None:
+        """Start what Celery ended by itself again, as a supervisor does: its processes may end with their broker."""
+        for worker in [one for one in self.workers if one.kind != MAILWORKER and one.process.poll() is not None]:
+            self.replace(worker)
+            self.restarted += 1
+
     def fallen(self) -> list[str]:
-        """Return a sentence for each worker that ended by itself: none ever should."""
-        return [f"A {worker.kind} ended by itself." for worker in self.workers if worker.process.poll() is not None]
+        """Return a sentence for each worker of our own that ended by itself: none ever should."""
+        ours = [worker for worker in self.workers if worker.kind == MAILWORKER]
+        return [f"A {worker.kind} ended by itself." for worker in ours if worker.process.poll() is not None]
 
     def logs(self) -> str:
         """Return the ends of the workers' logs, for a soak that went wrong."""
