@@ -81,24 +81,19 @@ def claim(worker: str, most: int) -> list[Claimed]:
     priority is asked by itself, so that each is a short scan of the index, whatever is scheduled in the others.
     """
     found: list[Claimed] = []
-
-    def take() -> None:
-        found.extend(_taken(_due().filter(claim__isnull=False).order_by("due_at"), worker, most))
+    with _short_transaction():
+        found.extend(_taken(due().filter(claim__isnull=False).order_by("due_at"), worker, most))
         for priority in Priority:
             if len(found) < most:
-                due = _due().filter(priority=priority).order_by("due_at")
-                found.extend(_taken(due, worker, most - len(found)))
-
-    with _short_transaction():
-        take()
+                next_ones = due().filter(priority=priority).order_by("due_at")
+                found.extend(_taken(next_ones, worker, most - len(found)))
     return found
 
 
 def claim_one(delivery_id: UUID, worker: str) -> Claimed | None:
     """Claim one message if it is free and due, else return None. Raises what the database raises."""
-    due = _due().filter(pk=delivery_id)
     with _short_transaction():
-        return next(_taken(due, worker, 1), None)
+        return next(_taken(due().filter(pk=delivery_id), worker, 1), None)
 
 
 def beat(held: Collection[Claim]) -> None:
@@ -155,20 +150,21 @@ def _place(held: Claim) -> dict[str, UUID]:
     return {"delivery_id": held.delivery_id, "claim": held.token}
 
 
-def _due() -> QuerySet[OutboxEntry]:
+def due() -> QuerySet[OutboxEntry]:
+    """Return the entries that are free for a claim and due."""
     return OutboxEntry.objects.filter(shelf=_READY, due_at__lte=ServerNow())
 
 
-def _taken(due: QuerySet[OutboxEntry], worker: str, most: int) -> Iterator[Claimed]:
+def _taken(wanted: QuerySet[OutboxEntry], worker: str, most: int) -> Iterator[Claimed]:
     """Take entries one by one, each on the condition that it is as it was read: where the database cannot lock rows
     for us, somebody may have been faster, and then we look again."""
     if _skips_locked():
-        due = due.select_for_update(skip_locked=True)
+        wanted = wanted.select_for_update(skip_locked=True)
     for _ in range(_LOOKS):
-        taken, seen = 0, list(due[:most])
+        taken, seen = 0, list(wanted[:most])
         for entry in seen:
             held = Claim(entry.pk, uuid4())
-            as_read = {name: getattr(entry, name) for name in ("delivery_id", "shelf", "tries", "crashes", "claim")}
+            as_read = {name: getattr(entry, name) for name in (*_AS_READ, "claim")}
             take = _take_free if entry.claim is None else _take_lapsed
             with connections[_alias()].cursor() as cursor:
                 took = take(cursor, {"claim": held.token, "worker": worker[:120]}, as_read)

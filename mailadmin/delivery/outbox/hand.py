@@ -44,6 +44,19 @@ class Round:
         return tuple(asked for asked in self.todo if self.instead[asked] in served)
 
 
+@dataclass(frozen=True)
+class Row:
+    """What the log said of the message when it was read."""
+
+    state: str
+    created_at: datetime
+    label: str
+    size: int
+    message_id: str
+    route_name: str
+    code: str
+
+
 @dataclass
 class Hand:
     """A claimed message. `outcomes` are what is known of each recipient, `stored` what the database knows of them;
@@ -106,19 +119,6 @@ class Hand:
 
     def _in(self, state: RecipientState) -> tuple[str, ...]:
         return tuple(address for address, outcome in self.outcomes.items() if outcome.state is state)
-
-
-@dataclass(frozen=True)
-class Row:
-    """What the log said of the message when it was read."""
-
-    state: str
-    created_at: datetime
-    label: str
-    size: int
-    message_id: str
-    route_name: str
-    code: str
 
 
 def load(claim: Claim, entry: OutboxEntry) -> Hand:

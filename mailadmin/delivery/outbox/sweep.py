@@ -10,10 +10,9 @@ from mailadmin.core import limits
 from mailadmin.delivery import guard, retention, routes
 from mailadmin.delivery.telling import tell
 from mailadmin.models import OutboxEntry
-from mailadmin.models.clock import ServerNow
 from mailadmin.transports.shared import NotNow, Pace, shared
 
-from . import waiting
+from . import claims, waiting
 
 _PACE = Pace(limits.WORKER_SWEEP_SECONDS, 1)
 
@@ -42,7 +41,7 @@ def release_labels() -> None:
 def due(most: int) -> list[UUID]:
     """Return messages that are free and due: those of a worker that died, then the most urgent. Raises what the
     database raises."""
-    entries = OutboxEntry.objects.filter(shelf=OutboxEntry.Shelf.READY, due_at__lte=ServerNow())
+    entries = claims.due()
     lapsed = entries.filter(claim__isnull=False).order_by("due_at").values_list("pk", flat=True)[:most]
     others = entries.filter(claim=None).order_by("priority", "due_at").values_list("pk", flat=True)
     return [*lapsed, *others[: most - len(lapsed)]]
