@@ -21,6 +21,8 @@ _VIEWER = (
     "view_integratedservice",
     "view_delivery",
     "view_connectiontest",
+    "view_senderdomain",
+    "view_alert",
 )
 _OPERATOR = (
     *_VIEWER,
@@ -39,6 +41,7 @@ _ADMINISTRATOR = (
         for action in ("add", "change", "delete")
     ),
     "change_routestate",
+    "change_senderdomain",
     "export_delivery",
     "erase_recipient",
     "view_settings",

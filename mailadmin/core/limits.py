@@ -159,6 +159,15 @@ CRL_LISTS = 8  # kept in a process; one server's certificate needs one
 
 # -- DNS --------------------------------------------------------------------------------------------
 DNS_SECONDS = 5  # part of the connect budget; a resolver that needs longer is broken
+DNS_QUESTION_SECONDS = 3  # one question of discovery or advice; resolvers answer within milliseconds, or hardly at all
+DNS_ADVICE_SECONDS = 20  # all questions about one domain: SPF alone may ask ten times (RFC 7208 section 4.6.4)
+SPF_LOOKUPS = 10  # RFC 7208 section 4.6.4: more is an error, and no receiver counts further
+SPF_VOID_LOOKUPS = 2  # the same section: names that do not exist
+SENDER_DOMAINS = 50  # domains that the console looks after; a site that sends as more looks at them elsewhere
+MAX_SELECTORS = 10  # names of DKIM keys for one domain
+MAX_RESOLVERS = 3  # as many as a system's own configuration has
+DISCOVERY_SECONDS = 15  # looking for the server of an address; the person watches
+DISCOVERY_GUESS_SECONDS = 3  # one guessed name and port; a mail server answers at once
 
 # -- Texts from outside -----------------------------------------------------------------------------
 SERVER_TEXT_CHARS = 500  # enough for every known refusal; more is noise or an attack on the log
@@ -168,6 +177,20 @@ ADDRESSES_KEPT = 2048  # read addresses; senders and regular recipients come aga
 SUBJECT_CHARS = 255  # what the log keeps of a subject
 
 # -- The console ------------------------------------------------------------------------------------
+TEST_ALL_AT_ONCE = 4  # tests of one "Test all" that run at the same time; the others wait for their turn
+OTHER_FAMILY_SECONDS = 3  # a test also tries an address of the other family (IPv4, IPv6), but waits no longer for it
+PROBE_MINUTES = 60  # how often every connection is tested by itself: an hour is soon enough to mend, and harmless
+MAX_PROBE_MINUTES = 7 * 24 * 60
+PROBE_LOOK_SECONDS = 60  # how often the schedule is looked at
+SILENCE_HOURS = 24  # no message got through for so long although some were due: a day also covers quiet sites
+MAX_SILENCE_HOURS = 30 * 24
+ALERT_QUIET_MINUTES = 60  # the same thing is not told again sooner
+MAX_ALERT_QUIET_MINUTES = 7 * 24 * 60
+ALERT_TRIES = 4  # of one alert in one channel
+ALERT_RETRY_SECONDS = (30, 120, 600)  # between them
+ALERT_SECONDS = 10  # a webhook's answer; chat services answer within one
+ALERT_CHANNELS = 20  # that may be set up
+WEBHOOK_URL_CHARS = 2000  # what browsers and servers agree on
 TESTS_PER_MINUTE = 5  # per user: a test opens connections, so it must not become a port scanner
 TEST_BEAT_SECONDS = 5  # a running test shows that it lives
 TEST_LOST_SECONDS = 30  # no beat for this long: the process ended, the test is shown as interrupted

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class StepState(StrEnum):
@@ -41,7 +42,10 @@ class StepState(StrEnum):
 class Step:
     """One rung of the ladder. `fact` is one line ("TLS 1.3, certificate ends in 9 days"); `notes` are
     further sentences (warnings); `dialogue` holds masked protocol lines; `problem` is the title of the
-    knowledge entry with `cause`, `remedy`, `owner`, when the step failed or warns; `seconds` its duration."""
+    knowledge entry with `cause`, `remedy`, `owner`, when the step failed or warns; `seconds` its duration, and
+    `offset` how many seconds after the first step it began. `details` are pairs of a label and a value, for who wants
+    to know more (each certificate of the chain, each extension); `fixes` are changes of settings that would cure the
+    failure (`core.fixes.Fix` as a mapping)."""
 
     key: str
     title: str
@@ -56,6 +60,9 @@ class Step:
     remedy: list[str] = field(default_factory=list)
     owner: str = ""
     setting: str = ""
+    offset: float = 0.0
+    details: list[list[str]] = field(default_factory=list)
+    fixes: list[dict[str, Any]] = field(default_factory=list)
 
 
 def overall(steps: Sequence[Step]) -> StepState:

@@ -250,3 +250,47 @@ def one_line(text: str) -> str:
     if re.search(r"[\x00-\x1f\x7f]", text):
         raise ValueError("This may not hold line breaks or control characters.")
     return text.strip()
+
+
+def domain(text: str) -> str:
+    """Return the domain of a mail address in lower case, its letters beyond ASCII as A-labels. Raises ValueError."""
+    bare = text.strip().removeprefix("@").removesuffix(".")
+    try:
+        name = ascii_domain(bare).lower()
+    except AddressError:
+        name = ""
+    if "." not in name or not _NAME.fullmatch(name) or name.rpartition(".")[2].isdigit():
+        raise ValueError(f"“{show(text)}” is not a domain, such as example.org.")
+    return name
+
+
+def selectors(text: str) -> list[str]:
+    """Return the selectors of DKIM keys (RFC 6376 section 3.1) in `text`, separated by commas, blanks or lines. Raises
+    ValueError."""
+    found = list(dict.fromkeys(part.lower() for part in re.split(r"[\s,;]+", text) if part))
+    for part in found:
+        if not _NAME.fullmatch(part):
+            raise ValueError(f"“{show(part)}” is not a selector, such as selector1 or mail2026.")
+    if len(found) > limits.MAX_SELECTORS:
+        raise ValueError(f"At most {limits.MAX_SELECTORS} selectors.")
+    return found
+
+
+def resolvers(text: str) -> list[tuple[str, int]]:
+    """Return address and port of each resolver in `text`: IP addresses, with a port after a colon (an IPv6 address in
+    brackets then), separated by commas, blanks or lines. Raises ValueError."""
+    found = [_resolver(part) for part in re.split(r"[\s,;]+", text) if part]
+    if len(found) > limits.MAX_RESOLVERS:
+        raise ValueError(f"At most {limits.MAX_RESOLVERS} resolvers.")
+    return found
+
+
+def _resolver(text: str) -> tuple[str, int]:
+    address, number = text.strip("[]"), 53
+    if not is_ip(address) and (split := re.fullmatch(r"\[?([^\]]+?)\]?:(\d{1,5})", text)):
+        address, number = split[1], int(split[2])
+    if not is_ip(address) or not 1 <= number <= 65535:
+        raise ValueError(
+            f"“{show(text)}” is not the IP address of a resolver, such as 192.0.2.53 or [2001:db8::53]:53."
+        )
+    return address, number

@@ -1,6 +1,8 @@
 """Tables, constraints and querysets; a row turns into a value of `core.settings`. No I/O but the database."""
 
+from .alerts import Alert, AlertChannel, AlertDelivery, Incident
 from .audit import AuditEntry
+from .domains import SenderDomain
 from .log import Delivery, DeliveryAttempt, DeliveryRecipient, LogText
 from .office365 import IntegratedService, OAuthService
 from .outbox import MessageContent, MessagePart, OutboxEntry, Worker
@@ -12,12 +14,16 @@ from .smtp import SmtpConnection
 from .tests import ConnectionTest, ConnectionTestStep
 
 __all__ = [
+    "Alert",
+    "AlertChannel",
+    "AlertDelivery",
     "AuditEntry",
     "ConnectionTest",
     "ConnectionTestStep",
     "Delivery",
     "DeliveryAttempt",
     "DeliveryRecipient",
+    "Incident",
     "IntegratedService",
     "LogText",
     "MessageContent",
@@ -27,6 +33,7 @@ __all__ = [
     "RouteState",
     "SandboxMessage",
     "SandboxServer",
+    "SenderDomain",
     "SenderRefusal",
     "Settings",
     "SharedLease",

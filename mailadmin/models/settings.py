@@ -64,6 +64,23 @@ class Settings(models.Model):
     redirect_to = models.CharField("redirect to", max_length=254, blank=True, validators=[Checked("address")])
     # Addresses and domains that get their mail although sending is held or redirected.
     spared = models.TextField("except for", blank=True, validators=[Checked("sender_list")])
+    # The resolvers to ask, as IP addresses with an optional port; empty: those of this server.
+    resolvers = models.TextField("DNS resolvers", blank=True, validators=[Checked("resolvers")])
+    probe_minutes = models.PositiveIntegerField(
+        "test every connection every (minutes)",
+        default=limits.PROBE_MINUTES,
+        validators=[MaxValueValidator(limits.MAX_PROBE_MINUTES)],
+    )  # 0: never
+    silence_hours = models.PositiveIntegerField(
+        "warn when no message got through for (hours)",
+        default=limits.SILENCE_HOURS,
+        validators=[MaxValueValidator(limits.MAX_SILENCE_HOURS)],
+    )  # 0: never
+    alert_quiet_minutes = models.PositiveIntegerField(
+        "say the same thing again after (minutes)",
+        default=limits.ALERT_QUIET_MINUTES,
+        validators=[MaxValueValidator(limits.MAX_ALERT_QUIET_MINUTES)],
+    )
     paused_labels = models.JSONField(default=list, editable=False)
     # Whose settings these are (MAILADMIN["ENVIRONMENT"]), and how old they are: see delivery.guard.
     environment = models.CharField(max_length=limits.ENVIRONMENT_CHARS, blank=True, editable=False)

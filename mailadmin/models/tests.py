@@ -43,6 +43,10 @@ class ConnectionTest(models.Model):
     cancel_requested = models.BooleanField(default=False)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     asked_by_name = models.CharField(max_length=150, blank=True)
+    scheduled = models.BooleanField(default=False)  # asked for by the schedule, not by a person
+    batch = models.UUIDField(null=True, db_index=True)  # the same for tests that "Test all" started together
+    values = models.JSONField(default=dict)  # what was tested, by the names that people see; never a secret
+    digest = models.CharField(max_length=64, blank=True)  # of everything that was tested, secrets by their versions
     draft = models.TextField(blank=True)  # sealed; only for the browser session in `draft_session`
     draft_session = models.CharField(max_length=64, blank=True)  # a digest of the session's key
 
@@ -102,6 +106,9 @@ class ConnectionTestStep(models.Model):
     remedy = models.JSONField(default=list)
     owner = models.CharField(max_length=80, blank=True)
     setting = models.CharField(max_length=40, blank=True)
+    offset = models.FloatField(default=0)
+    details = models.JSONField(default=list)
+    fixes = models.JSONField(default=list)
 
     class Meta:
         ordering = ("place",)

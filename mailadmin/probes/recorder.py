@@ -38,6 +38,7 @@ class Recorder:
         self._sink = sink
         self._cancelled = cancelled
         self._clock = clock
+        self._began: float | None = None
 
     @contextmanager
     def step(self, key: str) -> Iterator[Step]:
@@ -48,9 +49,11 @@ class Recorder:
         step = self.steps[place]
         if self._cancelled():
             raise Cancelled
-        step.state = StepState.RUNNING
-        self._sink(place, step)
         started = self._clock()
+        if self._began is None:
+            self._began = started
+        step.state, step.offset = StepState.RUNNING, started - self._began
+        self._sink(place, step)
         try:
             yield step
         except MailError as error:

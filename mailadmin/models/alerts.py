@@ -1,0 +1,110 @@
+"""Alerts: where they go, what was told, and what is wrong at the moment."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+from mailadmin.core.alerts import ChannelKind, Event
+from mailadmin.core.destination import Destination
+
+from .fields import Checked
+from .routes import Named
+from .secrets import SecretHolder, SecretSlot
+
+
+def _webhook(row: AlertChannel) -> Destination:
+    return ("webhook", row.kind, row.host.lower())
+
+
+class AlertChannel(SecretHolder, Named):
+    """Where alerts go: to addresses by e-mail, or to a webhook. The address of a webhook is a secret, because whoever
+    knows it may post there; `host` is the part of it that people see."""
+
+    class KindChoice(models.TextChoices):
+        """What the channel speaks."""
+
+        EMAIL = ChannelKind.EMAIL, "E-mail"
+        WEBHOOK = ChannelKind.WEBHOOK, "Webhook (JSON, signed)"
+        SLACK = ChannelKind.SLACK, "Slack"
+        TEAMS = ChannelKind.TEAMS, "Microsoft Teams"
+
+    kind = models.CharField("kind", max_length=10, choices=KindChoice, default=KindChoice.EMAIL)
+    recipients = models.TextField("send to", blank=True, validators=[Checked("address_list")])
+    host = models.CharField("host", max_length=255, blank=True, editable=False)
+    url = SecretSlot("webhook address", _webhook)
+    signing = SecretSlot("signing secret", _webhook)
+    events = models.JSONField("events", default=list, blank=True)  # names of `core.alerts.Event`; empty: all
+    enabled = models.BooleanField("enabled", default=True)
+
+    objects = models.Manager["AlertChannel"]()
+
+    class Meta(Named.Meta):
+        pass
+
+
+class Incident(models.Model):
+    """Something that is wrong, from when it was found until it was over. `key` names the thing and what is wrong with
+    it ("route:smtp:<uuid>:failing"), so that the same is told once."""
+
+    key = models.CharField(max_length=160, primary_key=True)
+    since = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+    told_at = models.DateTimeField(null=True)
+    held_back = models.PositiveIntegerField(default=0)  # how often it happened since it was told
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Alert(models.Model):
+    """One thing that was to be told."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    event = models.CharField(max_length=20, choices=[(event.value, event.label) for event in Event])
+    key = models.CharField(max_length=160, blank=True, db_index=True)  # of the incident
+    name = models.CharField(max_length=255, blank=True)  # of what it is about, as people see it
+    route_kind = models.CharField(max_length=10, blank=True)  # the route that it is about, which must not carry it
+    route_id = models.UUIDField(null=True)
+    code = models.CharField(max_length=80, blank=True)  # id of the knowledge entry
+    title = models.CharField(max_length=255)
+    text = models.TextField(blank=True)
+    remedy = models.JSONField(default=list)
+    owner = models.CharField(max_length=80, blank=True)
+    path = models.CharField(max_length=255, blank=True)  # of the page of the console that helps
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class AlertDelivery(models.Model):
+    """What became of one alert in one channel."""
+
+    class State(models.TextChoices):
+        """How far it is."""
+
+        WAITING = "waiting", "Waiting"
+        SENDING = "sending", "Sending"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Failed"
+
+    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="deliveries")
+    channel = models.ForeignKey(AlertChannel, null=True, on_delete=models.SET_NULL, related_name="+")
+    channel_name = models.CharField(max_length=80)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    tries = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(default=timezone.now, db_index=True)
+    finished_at = models.DateTimeField(null=True)
+    detail = models.TextField(blank=True)  # by which route, or why not
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return f"{self.channel_name}: {self.get_state_display()}"
