@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from mailadmin.models import IntegratedService
-from mailadmin.testruns import AppSubject, Subject
+from mailadmin.testruns import Subject, app_subject
 
 from .forms import IntegratedServiceForm
 from .sections import TESTED, Form, Row
@@ -32,11 +32,6 @@ def typed_form(kind: str, data: Mapping[str, Any], files: Any = None) -> Form:
     return form
 
 
-def subject_of_row(row: Row) -> Subject:
-    """Return what is walked for saved values."""
-    return _app_subject(row) if isinstance(row, IntegratedService) else row.to_route()
-
-
 def subject_of_form(form: Form, as_saved: bool) -> Subject:
     """Return what is walked for typed values; only after `form.is_valid()`. `as_saved` tells that nothing was changed.
 
@@ -44,7 +39,7 @@ def subject_of_form(form: Form, as_saved: bool) -> Subject:
     """
     if not isinstance(form, IntegratedServiceForm):
         return form.to_route()
-    subject, app = _app_subject(form.instance), form.instance.to_app()
+    subject, app = app_subject(form.instance), form.instance.to_app()
     if as_saved:
         return subject
     known = "" if form.instance._state.adding else app.id
@@ -55,9 +50,3 @@ def subject_of_form(form: Form, as_saved: bool) -> Subject:
 def service_of(row: Row | None) -> IntegratedService | None:
     """Return the integrated service that `row` is, or signs in with."""
     return row if row is None or isinstance(row, IntegratedService) else row.integrated_service
-
-
-def _app_subject(row: IntegratedService) -> AppSubject:
-    """Where only SMTP connections sign in with the service, its token is for SMTP."""
-    by_smtp = not row._state.adding and row.smtp_connections.exists() and not row.oauth_services.exists()
-    return AppSubject(row.to_app(), for_smtp=by_smtp)

@@ -12,13 +12,15 @@ class Secret:
 
     Takes the text itself, or a function that fetches it when it is needed (decrypting, reading a
     file), so that a snapshot of the settings holds no clear text. Printing, formatting and logging
-    it give a mask; pickling and hashing are refused.
+    it give a mask; pickling and hashing are refused. `version` tells two stored secrets apart without
+    opening them: it changes with each that is put in ("" for one that was never stored).
     """
 
-    __slots__ = ("_load",)
+    __slots__ = ("_load", "version")
 
-    def __init__(self, value: str | Callable[[], str]) -> None:
+    def __init__(self, value: str | Callable[[], str], version: str = "") -> None:
         self._load: Callable[[], str] = value if callable(value) else (lambda: value)
+        self.version = version
 
     def reveal(self) -> str:
         """Return the clear text. Raises whatever the loading function raises."""

@@ -49,7 +49,7 @@ _FIELDS: dict[type[models.Model], tuple[str, ...]] = {
     DeliveryRecipient: ("code", "reason"),
     DeliveryAttempt: ("answer", "problem", "server_code", "remedy"),
     ConnectionTest: ("recipient", "verdict"),
-    ConnectionTestStep: ("fact", "problem", "cause", "notes", "dialogue", "remedy"),
+    ConnectionTestStep: ("fact", "problem", "cause", "notes", "dialogue", "remedy", "details"),
 }
 
 

@@ -137,7 +137,8 @@ class HeldSecret:
         if not self.stored:
             return None
         sealed, context, name = self.sealed, self._context(), f"{self._row} ({self.word})"
-        return Secret(lambda: open_stored(sealed, context, name))
+        version = self.changed_at.isoformat() if self.changed_at else ""
+        return Secret(lambda: open_stored(sealed, context, name), version)
 
     def _write(self, sealed: str, destination: str, changed_at: datetime | None) -> None:
         for column, value in zip(self.columns, (sealed, destination, changed_at), strict=True):

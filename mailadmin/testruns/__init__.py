@@ -7,19 +7,27 @@ from __future__ import annotations
 
 from .drafts import count_for, forget_draft, open_draft
 from .ladders import SERVICE, AppSubject, Subject, target
-from .runs import TooManyTests, report, run_now, start, steps_of
+from .runs import TooManyTests, report, run_now, start, steps_of, write
+from .subjects import app_subject, rows_to_test, subject_of_row
+from .values import digest_of, values_of
 
 __all__ = [
     "SERVICE",
     "AppSubject",
     "Subject",
     "TooManyTests",
+    "app_subject",
     "count_for",
+    "digest_of",
     "forget_draft",
     "open_draft",
     "report",
+    "rows_to_test",
     "run_now",
     "start",
     "steps_of",
+    "subject_of_row",
     "target",
+    "values_of",
+    "write",
 ]

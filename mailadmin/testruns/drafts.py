@@ -16,6 +16,9 @@ from mailadmin.core import limits
 from mailadmin.core.keyring import CannotOpen
 from mailadmin.models import ConnectionTest
 
+from .subjects import subject_of_row
+from .values import digest_of, values_of
+
 
 @sensitive_variables("draft")
 def keep_draft(test: ConnectionTest, draft: Mapping[str, str], session_key: str) -> None:
@@ -46,7 +49,14 @@ def forget_draft(test: ConnectionTest) -> None:
 
 def count_for(test: ConnectionTest, row: Any) -> None:
     """Let `test` count as a test of the saved `row`: its values were saved just as they had been tested."""
-    ConnectionTest.objects.filter(pk=test.pk).update(route_id=row.pk, saved_values=True, saved_at=timezone.now())
+    subject = subject_of_row(row)
+    ConnectionTest.objects.filter(pk=test.pk).update(
+        route_id=row.pk,
+        saved_values=True,
+        saved_at=timezone.now(),
+        values=values_of(subject),
+        digest=digest_of(subject),
+    )
 
 
 def _context(test: ConnectionTest) -> str:

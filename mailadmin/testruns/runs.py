@@ -10,6 +10,7 @@ from dataclasses import asdict, fields
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connections, transaction
@@ -28,6 +29,7 @@ from mailadmin.transports.base import Mail
 
 from .drafts import keep_draft
 from .ladders import AppSubject, Subject, kind_and_id, name_of, plan, target, walk
+from .values import digest_of, values_of
 
 logger = logging.getLogger("mailadmin.tests")
 
@@ -68,9 +70,17 @@ def start(
     return test
 
 
-def run_now(subject: Subject, *, recipient: str = "", saved_values: bool = True, user: Any = None) -> ConnectionTest:
-    """Test `subject` in the calling thread, without the limit per minute, and return the finished row."""
-    test = write(subject, user, recipient, saved_values)
+def run_now(
+    subject: Subject,
+    *,
+    recipient: str = "",
+    saved_values: bool = True,
+    user: Any = None,
+    scheduled: bool = False,
+) -> ConnectionTest:
+    """Test `subject` in the calling thread, without the limit per minute, and return the finished row. `scheduled`
+    tells that the schedule asked for it."""
+    test = write(subject, user, recipient, saved_values, scheduled=scheduled)
     run(test, subject)
     test.refresh_from_db()
     return test
@@ -109,8 +119,17 @@ def _refuse_haste(user: Any) -> None:
         )
 
 
-def write(subject: Subject, user: Any, recipient: str, saved_values: bool) -> ConnectionTest:
-    """Write the row of a test that is about to run, with its waiting steps, and return it."""
+def write(
+    subject: Subject,
+    user: Any,
+    recipient: str,
+    saved_values: bool,
+    *,
+    scheduled: bool = False,
+    batch: UUID | None = None,
+) -> ConnectionTest:
+    """Write the row of a test that is about to run, with its waiting steps and what it is made with, and return it.
+    `batch` is the same for tests that were started together."""
     kind, row_id = kind_and_id(subject)
     with transaction.atomic():
         test = ConnectionTest.objects.create(
@@ -122,6 +141,10 @@ def write(subject: Subject, user: Any, recipient: str, saved_values: bool) -> Co
             saved_values=saved_values,
             asked_by=user,
             asked_by_name=user.get_username() if user else "",
+            scheduled=scheduled,
+            batch=batch,
+            values=values_of(subject),
+            digest=digest_of(subject),
         )
         ConnectionTestStep.objects.bulk_create(
             ConnectionTestStep(test=test, place=place, key=key, title=title)

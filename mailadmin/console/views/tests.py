@@ -22,7 +22,7 @@ from mailadmin.console.access import needs, page_before, refuse
 from mailadmin.console.forms import SECRET_FIELDS
 from mailadmin.console.ladder import shown
 from mailadmin.console.sections import ROUTES, TESTED, Form, Row, section_of
-from mailadmin.console.testing import service_of, subject_of_form, subject_of_row, typed_form
+from mailadmin.console.testing import service_of, subject_of_form, typed_form
 from mailadmin.core import addresses, limits
 from mailadmin.models import ConnectionTest
 
@@ -69,7 +69,7 @@ def start_saved(request: HttpRequest, kind: str, pk: uuid.UUID) -> HttpResponse:
     tested: Any = get_object_or_404(TESTED[kind].model, pk=pk)
     try:
         recipient = _recipient(request, kind)
-        row = testruns.start(subject_of_row(tested), user=request.user, recipient=recipient)
+        row = testruns.start(testruns.subject_of_row(tested), user=request.user, recipient=recipient)
     except (addresses.AddressError, testruns.TooManyTests) as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(page_before(request))
