@@ -160,6 +160,8 @@ CRL_LISTS = 8  # kept in a process; one server's certificate needs one
 # -- DNS --------------------------------------------------------------------------------------------
 DNS_SECONDS = 5  # part of the connect budget; a resolver that needs longer is broken
 DNS_QUESTION_SECONDS = 3  # one question of discovery or advice; resolvers answer within milliseconds, or hardly at all
+DNS_RECORDS = 50  # of one answer; nobody needs more mail servers or texts at one name
+DNS_TEXT_CHARS = 4000  # of one text; a DKIM key of 4096 bits has 750, an SPF record may fill a packet
 DNS_ADVICE_SECONDS = 20  # all questions about one domain: SPF alone may ask ten times (RFC 7208 section 4.6.4)
 SPF_LOOKUPS = 10  # RFC 7208 section 4.6.4: more is an error, and no receiver counts further
 SPF_VOID_LOOKUPS = 2  # the same section: names that do not exist
@@ -182,6 +184,7 @@ OTHER_FAMILY_SECONDS = 3  # a test also tries an address of the other family (IP
 PROBE_MINUTES = 60  # how often every connection is tested by itself: an hour is soon enough to mend, and harmless
 MAX_PROBE_MINUTES = 7 * 24 * 60
 PROBE_LOOK_SECONDS = 60  # how often the schedule is looked at
+WHY_BYTES = 10_000  # what "Why this route?" takes for a message of which nobody said the size: text without a file
 SILENCE_HOURS = 24  # no message got through for so long although some were due: a day also covers quiet sites
 MAX_SILENCE_HOURS = 30 * 24
 ALERT_QUIET_MINUTES = 60  # the same thing is not told again sooner
