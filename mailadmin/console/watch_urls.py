@@ -17,6 +17,7 @@ from .views import (
     outbox,
     sandbox,
     tests,
+    why,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -44,6 +45,7 @@ urlpatterns: list[URLPattern] = [
     path("tests/<uuid:pk>/", tests.test, name="test"),
     path("tests/<uuid:pk>/steps/", tests.steps, name="test-steps"),
     path("tests/<uuid:pk>/cancel/", tests.cancel, name="test-cancel"),
+    path("why/", why.why, name="why"),
     path("sandbox/", sandbox.sandbox, name="sandbox"),
     path("sandbox/add/", sandbox.add, name="sandbox-add"),
     path("sandbox/fault/", sandbox.fault, name="sandbox-fault"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from .settings import RouteKey
+
 
 class Priority(IntEnum):
     """How soon a queued message is to leave, beside others that are due; the words are those of X.400 (RFC 2156)."""
@@ -87,10 +89,11 @@ class RecipientOutcome:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A route that was not tried, and why."""
+    """A route that was not tried, and why; `key` is which one, for who asks before anything is sent."""
 
     name: str
     reason: str
+    key: RouteKey | None = field(default=None, compare=False)
 
 
 @dataclass

@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
+_UNITS = {
+    "": 1,
+    "b": 1,
+    "byte": 1,
+    "bytes": 1,
+    "k": 1_000,
+    "kb": 1_000,
+    "m": 1_000_000,
+    "mb": 1_000_000,
+    "g": 10**9,
+    "gb": 10**9,
+}
+_SIZE = re.compile(
+    rf"(\d{{1,12}}(?:\.\d{{1,6}})?)\s*({'|'.join(sorted(filter(None, _UNITS), key=len, reverse=True))})?", re.ASCII
+)
+_LARGEST = 10 * 10**9  # no server takes more
 _STEPS = ((1_000_000, "MB"), (1_000, "kB"))
 
 
@@ -17,3 +35,15 @@ def in_words(size: int) -> str:
 def base64_size(size: int) -> int:
     """Return how many letters `size` bytes are in base64 without line ends (RFC 4648 section 4)."""
     return 4 * -(-size // 3)
+
+
+def parse(text: str) -> int:
+    """Return the number of bytes that `text` means: "25 MB", "1,5 mb", "300kB", "4096"; units are decimal, as in
+    `in_words`. Raises ValueError with a sentence."""
+    found = _SIZE.fullmatch(text.strip().lower().replace(",", "."))
+    if not found:
+        raise ValueError("Type a size such as 300 kB or 25 MB.")
+    size = float(found[1]) * _UNITS[found[2] or ""]
+    if size > _LARGEST:
+        raise ValueError(f"Type a size of at most {in_words(_LARGEST)}.")
+    return round(size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
@@ -19,6 +19,7 @@ from mailadmin.core.sizes import base64_size
 
 from . import states
 from .convert import Draft
+from .snapshot import Broken
 from .snapshot import Snapshot as Snapshot
 from .snapshot import current as current
 from .snapshot import forget as forget
@@ -61,23 +62,29 @@ class Plan:
 
 
 def plan(
-    snapshot: Snapshot, draft: Draft, only: RouteKey | None = None, *, queued: bool = False, by_hand: bool = False
+    snapshot: Snapshot,
+    draft: Draft,
+    only: RouteKey | None = None,
+    *,
+    queued: bool = False,
+    by_hand: bool = False,
+    probe: Callable[[RouteKey], bool] = states.probe,
 ) -> Plan:
     """Return which routes to try for `draft`, in order, and why the others are left out.
 
     A route that rests is left out until one message has tried it with success. In direct mode it is tried all the same
     when nothing else is left, unless it rests firmly; a `queued` message waits. `only` limits the choice to one route;
-    where a person chose it (`by_hand`) it is tried though it rests or is stopped, but not while it is paused. Raises
-    ConfigurationError when nothing is enabled at all.
+    where a person chose it (`by_hand`) it is tried though it rests or is stopped, but not while it is paused. `probe`
+    takes the right to try a route whose rest is over. Raises ConfigurationError when nothing is enabled at all.
     """
     if not snapshot.routes and not snapshot.broken:
         raise ConfigurationError(
             "No SMTP connection or OAuth service is enabled, so no mail can leave. Add one in the mailadmin console."
         )
-    sieve = _Sieve(draft, chosen=only is not None and by_hand, queued=queued)
+    sieve = _Sieve(draft, chosen=only is not None and by_hand, queued=queued, probe=probe)
     for broken in snapshot.broken:
         if only in (None, broken.key):
-            sieve.leave_out(broken.name, broken.reason, broken.place - 1)  # it stands before the route at its place
+            sieve.leave_out(broken, broken.reason, broken.place - 1)  # it stands before the route at its place
     for place, route in enumerate(snapshot.routes):
         if only in (None, route.key):
             sieve.take(route, snapshot.states.get(route.key, WELL), place)
@@ -113,17 +120,17 @@ class _Verdict(Enum):
 class _Sieve:
     """Sorts the routes for one message, in the order of preference."""
 
-    def __init__(self, draft: Draft, *, chosen: bool, queued: bool) -> None:
-        self._draft, self._chosen, self._queued = draft, chosen, queued
+    def __init__(self, draft: Draft, *, chosen: bool, queued: bool, probe: Callable[[RouteKey], bool]) -> None:
+        self._draft, self._chosen, self._queued, self._probe = draft, chosen, queued, probe
         self._found = Plan()
         self._places: dict[RouteKey, int] = {}
         self._disordered: list[int] = []  # places of what is out of order
         self._resorts: list[Route] = []
         self._too_small: list[tuple[Route, Skipped]] = []
 
-    def leave_out(self, name: str, reason: str, place: int) -> None:
+    def leave_out(self, one: Route | Broken, reason: str, place: int) -> None:
         """Leave out what is out of order."""
-        self._found.skipped.append(Skipped(name, reason))
+        self._found.skipped.append(Skipped(one.name, reason, one.key))
         self._disordered.append(place)
 
     def take(self, route: Route, state: State, place: int) -> None:
@@ -136,15 +143,15 @@ class _Sieve:
                 found.unasked[route.key] = state
             found.routes.append(route)
         elif verdict is _Verdict.UNFIT:
-            found.skipped.append(Skipped(route.name, reason))
+            found.skipped.append(Skipped(route.name, reason, route.key))
         elif verdict is _Verdict.TOO_SMALL:
-            self._too_small.append((route, Skipped(route.name, reason)))
+            self._too_small.append((route, Skipped(route.name, reason, route.key)))
         elif verdict is _Verdict.RESORT:
             found.resorts[route.key] = Skipped(route.name, reason)
             self._resorts.append(route)
             self._disordered.append(place)
         else:
-            self.leave_out(route.name, reason, place)
+            self.leave_out(route, reason, place)
             found.paused = found.paused or state.paused
             if verdict is _Verdict.RESTING:
                 found.resting, found.probed = True, found.probed or not state.open
@@ -176,7 +183,7 @@ class _Sieve:
         if reason := _over(size, state.size_limit) or _over_one_request(route, size):
             return _Verdict.TOO_SMALL, reason
         first = not self._found.routes  # whose turn it is at once
-        if state.half_open and first and not self._chosen and not states.probe(route.key):
+        if state.half_open and first and not self._chosen and not self._probe(route.key):
             return rests, _tried_elsewhere(state)
         return _Verdict.USABLE, ""
 

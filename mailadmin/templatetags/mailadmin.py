@@ -57,6 +57,12 @@ STATES: dict[str, tuple[str, str]] = {
     "once-more": (_WARN, "circle-question-mark"),
     "no-route": (_WARN, "route-off"),
     "crashed": (_BAD, "octagon-alert"),
+    # what would become of a message at a route
+    "first": (_GOOD, "circle-check"),
+    "next": ("info", "list-end"),
+    "last-resort": (_WARN, "life-buoy"),
+    "left-out": (_OFF, "circle-slash"),
+    "off": (_OFF, "power-off"),
     # workers
     "working": (_GOOD, "circle-check"),
     "stopping": ("info", "hourglass"),

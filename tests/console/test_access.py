@@ -39,6 +39,7 @@ TABLE = {
     "log-resend": OPERATE,
     "log-resend-many": OPERATE,
     "log-cancel-many": OPERATE,
+    "why": VIEW,
     "test-list": VIEW,
     "test": VIEW,
     "test-steps": VIEW,

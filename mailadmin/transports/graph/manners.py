@@ -36,6 +36,15 @@ def choose_mailbox(route: OAuthRoute) -> str:
     return min(in_turn, key=lambda mailbox: shared().until_free(_mailbox_name(app, mailbox), _pace(route)))
 
 
+def until_turn(route: OAuthRoute) -> float:
+    """Return after how many seconds the first of the mailboxes of `route` could send, without taking its turn."""
+    app = route.app
+    if app is None:
+        return 0.0
+    waits = (shared().until_free(_mailbox_name(app, mailbox), _pace(route)) for mailbox in route.identities)
+    return max(min(waits, default=0.0), shared().until_free(_app_name(app), _PAUSES_ALONE))
+
+
 def await_turn(route: OAuthRoute, app: EntraApp, mailbox: str, patience: float, rest: Rest = time.sleep) -> None:
     """Take the next turn of `mailbox` to send a message, and let the time until then pass.
 

@@ -35,6 +35,13 @@ def await_turn(route: SmtpRoute, patience: float, rest: Callable[[float], object
         rest(wait)
 
 
+def until_turn(route: SmtpRoute) -> float:
+    """Return after how many seconds the next turn of `route` would be, without taking it."""
+    if not (route.rate.messages and route.key.id):
+        return 0.0
+    return shared().until_free(f"smtp:{route.key.id}", pace_of(route.rate))
+
+
 def pace_of(rate: Rate) -> Pace:
     """Return the pace that keeps to `rate`, which sets a limit.
 
