@@ -9,6 +9,7 @@ import ipaddress
 import re
 import uuid
 from datetime import UTC, datetime
+from urllib.parse import SplitResult, urlsplit
 
 from . import limits
 from .addresses import AddressError, ascii_domain, parse, parse_list, show
@@ -85,6 +86,45 @@ def port(number: int) -> int:
     if not 1 <= number <= 65535:
         raise ValueError(f"{number} is not a port; ports go from 1 to 65535. Leave it empty for the usual one.")
     return number
+
+
+def web_address(text: str) -> str:
+    """Return the address of a site ("https://mail.example.org", perhaps with a path), trimmed and without a slash at
+    its end. Raises ValueError."""
+    text = text.strip().rstrip("/")
+    parts = _web_parts(text)
+    if parts is None or parts.query:
+        raise ValueError("Type where people open the console in the browser, such as https://mail.example.org.")
+    return text
+
+
+def webhook_url(text: str) -> tuple[str, str]:
+    """Return the address of a webhook, trimmed, and its host with the port if one is given. No sentence shows the
+    address, because whoever knows it may post there. Raises ValueError."""
+    text = text.strip()
+    if len(text) > limits.WEBHOOK_URL_CHARS:
+        raise ValueError(f"A webhook address has at most {limits.WEBHOOK_URL_CHARS} characters.")
+    parts = _web_parts(text)
+    if parts is None or parts.hostname is None:
+        raise ValueError(
+            "That is no web address. Copy the whole webhook address; it begins with https:// and holds no space."
+        )
+    if parts.scheme != "https" and not this_machine(parts.hostname):
+        raise ValueError("A webhook address must begin with https://, so that nobody on the way reads or changes it.")
+    return text, parts.netloc.lower()
+
+
+def _web_parts(text: str) -> SplitResult | None:
+    """Return the parts of a URL of the web without sign-in and fragment, None when `text` is none."""
+    try:
+        parts = urlsplit(text)
+        if parts.port == 0 or not (text.isascii() and text.isprintable()) or " " in text:
+            return None
+        host(parts.hostname or "")
+    except ValueError:
+        return None
+    plain = parts.scheme in ("http", "https") and "@" not in parts.netloc and not parts.fragment
+    return parts if plain else None
 
 
 def address(text: str) -> str:

@@ -63,8 +63,11 @@ class Migration(migrations.Migration):
             name='Incident',
             fields=[
                 ('key', models.CharField(max_length=160, primary_key=True, serialize=False)),
+                ('event', models.CharField(choices=[('failing', 'Newly failing'), ('recovered', 'Recovered'), ('fallback', 'Sent by fallback'), ('unsure', 'Maybe delivered'), ('expiry', 'A secret or certificate ends'), ('silence', 'No message got through'), ('test', 'Test alert')], max_length=20)),
+                ('facts', models.JSONField(default=dict)),
                 ('since', models.DateTimeField(default=django.utils.timezone.now)),
-                ('seen_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('well_at', models.DateTimeField(null=True)),
+                ('over', models.BooleanField(default=False)),
                 ('told_at', models.DateTimeField(null=True)),
                 ('held_back', models.PositiveIntegerField(default=0)),
             ],
@@ -124,6 +127,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='settings',
+            name='console_url',
+            field=models.CharField(blank=True, max_length=255, validators=[mailadmin.models.fields.Checked('web_address')], verbose_name='address of this console'),
+        ),
+        migrations.AddField(
+            model_name='settings',
             name='probe_minutes',
             field=models.PositiveIntegerField(default=60, validators=[django.core.validators.MaxValueValidator(10080)], verbose_name='test every connection every (minutes)'),
         ),
@@ -147,6 +155,7 @@ class Migration(migrations.Migration):
                 ('due_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
                 ('finished_at', models.DateTimeField(null=True)),
                 ('detail', models.TextField(blank=True)),
+                ('log_id', models.UUIDField(null=True)),
                 ('alert', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='mailadmin.alert')),
                 ('channel', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='mailadmin.alertchannel')),
             ],

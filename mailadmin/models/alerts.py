@@ -46,14 +46,20 @@ class AlertChannel(SecretHolder, Named):
 
 
 class Incident(models.Model):
-    """Something that is wrong, from when it was found until it was over. `key` names the thing and what is wrong with
-    it ("route:smtp:<uuid>:failing"), so that the same is told once."""
+    """Something that is wrong, or that happened, and what was told of it. `key` names the thing and what is wrong with
+    it ("route:smtp:<uuid>:failing"), so that the same is told once; the rules are in `core.alerts`.
+
+    It is wrong since `since`, until `over`; `well_at` is when it was first found well again, which must last for a
+    moment. `held_back` counts how often it happened since it was told. `facts` is what to say of it."""
 
     key = models.CharField(max_length=160, primary_key=True)
+    event = models.CharField(max_length=20, choices=[(event.value, event.label) for event in Event])
+    facts = models.JSONField(default=dict)
     since = models.DateTimeField(default=timezone.now)
-    seen_at = models.DateTimeField(default=timezone.now)
+    well_at = models.DateTimeField(null=True)
+    over = models.BooleanField(default=False)
     told_at = models.DateTimeField(null=True)
-    held_back = models.PositiveIntegerField(default=0)  # how often it happened since it was told
+    held_back = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return self.key
@@ -102,6 +108,7 @@ class AlertDelivery(models.Model):
     due_at = models.DateTimeField(default=timezone.now, db_index=True)
     finished_at = models.DateTimeField(null=True)
     detail = models.TextField(blank=True)  # by which route, or why not
+    log_id = models.UUIDField(null=True)  # of the message in the delivery log
 
     class Meta:
         ordering = ("pk",)

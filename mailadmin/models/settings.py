@@ -81,6 +81,10 @@ class Settings(models.Model):
         default=limits.ALERT_QUIET_MINUTES,
         validators=[MaxValueValidator(limits.MAX_ALERT_QUIET_MINUTES)],
     )
+    # Where people open the console ("https://mail.example.org"), for the links in alerts.
+    console_url = models.CharField(
+        "address of this console", max_length=255, blank=True, validators=[Checked("web_address")]
+    )
     paused_labels = models.JSONField(default=list, editable=False)
     # Whose settings these are (MAILADMIN["ENVIRONMENT"]), and how old they are: see delivery.guard.
     environment = models.CharField(max_length=limits.ENVIRONMENT_CHARS, blank=True, editable=False)
