@@ -10,9 +10,8 @@ from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState, RecipientState
 from mailadmin.delivery.preferences import preferences
 from mailadmin.models import Delivery, DeliveryRecipient, MessageContent, OutboxEntry, Settings, Worker
-
-from .outbox import held_because, server_now
-from .waiting import Surroundings, Why, what_next, why
+from mailadmin.watch.outbox import held_because, server_now
+from mailadmin.watch.waiting import Surroundings, Why, what_next, why
 
 _SOON_SECONDS, _LATER_SECONDS = 2, 10  # how often the page asks again
 

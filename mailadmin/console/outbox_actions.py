@@ -14,9 +14,10 @@ from django.http import HttpRequest
 from mailadmin.core import limits
 from mailadmin.delivery.outbox import waiting
 from mailadmin.models import Delivery
+from mailadmin.watch.outbox import server_now
 
 from . import audit
-from .outbox import chosen, server_now
+from .outbox import chosen
 
 
 @dataclass(frozen=True)

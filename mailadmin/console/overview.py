@@ -12,11 +12,11 @@ from mailadmin import conf
 from mailadmin.core.expiry import advice
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import ConnectionTest, Delivery, IntegratedService, OAuthService, SmtpConnection
+from mailadmin.watch.credentials import CredentialState, first_state, second_ready, second_state
+from mailadmin.watch.outbox import Overview, verdict
+from mailadmin.watch.waiting import Why
 
-from .credential_state import CredentialState, first_state, second_ready, second_state
-from .outbox import Overview, verdict
 from .route_rows import RouteSummary
-from .waiting import Why
 
 Row = OAuthService | SmtpConnection
 

@@ -9,8 +9,7 @@ from django.utils import timezone
 
 from mailadmin.models import IntegratedService, Settings
 from mailadmin.models.routes import RouteRow
-
-from .credential_state import CredentialState, first_state, second_state
+from mailadmin.watch.credentials import CredentialState, first_state, second_state
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from lucide.templatetags.lucide import lucide
 
 from mailadmin.console import hold
 from mailadmin.console import nav as navigation
-from mailadmin.console.radar import signs_in_with_password
 from mailadmin.console.theme import theme_of
 from mailadmin.core.microsoft import countdown
 from mailadmin.models import SmtpConnection
+from mailadmin.watch.radar import signs_in_with_password
 
 register = template.Library()
 

@@ -14,9 +14,6 @@ from django.urls import reverse
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from mailadmin.console.health import Condition, RouteVital, details, faults, route_vital
-from mailadmin.console.outbox import Counted, Overview
-from mailadmin.console.waiting import Why
 from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.core.preferences import Preferences, Sending
@@ -24,6 +21,9 @@ from mailadmin.core.settings import RouteKey, RouteKind
 from mailadmin.delivery import routes
 from mailadmin.delivery.routes import State
 from mailadmin.models import OutboxEntry, RouteState, Settings, Worker
+from mailadmin.watch.outbox import Counted, Overview
+from mailadmin.watch.vitals import Condition, RouteVital, details, faults, route_vital
+from mailadmin.watch.waiting import Why
 from tests.console.rows_to_watch import delivery, plain_row
 from tests.console.test_metrics import NOW, RELAY, vitals, worker
 

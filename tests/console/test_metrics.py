@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from mailadmin.console.health import Condition, RouteVital, Vitals
 from mailadmin.console.metrics import Gauge, exposition, gauges
-from mailadmin.console.outbox import Counted, Overview
-from mailadmin.console.waiting import Why
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.core.preferences import Preferences, Sending
 from mailadmin.core.settings import RouteKey, RouteKind
 from mailadmin.models import Worker
+from mailadmin.watch.outbox import Counted, Overview
+from mailadmin.watch.vitals import Condition, RouteVital, Vitals
+from mailadmin.watch.waiting import Why
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 RELAY = RouteVital(RouteKey(RouteKind.SMTP, "1"), "Relay A", Condition.WELL)

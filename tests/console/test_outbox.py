@@ -10,12 +10,12 @@ from django.test import Client
 from django.urls import reverse
 
 from mailadmin.console import outbox
-from mailadmin.console.outbox import Counted, overview
-from mailadmin.console.waiting import Why
 from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState, Priority
 from mailadmin.core.preferences import Preferences, Sending
 from mailadmin.models import AuditEntry, Delivery, OutboxEntry, RouteState, Settings
+from mailadmin.watch.outbox import Counted, overview, server_now
+from mailadmin.watch.waiting import Why
 from tests.console.rows_to_watch import delivery, plain_row
 from tests.console.waiting_rows import claimed, crashed, unsure, waiting, worker
 
@@ -216,7 +216,7 @@ def test_p7_a_scheduled_message_can_be_sent_now(operator_client: Client) -> None
     row = waiting(due_in=3600)
     assert "1 message is due now." in press(operator_client, "send-now", row)
     row.refresh_from_db()
-    assert row.due_at <= outbox.server_now()
+    assert row.due_at <= server_now()
 
 
 def test_n3_an_unsure_message_is_decided(operator_client: Client) -> None:

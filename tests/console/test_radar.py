@@ -11,8 +11,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from mailadmin.console.radar import blips
 from mailadmin.models import IntegratedService, OAuthService, SmtpConnection
+from mailadmin.watch.radar import blips
 
 pytestmark = pytest.mark.django_db
 TODAY, LATER = "2026-11-21T12:00:00Z", "2027-02-01T12:00:00Z"

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from mailadmin.console.waiting import Surroundings, Why, in_case, lasting, moment, what_next, why
 from mailadmin.models import OutboxEntry
+from mailadmin.watch.waiting import Surroundings, Why, in_case, lasting, moment, what_next, why
 from tests.console.waiting_rows import waiting
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

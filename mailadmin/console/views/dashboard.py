@@ -15,7 +15,6 @@ from mailadmin.console import audit
 from mailadmin.console.access import needs, page_before
 from mailadmin.console.charts import bars
 from mailadmin.console.figures import PERIODS, buckets, figures
-from mailadmin.console.outbox import overview
 from mailadmin.console.overview import banners, delivery_order, guide, outbox_banners
 from mailadmin.console.radar import radar_banner
 from mailadmin.console.route_rows import summaries
@@ -24,6 +23,7 @@ from mailadmin.core import limits
 from mailadmin.delivery import health
 from mailadmin.delivery.preferences import preferences
 from mailadmin.models import Delivery, IntegratedService, OAuthService, SandboxServer, Settings, SmtpConnection
+from mailadmin.watch.outbox import overview
 
 from .log import row
 

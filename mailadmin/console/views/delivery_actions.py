@@ -14,13 +14,13 @@ from django.views.decorators.http import require_POST
 from mailadmin import conf
 from mailadmin.console import audit, outbox_actions
 from mailadmin.console.access import needs, page_before
-from mailadmin.console.outbox import START_WORKER, server_now
 from mailadmin.console.outbox_actions import ACTIONS
 from mailadmin.core import limits
 from mailadmin.core.addresses import Address, AddressError, parse, parse_list
 from mailadmin.core.errors import MailError
 from mailadmin.delivery import resend as sending
 from mailadmin.models import Delivery, OutboxEntry, Worker
+from mailadmin.watch.outbox import START_WORKER, server_now
 
 from .outbox import identifiers
 

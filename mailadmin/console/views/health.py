@@ -15,9 +15,9 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_safe
 
 from mailadmin import conf
-from mailadmin.console import health as reading
 from mailadmin.console import metrics as writing
 from mailadmin.core.errors import MailError
+from mailadmin.watch import vitals as reading
 
 VIEW = "mailadmin.view_delivery"
 View = Callable[[HttpRequest], HttpResponse]

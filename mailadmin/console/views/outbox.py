@@ -18,13 +18,14 @@ from mailadmin.console.outbox_actions import ACTIONS
 from mailadmin.console.overview import delivery_order
 from mailadmin.console.route_rows import summaries
 from mailadmin.console.sections import ROUTES
-from mailadmin.console.waiting import Why
 from mailadmin.core import limits
 from mailadmin.core.redact import clean
 from mailadmin.delivery import health
 from mailadmin.delivery.outbox import waiting
 from mailadmin.delivery.preferences import preferences
 from mailadmin.models import OAuthService, Settings, SmtpConnection
+from mailadmin.watch import outbox as glance
+from mailadmin.watch.waiting import Why
 
 
 class FilterForm(forms.Form):
@@ -51,10 +52,10 @@ def outbox(request: HttpRequest) -> HttpResponse:
     """Show the outbox. The number of statements does not grow with what waits in it."""
     form = FilterForm(request.GET)
     chosen = preferences(Settings.load())
-    found = reading.overview(chosen)
+    found = glance.overview(chosen)
     valid = form.is_valid()
     lines, following = reading.page(form.cleaned_data, _cursor(request), found.around) if valid else ([], None)
-    tone, sentence = reading.verdict(found)
+    tone, sentence = glance.verdict(found)
     return render(
         request,
         "mailadmin/outbox/outbox.html",
@@ -81,8 +82,8 @@ def outbox(request: HttpRequest) -> HttpResponse:
 @needs("mailadmin.view_delivery")
 def now(request: HttpRequest) -> HttpResponse:
     """Return the part of the page that changes by itself: the verdict and the numbers."""
-    found = reading.overview(preferences(Settings.load()))
-    tone, sentence = reading.verdict(found)
+    found = glance.overview(preferences(Settings.load()))
+    tone, sentence = glance.verdict(found)
     return render(request, "mailadmin/outbox/now.html", {"found": found, "tone": tone, "verdict": sentence})
 
 

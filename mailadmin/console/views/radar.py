@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from mailadmin.console.access import needs
-from mailadmin.console.radar import blips
 from mailadmin.core import microsoft
+from mailadmin.watch.radar import blips
 
 
 @require_GET
