@@ -16,7 +16,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import AddressFamily
 
-from . import race
+from . import race, stopping
 from .policy import NetworkPolicy, address_refusal, port_refusal
 
 __all__ = ["NetworkPolicy", "ascii_host", "connect", "dial", "own_name", "resolve"]
@@ -131,6 +131,7 @@ def ascii_host(host: str) -> str:
 def _look_up(name: str, port: int, seconds: float, family: AddressFamily) -> tuple[str, ...] | socket.gaierror | None:
     """Return the addresses, the resolver's error, or None when it did not answer in time."""
     answer: list[tuple[str, ...] | socket.gaierror] = []
+    answered = threading.Event()
     wanted = _ONLY[family][0] if family in _ONLY else socket.AF_UNSPEC
 
     def ask() -> None:
@@ -143,6 +144,8 @@ def _look_up(name: str, port: int, seconds: float, family: AddressFamily) -> tup
         else:
             found = tuple(dict.fromkeys(str(row[4][0]) for row in rows))
             answer.append(found or socket.gaierror(socket.EAI_NONAME, "The name has no address."))
+        finally:
+            answered.set()
 
     # getaddrinfo has no time-out of its own; a daemon thread may be left behind.
     asking = threading.Thread(target=ask, name="mailadmin-dns", daemon=True)
@@ -151,7 +154,7 @@ def _look_up(name: str, port: int, seconds: float, family: AddressFamily) -> tup
     except RuntimeError:  # the interpreter ends and starts no thread; a farewell may still be sent
         ask()
     else:
-        asking.join(max(seconds, 0))
+        stopping.wait(answered, seconds)
     return answer[0] if answer else None
 
 

@@ -20,6 +20,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind
 from mailadmin.core.settings import Proxy, TlsSettings
 
+from . import stopping
 from . import tls as net_tls
 from .dialler import dial
 from .environment import proxy_for
@@ -99,6 +100,8 @@ class GuardedConnection(HTTPSConnection):
         self.request_left = False
         self._deadline = time.monotonic() + self.timeouts.total
         try:
+            if self.sock is not None:  # kept from an earlier request, and made for somebody else
+                stopping.guard(self.sock)
             super().request(*args, **kwargs)
         except (BrokenPipeError, ConnectionResetError):
             raise

@@ -13,6 +13,8 @@ from itertools import chain, zip_longest
 
 from mailadmin.core import limits
 
+from . import stopping
+
 Failures = list[tuple[str, OSError]]
 _UNDER_WAY = {0, errno.EINPROGRESS, errno.EWOULDBLOCK}
 
@@ -29,6 +31,7 @@ def in_turn(addresses: Sequence[str], port: int, seconds: float) -> socket.socke
         try:
             with _closed_on_error(_socket_for(address)) as sock:
                 sock.settimeout(share)
+                stopping.guard(sock)
                 sock.connect((address, port))
                 return _ready(sock, address, port)
         except TimeoutError:
@@ -101,6 +104,7 @@ class _Race:
                 sock.setblocking(False)
                 if (code := sock.connect_ex((address, self._port))) not in _UNDER_WAY:
                     raise _error(code)
+                stopping.guard(sock)
                 self._selector.register(sock, selectors.EVENT_WRITE, address)
         except OSError as error:
             self._failures.append((address, error))
@@ -141,6 +145,7 @@ def _ready(sock: socket.socket, address: str, port: int) -> socket.socket:
     """Return `sock`, set up, unless it is connected to itself, as TCP can do on loopback where nobody listens."""
     if sock.getsockname()[:2] == (address, port):
         raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+    stopping.guard(sock)  # again: a stop right before the connection began to be made has not reached it
     # Commands are small and each waits for its answer: Nagle's delay would only cost time.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock

@@ -12,7 +12,7 @@ from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import ClientCertificate, TlsSettings, TlsVersion
 
-from . import client_certificate
+from . import client_certificate, stopping
 from .certificate import Certificate, read_certificate
 from .client_certificate import refused as client_refused
 from .dialler import ascii_host
@@ -166,7 +166,14 @@ def inspect_certificate(sock: socket.socket, host: str, seconds: float) -> Certi
 
 def _handshake(context: ssl.SSLContext, sock: socket.socket, host: str, seconds: float) -> ssl.SSLSocket:
     sock.settimeout(max(seconds, 0.001))  # the handshake's total, not each read's
-    return context.wrap_socket(sock, server_hostname=ascii_host(host))
+    secured = context.wrap_socket(sock, server_hostname=ascii_host(host), do_handshake_on_connect=False)
+    try:
+        stopping.guard(secured)
+        secured.do_handshake()
+    except BaseException:
+        secured.close()
+        raise
+    return secured
 
 
 def _explain(error: Exception, tls: TlsSettings) -> tuple[Kind, str]:

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Protocol
 
 from mailadmin.core import limits
+from mailadmin.net import stopping
 
 GiveBack = Callable[[], None]
 
@@ -90,7 +91,8 @@ class Line:
 
     def _wait(self, turn: _Turn, name: str, places: int, until: float) -> _Place | None:
         """Return a place; None when the time is over, or `turn` was handed one."""
-        if not turn.event.wait(max(until - time.monotonic(), 0)) or turn.handed:
+        stopping.wait(turn.event, until - time.monotonic())
+        if not turn.event.is_set() or turn.handed or stopping.pressed():
             return None
         turn.event.clear()
         if give_back := self._places.take(name, places, polite=True):
@@ -99,7 +101,7 @@ class Line:
             return None
         pause = limits.SHARED_POLL_SECONDS
         with self._places.waiting(name, places, left):
-            while (left := until - time.monotonic()) > 0 and not turn.handed:
+            while (left := until - time.monotonic()) > 0 and not turn.handed and not stopping.pressed():
                 # A process that gives back and takes at once, again and again, would leave nothing to the others.
                 polite = turn.event.wait(min(random.uniform(0.5, 1) * pause, left))  # noqa: S311 -- no secret
                 turn.event.clear()  # before looking: what is given back meanwhile must wake us again

@@ -19,6 +19,7 @@ from mailadmin.core.redact import clean
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import EntraApp
 from mailadmin.net.policy import NetworkPolicy
+from mailadmin.net.stopping import rest
 
 from .credentials import for_msal
 from .identity import ask_machine, is_machine
@@ -69,7 +70,7 @@ def ask(app: EntraApp, scopes: tuple[str, ...], policy: NetworkPolicy, text: str
         pause = max(asked.outcome.retry_after or 0, limits.TOKEN_PAUSE_SECONDS * 2 ** (tries - 1))
         if tries == limits.TOKEN_TRIES or time.monotonic() + pause >= deadline:
             break
-        time.sleep(pause)
+        rest(pause)
     return asked
 
 

@@ -15,6 +15,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import EntraApp
 from mailadmin.net.policy import NetworkPolicy
+from mailadmin.net.stopping import acquire
 from mailadmin.transports.shared import NotNow, SharedToken, shared
 
 from . import credentials
@@ -89,7 +90,7 @@ def fetch_token(
         return replace(usable, from_cache=True)
     if usable and not usable.holds(limits.TOKEN_LAST_SECONDS):
         usable = None
-    if not account.lock.acquire(timeout=0 if usable else limits.TOKEN_TOTAL_SECONDS):
+    if not acquire(account.lock, 0 if usable else limits.TOKEN_TOTAL_SECONDS):
         if usable:
             return replace(usable, from_cache=True)
         text = "Another thread waits for Entra's answer."
