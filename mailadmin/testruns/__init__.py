@@ -5,6 +5,7 @@ Typed secrets stay in the memory of that thread. The page reads the rows, so it 
 
 from __future__ import annotations
 
+from .batches import NothingToTest, StillRunning, start_all, stop_all
 from .drafts import count_for, forget_draft, open_draft
 from .ladders import SERVICE, AppSubject, Subject, target
 from .runs import TooManyTests, report, run_now, start, steps_of, write
@@ -14,6 +15,8 @@ from .values import digest_of, values_of
 __all__ = [
     "SERVICE",
     "AppSubject",
+    "NothingToTest",
+    "StillRunning",
     "Subject",
     "TooManyTests",
     "app_subject",
@@ -25,7 +28,9 @@ __all__ = [
     "rows_to_test",
     "run_now",
     "start",
+    "start_all",
     "steps_of",
+    "stop_all",
     "subject_of_row",
     "target",
     "values_of",

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connections, models, transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -65,7 +65,7 @@ def start(
         if draft is not None:
             keep_draft(test, draft, session_key)
         # A daemon, so that a stopping server does not wait; a test without a beat shows as interrupted.
-        thread = threading.Thread(target=_in_thread, args=(test, subject), name=f"test-{test.pk}", daemon=True)
+        thread = threading.Thread(target=run_in_thread, args=(test, subject), name=f"test-{test.pk}", daemon=True)
         transaction.on_commit(thread.start)
     return test
 
@@ -109,7 +109,8 @@ def _refuse_haste(user: Any) -> None:
     # The lock makes two requests of one user count one after the other.
     get_user_model()._default_manager.select_for_update().filter(pk=user.pk).first()
     minute_ago = timezone.now() - timedelta(minutes=1)
-    recent = ConnectionTest.objects.filter(asked_by=user, started_at__gt=minute_ago).order_by("-started_at")
+    alone = ConnectionTest.objects.filter(asked_by=user, batch=None)
+    recent = alone.filter(started_at__gt=minute_ago).order_by("-started_at")
     times = list(recent.values_list("started_at", flat=True)[: limits.TESTS_PER_MINUTE])
     if len(times) == limits.TESTS_PER_MINUTE:
         seconds = max(1, round((times[-1] - minute_ago).total_seconds()))
@@ -156,7 +157,8 @@ def write(
 # -- Walking the ladder -------------------------------------------------------------------------------
 
 
-def _in_thread(test: ConnectionTest, subject: Subject) -> None:
+def run_in_thread(test: ConnectionTest, subject: Subject) -> None:
+    """Run `test` as all that a thread does: nothing is raised, and the thread's connections are closed."""
     try:
         run(test, subject)
     except Exception:  # the last frame of the thread: nobody is left to tell but the log
@@ -167,22 +169,23 @@ def _in_thread(test: ConnectionTest, subject: Subject) -> None:
 
 def run(test: ConnectionTest, subject: Subject) -> None:
     """Walk the ladder of `subject` and write what comes out; never leaves the test running."""
+    ConnectionTest.objects.filter(pk=test.pk).update(started_at=test.started_at, beat_at=timezone.now())
     asked_to_stop = ConnectionTest.objects.filter(pk=test.pk, cancel_requested=True).exists
     recorder = Recorder(plan(subject), sink=partial(_write_step, test), cancelled=asked_to_stop)
-    with _beating(test):
+    with beating(ConnectionTest.objects.filter(pk=test.pk), f"test {test.pk}"):
         try:
             _probe(subject, recorder, test)
         except Cancelled:
             steps = recorder.finish()
             done = sum(step.state is not StepState.NOT_RUN for step in steps)
-            _finish(test, State.CANCELLED, f"Stopped on request after {done} of {len(steps)} steps.")
+            finish_test(test, State.CANCELLED, f"Stopped on request after {done} of {len(steps)} steps.")
         except Exception:  # whatever it was, the person gets a sentence and the log gets the rest
             logger.exception("Connection test %s of %s ended with an error of its own.", test.pk, test.name)
             recorder.finish()
-            _finish(test, State.FAILED, _BROKEN)
+            finish_test(test, State.FAILED, _BROKEN)
         else:
             steps = recorder.finish()
-            _finish(test, _state(steps), verdict(steps))
+            finish_test(test, _state(steps), verdict(steps))
             _use_again(test, subject, steps)
 
 
@@ -239,16 +242,17 @@ def _write_step(test: ConnectionTest, place: int, step: Step) -> None:
     ConnectionTestStep.objects.filter(test=test, place=place).update(**asdict(step))
 
 
-def _finish(test: ConnectionTest, state: str, text: str) -> None:
+def finish_test(test: ConnectionTest, state: str, text: str) -> None:
+    """Write that `test` has ended, in which state, and its verdict."""
     now = timezone.now()
     ConnectionTest.objects.filter(pk=test.pk).update(state=state, verdict=text, beat_at=now, finished_at=now)
 
 
 @contextmanager
-def _beating(test: ConnectionTest) -> Iterator[None]:
-    """Show every few seconds that the test lives: one step may take as long as its time-out."""
+def beating(tests: models.QuerySet[ConnectionTest], name: str) -> Iterator[None]:
+    """Show every few seconds that `tests` live: one step may take as long as its time-out. `name` is for the log."""
     ended = threading.Event()
-    beat = threading.Thread(target=_beat, args=(test, ended), name=f"beat-{test.pk}", daemon=True)
+    beat = threading.Thread(target=_beat, args=(tests, name, ended), name=f"beat of {name}", daemon=True)
     beat.start()
     try:
         yield
@@ -257,10 +261,10 @@ def _beating(test: ConnectionTest) -> Iterator[None]:
         beat.join()
 
 
-def _beat(test: ConnectionTest, ended: threading.Event) -> None:
+def _beat(tests: models.QuerySet[ConnectionTest], name: str, ended: threading.Event) -> None:
     while not ended.wait(limits.TEST_BEAT_SECONDS):
         try:
-            ConnectionTest.objects.filter(pk=test.pk).update(beat_at=timezone.now())
+            tests.update(beat_at=timezone.now())
         except DatabaseError as error:  # one missed beat does no harm
-            logger.warning("Connection test %s could not be kept alive: %s", test.pk, error)
+            logger.warning("Connection %s could not be kept alive: %s", name, error)
     connections.close_all()
