@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 from mailadmin.models import AuditEntry
 from mailadmin.models.secrets import SecretHolder
 
-_UNTOLD = {"id", "created_at", "changed_at", "version"}
+_UNTOLD = {"id", "created_at", "changed_at", "version", "watched_at"}
 _VALUE_CHARS = 200  # a certificate is told apart by its beginning; the trail is no second copy of it
 
 

@@ -145,6 +145,11 @@ class Migration(migrations.Migration):
             name='silence_hours',
             field=models.PositiveIntegerField(default=24, validators=[django.core.validators.MaxValueValidator(720)], verbose_name='warn when no message got through for (hours)'),
         ),
+        migrations.AddField(
+            model_name='settings',
+            name='watched_at',
+            field=models.DateTimeField(editable=False, null=True),
+        ),
         migrations.CreateModel(
             name='AlertDelivery',
             fields=[

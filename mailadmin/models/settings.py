@@ -13,7 +13,8 @@ from mailadmin.core.preferences import Keep, Sending
 
 from .fields import Checked
 
-_GUARDED = ("environment", "generation")  # written by delivery.guard alone
+# Written by delivery.guard and watch.schedule alone: whoever saves the row may have read it before their last word.
+_GUARDED = ("environment", "generation", "watched_at")
 
 
 def _token() -> str:
@@ -89,6 +90,7 @@ class Settings(models.Model):
     # Whose settings these are (MAILADMIN["ENVIRONMENT"]), and how old they are: see delivery.guard.
     environment = models.CharField(max_length=limits.ENVIRONMENT_CHARS, blank=True, editable=False)
     generation = models.PositiveBigIntegerField(default=0, editable=False)
+    watched_at = models.DateTimeField(null=True, editable=False)  # when somebody looked after the schedule last
     version = models.CharField(max_length=32, default=_token, editable=False)
     # What each role was given already ("Viewer": ["view_delivery", ...]): what an administrator took away
     # afterwards is never given again.
@@ -103,8 +105,7 @@ class Settings(models.Model):
         return "Settings"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save as row 1, with a new version. What the guard counts is left alone: the row may have been read before
-        the last count."""
+        """Save as row 1, with a new version. What the guard counts and the schedule notes is left alone."""
         self.pk = 1
         self.version = _token()
         if not (self._state.adding or args or "update_fields" in kwargs):
