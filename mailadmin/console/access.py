@@ -28,12 +28,23 @@ def needs(*permissions: str) -> Callable[[View], View]:
     in a cache: pages show addresses and subjects, and must not come back after signing out.
     """
 
+    return _guard(permissions, lambda missing: missing)
+
+
+def needs_any(*permissions: str) -> Callable[[View], View]:
+    """Return a decorator as that of `needs`, where one of `permissions` is enough."""
+    return _guard(permissions, lambda missing: missing if len(missing) == len(permissions) else [])
+
+
+def _guard(permissions: tuple[str, ...], wanting: Callable[[list[str]], list[str]]) -> Callable[[View], View]:
+    """Return the decorator; `wanting` picks from what a user does not have what keeps them out."""
+
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
-            missing = [name for name in permissions if not request.user.has_perm(name)]
+            missing = wanting([name for name in permissions if not request.user.has_perm(name)])
             response = refuse(request, missing) if missing else view(request, *args, **kwargs)
             add_never_cache_headers(response)
             return response

@@ -14,7 +14,8 @@ from mailadmin import conf
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the side bar. `section` is the first word of the URL names that belong to it."""
+    """One line of the side bar. `section` is the first word of the URL names that belong to it; of several
+    permissions, set apart by blanks, one is enough."""
 
     title: str
     section: str
@@ -68,6 +69,13 @@ _GROUPS = (
             Entry("Sender domains", "domain", "mailadmin:domain-list", "globe", "mailadmin.view_senderdomain"),
             Entry("Alerts", "alert", "mailadmin:alert-list", "bell", "mailadmin.view_alert"),
             Entry("Sandbox", "sandbox", "mailadmin:sandbox", "inbox", "mailadmin.view_sandboxmessage"),
+            Entry(
+                "Errors explained",
+                "knowledge",
+                "mailadmin:knowledge-list",
+                "book-open",
+                "mailadmin.view_delivery mailadmin.view_connectiontest",
+            ),
         ),
     ),
     Group(
@@ -104,7 +112,7 @@ def _links(request: HttpRequest, entries: Iterable[Entry]) -> Iterable[Link]:
 def _shown(request: HttpRequest, entry: Entry) -> bool:
     if entry.section == "sandbox" and not conf.setting("SANDBOX"):
         return False
-    return not entry.permission or request.user.has_perm(entry.permission)
+    return not entry.permission or any(request.user.has_perm(name) for name in entry.permission.split())
 
 
 def _users_address(request: HttpRequest) -> str | None:

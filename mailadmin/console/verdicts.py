@@ -8,7 +8,7 @@ from email.utils import parseaddr
 from django.conf import settings
 
 from mailadmin.core.fault import Kind
-from mailadmin.core.knowledge import Entry, entries
+from mailadmin.core.knowledge import Entry, entry_of
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import Delivery, DeliveryAttempt
 
@@ -66,7 +66,7 @@ def banner(state: DeliveryState) -> str:
 
 def advice(code: str) -> Entry | None:
     """Return the knowledge entry `code` of a message that no route was tried for; such entries name no server."""
-    return next((entry for entry in entries() if entry.id == code), None)
+    return entry_of(code)
 
 
 def from_moved(delivery: Delivery) -> bool:

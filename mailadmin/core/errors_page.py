@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 
 from .fault import Kind, Phase
-from .knowledge import Entry, Failover, Health, Match, Owner, entries
+from .knowledge import Area, Entry, Failover, Health, Match, Owner, entries
 
 _HEAD = """# Errors and what they mean
 
@@ -23,6 +23,7 @@ An entry is a table `[[entry]]`:
 | column | meaning |
 |---|---|
 | `id` | stable name, for programs and links |
+| `area` | what it is about, for lists: {areas} |
 | `title` | one sentence: what is wrong |
 | `cause` | one to three sentences: why, as far as it is known |
 | `remedy` | one to four steps for the administrator, in their order |
@@ -33,7 +34,7 @@ An entry is a table `[[entry]]`:
 | `setting` | the form field whose change is the cure, if there is one |
 | `match` | when the entry applies: one table, or a list of tables of which one is enough |
 
-`title`, `cause` and `remedy` may hold `{{host}}`, `{{port}}`, `{{where}}` (host:port), `{{code}}`, `{{text}}` (the
+`title`, `cause` and `remedy` may hold `{{host}}`, `{{where}}` (host:port), `{{code}}`, `{{text}}` (the
 server's words) and `{{recipient}}`.
 
 The words of `failover`: `next`, the message was surely not taken, so the next route follows at once. `later`, the same
@@ -75,6 +76,7 @@ def page() -> str:
     """Return the whole page as Markdown."""
     known = entries()
     head = _HEAD.format(
+        areas=_words(Area),
         owners=_words(Owner),
         failovers=_words(Failover),
         healths=_words(Health),

@@ -9,53 +9,29 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from importlib import resources
+from operator import itemgetter
 from typing import Any
 
 from .fault import Fault, Kind, Phase
+from .terms import Area, Failover, Health, Owner
+
+__all__ = [
+    "Area",
+    "Entry",
+    "Explanation",
+    "Failover",
+    "Health",
+    "Match",
+    "Owner",
+    "best",
+    "entries",
+    "entry_of",
+    "explain",
+]
 
 ANY = ("*",)  # any code at all, but one
-
-
-class Owner(StrEnum):
-    """Whose job the remedy is."""
-
-    YOU = "you"
-    MICROSOFT_365_ADMIN = "microsoft-365-admin"
-    MAIL_PROVIDER = "mail-provider"
-    NETWORK = "network"
-    DEVELOPER = "developer"
-
-    @property
-    def label(self) -> str:
-        """Return the owner as a person reads it."""
-        return {
-            Owner.YOU: "You, in this console",
-            Owner.MICROSOFT_365_ADMIN: "Your Microsoft 365 administrator",
-            Owner.MAIL_PROVIDER: "The mail provider",
-            Owner.NETWORK: "Whoever runs this server's network",
-            Owner.DEVELOPER: "The developer of the application that sends",
-        }[self]
-
-
-class Failover(StrEnum):
-    """What happens to the message after this failure."""
-
-    NEXT = "next"  # surely not taken: the next route now
-    LATER = "later"  # the same routes again later; in direct mode the next route while one remains
-    FAIL = "fail"  # permanent for this message or recipient: no route would do better
-    UNSURE = "unsure"  # may have been taken: no other route in this call
-
-
-class Health(StrEnum):
-    """What the failure says of the route itself."""
-
-    NONE = "none"
-    COUNT = "count"  # noted; the route stays in use
-    TRIP = "trip"  # the route is failing for now
-    CONFIG = "config"  # stop using the route until somebody looks
 
 
 @dataclass(frozen=True)
@@ -117,11 +93,12 @@ class Match:
 
 @dataclass(frozen=True)
 class Entry:
-    """One piece of knowledge. Texts may hold {host}, {where} (host:port), {port}, {code}, {text} and
+    """One piece of knowledge. Texts may hold {host}, {where} (host:port), {code}, {text} and
     {recipient}; `setting` names the form field whose change is the cure, if there is one; `matches` are
     the ways for it to apply."""
 
     id: str
+    area: Area
     title: str
     cause: str
     remedy: tuple[str, ...]
@@ -135,6 +112,21 @@ class Entry:
     def weight(self, fault: Fault) -> int | None:
         """Return how special this entry is for `fault`, or None when it does not apply."""
         return max((match.weight for match in self.matches if match.fits(fault)), default=None)
+
+    def explained(self, fault: Fault | None = None) -> Explanation:
+        """Return the entry with its texts filled in from `fault`; without one, as it is told of any failure."""
+        words = _words_of(fault) if fault else _ANY_WORDS
+        return Explanation(
+            id=self.id,
+            title=_filled(self.title, words),
+            cause=_filled(self.cause, words),
+            remedy=tuple(_filled(step, words) for step in self.remedy),
+            owner=self.owner,
+            failover=self.failover,
+            health=self.health,
+            retry=self.retry,
+            setting=self.setting,
+        )
 
 
 @dataclass(frozen=True)
@@ -163,29 +155,15 @@ def explain(fault: Fault) -> Explanation:
     A fault that may have been sent is explained only by an entry that says so: whatever the details
     are, the message must not go by another route.
     """
-    fitting = {entry: weight for entry in entries() if (weight := entry.weight(fault)) is not None}
+    return best(fault)[1].explained(fault)
+
+
+def best(fault: Fault) -> tuple[int, Entry]:
+    """Return the entry that explains `fault`, with its weight."""
+    fitting = [(weight, entry) for entry in entries() if (weight := entry.weight(fault)) is not None]
     if fault.maybe_sent:
-        fitting = {entry: weight for entry, weight in fitting.items() if entry.failover is Failover.UNSURE}
-    entry = max(fitting, key=fitting.__getitem__)
-    words = _Words(
-        host=fault.host or "the server",
-        port=str(fault.port or ""),
-        where=fault.where or "the server",
-        code=fault.code,
-        text=fault.text,
-        recipient=fault.recipient or "the recipient",
-    )
-    return Explanation(
-        id=entry.id,
-        title=entry.title.format_map(words),
-        cause=entry.cause.format_map(words),
-        remedy=tuple(step.format_map(words) for step in entry.remedy),
-        owner=entry.owner,
-        failover=entry.failover,
-        health=entry.health,
-        retry=entry.retry,
-        setting=entry.setting,
-    )
+        fitting = [pair for pair in fitting if pair[1].failover is Failover.UNSURE]
+    return max(fitting, key=itemgetter(0))
 
 
 @cache
@@ -198,11 +176,17 @@ def entries() -> tuple[Entry, ...]:
     return found
 
 
+def entry_of(name: str) -> Entry | None:
+    """Return the entry with this id, None when there is none (any more)."""
+    return next((one for one in entries() if one.id == name), None)
+
+
 def _entry(table: dict[str, Any]) -> Entry:
     raw = dict(table)
     try:
         match = raw.pop("match", {})
         return Entry(
+            area=Area(raw.pop("area")),
             remedy=tuple(raw.pop("remedy")),
             owner=Owner(raw.pop("owner")),
             failover=Failover(raw.pop("failover")),
@@ -259,3 +243,17 @@ class _Words(dict[str, str]):
 
     def __missing__(self, key: str) -> str:
         return "{" + key + "}"
+
+
+_ANY_WORDS = _Words(host="the server", where="the server", recipient="the recipient")
+
+
+def _words_of(fault: Fault) -> _Words:
+    known = {"host": fault.host, "where": fault.where, "recipient": fault.recipient}
+    return _Words(_ANY_WORDS | {key: word for key, word in known.items() if word}, code=fault.code, text=fault.text)
+
+
+def _filled(text: str, words: _Words) -> str:
+    """Return `text` with its words; a code that is not known leaves no empty brackets."""
+    filled = (text if "code" in words else text.replace(" ({code})", "")).format_map(words)
+    return filled[0].upper() + filled[1:] if filled.startswith("the ") else filled

@@ -180,7 +180,7 @@ DISCOVERY_GUESS_SECONDS = 3  # one guessed name and port; a mail server answers 
 
 # -- Texts from outside -----------------------------------------------------------------------------
 SERVER_TEXT_CHARS = 500  # enough for every known refusal; more is noise or an attack on the log
-LOOKUP_CHARS = 4000  # of a pasted error; a bounce with its headers fits, a whole log file does not
+LOOKUP_CHARS = 1000  # of a pasted error: it stands in an address, and gunicorn takes 4094 bytes of that
 DIALOGUE_LINES = 200  # a test shows the dialogue; more lines help nobody
 ADDRESS_ENTRY_CHARS = 5000  # with quotes or groups: the standard library's parser takes quadratic time
 ADDRESSES_KEPT = 2048  # read addresses; senders and regular recipients come again
@@ -229,6 +229,8 @@ RETENTION_DAYS = 30  # how long the delivery log keeps a message
 SECRET_WARNING_DAYS = 30  # warn this long before a client secret ends
 CERTIFICATE_NAMES = 20  # of a certificate for another host that are looked at; a content network's has a hundred
 CERTIFICATE_WARNING_DAYS = 14  # a server certificate that ends sooner is a warning in a test
+RECENT_ROWS = 8  # of what was met lately, on a page about something else
+RECENT_DAYS = 7  # ... which looks no further back than this
 PAGE_ROWS = 50  # rows on a page of a list
 MEDIAN_ROWS = 1000  # the median time is that of the latest so many messages: of a month's it would take seconds
 OUTBOX_COUNTED = 10_000  # the outbox counts no further; "more than 10,000" says enough

@@ -40,6 +40,8 @@ TABLE = {
     "log-resend-many": OPERATE,
     "log-cancel-many": OPERATE,
     "why": VIEW,
+    "knowledge-list": VIEW,
+    "knowledge": VIEW,
     "test-list": VIEW,
     "test": VIEW,
     "test-steps": VIEW,
@@ -80,7 +82,7 @@ NAMES = sorted({pattern.name for pattern in urls.urlpatterns} - FOR_MONITORS)
 
 def address(name: str) -> str:
     pattern = next(pattern for pattern in urls.urlpatterns if pattern.name == name)
-    values = {"kind": "smtp", "pk": PK}
+    values = {"kind": "smtp", "pk": PK, "entry": "credentials-refused"}
     return reverse(f"mailadmin:{name}", kwargs={key: values[key] for key in pattern.pattern.converters})
 
 

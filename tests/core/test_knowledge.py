@@ -282,7 +282,7 @@ def test_the_special_entry_wins_over_the_general_and_the_first_of_equals() -> No
 )
 def test_a_broken_entry_is_named(broken: dict[str, object]) -> None:
     raw = {"id": "mine", "title": "T.", "cause": "C.", "remedy": ["R."], "owner": "you", "retry": False}
-    raw |= {"failover": "next", "health": "none"}
+    raw |= {"failover": "next", "health": "none", "area": "other"}
     assert knowledge._entry(raw).id == "mine"
     with pytest.raises(ValueError, match="mine"):
         knowledge._entry({**raw, **broken})
