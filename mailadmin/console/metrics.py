@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.core.preferences import Sending
-from mailadmin.watch.vitals import Condition, Vitals
+from mailadmin.watch.route_vitals import Condition
+from mailadmin.watch.vitals import Vitals
 from mailadmin.watch.waiting import Why
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

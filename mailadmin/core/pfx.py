@@ -78,6 +78,17 @@ def ends_on(certificate_pem: str) -> date:
     return validity(certificate_pem)[1].date()
 
 
+def last_days(certificates_pem: str) -> list[date]:
+    """Return the last day (UTC) of each certificate, in their order. Raises ValueError as `ends_on`."""
+    from cryptography import x509
+
+    try:
+        found = x509.load_pem_x509_certificates(certificates_pem.strip().encode())
+    except (ValueError, x509.InvalidVersion):
+        raise ValueError("One of the certificates in this text cannot be read.") from None
+    return [one.not_valid_after_utc.date() for one in found]
+
+
 def validity(certificate_pem: str) -> tuple[datetime, datetime]:
     """Return from when until when (aware, UTC) the first certificate holds. Raises ValueError as `ends_on`."""
     own = _own(certificate_pem)

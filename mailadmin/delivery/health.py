@@ -11,11 +11,12 @@ from django.db import router, transaction
 from mailadmin.core import breaker, limits
 from mailadmin.core.breaker import Change
 from mailadmin.core.errors import MailError
-from mailadmin.core.settings import RouteKey, RouteKind
+from mailadmin.core.settings import Route, RouteKey, RouteKind
 from mailadmin.models import OAuthService, RouteState, SenderRefusal, Settings, SmtpConnection
 
 from . import announce, database, states
 from .attempts import Run
+from .snapshot import current
 from .states import WELL, State
 from .states import learn as learn
 from .states import probe as probe
@@ -70,6 +71,16 @@ def resume(key: RouteKey) -> bool:
             _tell(key, before, State(paused=row.paused))
     _when_committed(_retry_waiting)
     return bool(row and (row.stopped or row.failing))
+
+
+def tested(route: Route, error: MailError | None) -> None:
+    """Write what a scheduled test says of a route (`error` None: it passed), as a message would: a wrong setting stops
+    it before a message is lost by that, a failure lets it rest, and a good test of one that was stopped or failing lets
+    it be used again, as the same test by a person does. A pause stays. Best effort, and nothing where there is no
+    news."""
+    known = current().states
+    if found := changes({route.key: error}, known):
+        _enter(found, known, {route.key: route.name})
 
 
 def pause(key: RouteKey, by: str) -> bool:

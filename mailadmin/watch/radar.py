@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -37,10 +37,17 @@ def signs_in_with_password(row: SmtpConnection) -> bool:
 
 def blips() -> list[Blip]:
     """Return all such connections, enabled ones first. Three statements, whatever their number."""
-    found = [row for row in SmtpConnection.objects.filter(auth=SmtpAuth.PASSWORD) if signs_in_with_password(row)]
-    services = list(OAuthService.objects.all())
-    apps = list(IntegratedService.objects.filter(account_kind=IntegratedService.AccountKind.SERVICE_ACCOUNT))
-    return [_blip(row, services, apps) for row in sorted(found, key=lambda row: not row.enabled)]
+    rows = SmtpConnection.objects.filter(auth=SmtpAuth.PASSWORD)
+    found = blips_of(rows, list(OAuthService.objects.all()), IntegratedService.objects.all())
+    return sorted(found, key=lambda blip: not blip.row.enabled)
+
+
+def blips_of(
+    rows: Iterable[SmtpConnection], services: Sequence[OAuthService], apps: Iterable[IntegratedService]
+) -> list[Blip]:
+    """Return those of `rows` that are on the radar; `services` and `apps` are all that there are. No statement."""
+    usable = [app for app in apps if app.account_kind == IntegratedService.AccountKind.SERVICE_ACCOUNT]
+    return [_blip(row, services, usable) for row in rows if signs_in_with_password(row)]
 
 
 def mailbox_of(row: SmtpConnection) -> str:

@@ -6,9 +6,8 @@ The rules are apart from the reading: `read` asks the database, `faults` and `de
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from django.db.models import Count
@@ -18,43 +17,25 @@ from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.core.preferences import Preferences, Sending
 from mailadmin.core.settings import RouteKey
-from mailadmin.delivery import routes
-from mailadmin.delivery.routes import State
-from mailadmin.models import Delivery, OutboxEntry
+from mailadmin.models import ConnectionTest, Delivery, OutboxEntry
 
-from .outbox import Overview, overview
+from . import reading
+from .finding import ERROR, WARNING, Finding
+from .findings import findings, shown
+from .of_secrets import Ending, endings
+from .outbox import Overview
+from .route_vitals import Condition, RouteVital, vitals_of
 from .waiting import lasting
 
 _HOUR = timedelta(hours=1)
 
 
-class Condition(StrEnum):
-    """The state of a route as a monitor reads it."""
-
-    WELL = "well"
-    FAILING = "failing"  # the last message failed; the next one tries it
-    RESTING = "resting"  # the circuit breaker is open
-    STOPPED = "stopped"  # until somebody looks
-    PAUSED = "paused"  # by somebody
-    BROKEN = "broken"  # its settings cannot be used
-
-
-@dataclass(frozen=True)
-class RouteVital:
-    """One enabled route: `usable` tells whether a message would be handed to it now, `reason` says why not."""
-
-    key: RouteKey
-    name: str
-    condition: Condition
-    usable: bool = True
-    reason: str = ""
-    until: datetime | None = None  # the end of its rest
-
-
 @dataclass(frozen=True)
 class Vitals:
     """What was read. `oldest_at` is when the message that is in the outbox for longest came there; `unsure` and
-    `last_hour` are of the log; `awaits_worker` tells that somebody must run to send what is queued."""
+    `last_hour` are of the log; `awaits_worker` tells that somebody must run to send what is queued. `tests` has the
+    latest finished test of each enabled route that was tested; `endings` what ends on a known day; `watched_at` is when
+    somebody looked after the schedule last."""
 
     outbox: Overview
     preferences: Preferences
@@ -63,6 +44,10 @@ class Vitals:
     unsure: int
     last_hour: Mapping[DeliveryState, int]
     awaits_worker: bool = True
+    findings: Sequence[Finding] = ()
+    tests: Mapping[RouteKey, ConnectionTest] = field(default_factory=dict)
+    endings: Sequence[Ending] = ()
+    watched_at: datetime | None = None
 
     @property
     def age(self) -> float:
@@ -75,40 +60,42 @@ class Vitals:
         beats = [worker.beat_at for worker in self.outbox.workers]
         return _seconds(max(beats), self.outbox.now) if beats else None
 
+    @property
+    def watch_age(self) -> float | None:
+        """Return how many seconds ago somebody looked after the schedule, None when nobody ever did."""
+        return _seconds(self.watched_at, self.outbox.now) if self.watched_at else None
+
+    def test_age(self, key: RouteKey) -> float | None:
+        """Return how many seconds ago the latest finished test of a route began, None without one."""
+        test = self.tests.get(key)
+        return _seconds(test.started_at, self.outbox.now) if test else None
+
+    def number(self, tone: str) -> int:
+        """Return how many findings of that tone are shown."""
+        return sum(finding.tone == tone and not finding.early for finding in self.findings)
+
 
 def read() -> Vitals:
-    """Return how things stand: ten statements, each bounded or by an index, however long the log is. Raises what the
-    database raises, MailError and ConfigurationError."""
-    snapshot = routes.current()
-    found = overview(snapshot.preferences)
-    recent = Delivery.objects.order_by().filter(state__in=list(DeliveryState), created_at__gte=found.now - _HOUR)
+    """Return how things stand: some twenty statements, each bounded or by an index, however long the log is. Raises
+    what the database raises, MailError and ConfigurationError."""
+    seen = reading.read()
+    now = seen.outbox.now
+    recent = Delivery.objects.order_by().filter(state__in=list(DeliveryState), created_at__gte=now - _HOUR)
     unsure = Delivery.objects.order_by().filter(state=DeliveryState.UNSURE)[: limits.OUTBOX_COUNTED]
-    broken = (RouteVital(one.key, one.name, Condition.BROKEN, False, one.reason) for one in snapshot.broken)
     return Vitals(
-        outbox=found,
-        preferences=snapshot.preferences,
-        routes=[*(route_vital(one.key, one.name, snapshot.states.get(one.key)) for one in snapshot.routes), *broken],
+        outbox=seen.outbox,
+        preferences=seen.snapshot.preferences,
+        routes=list(vitals_of(seen.snapshot)),
         # Keys are ordered by time, so that the first one is the oldest.
         oldest_at=OutboxEntry.objects.order_by("pk").values_list("queued_at", flat=True).first(),
         unsure=unsure.count(),
         last_hour={DeliveryState(s): n for s, n in recent.values_list("state").annotate(number=Count("pk"))},
         awaits_worker=conf.setting("QUEUE_WAKE") != "tasks",  # Django's own tasks have workers that we do not see
+        findings=findings(seen),
+        tests={one.row.key: one.test for one in seen.routes if one.test},
+        endings=endings(seen),
+        watched_at=seen.settings.watched_at,
     )
-
-
-def route_vital(key: RouteKey, name: str, state: State | None) -> RouteVital:
-    """Return how a route stands of which `state` is known (None: nothing against it). One that failed in a way that
-    costs time, or that its server asked for, is not tried before its rest is over, and is not believed to be well
-    before somebody got through."""
-    if state is None or not (state.paused or state.stopped or state.failing):
-        return RouteVital(key, name, Condition.WELL)
-    if state.paused:
-        by = f"Paused by {state.paused_by}." if state.paused_by else "Somebody paused it."
-        return RouteVital(key, name, Condition.PAUSED, False, by)
-    if state.stopped:
-        return RouteVital(key, name, Condition.STOPPED, False, state.reason)
-    condition = Condition.RESTING if state.open else Condition.FAILING
-    return RouteVital(key, name, condition, not state.firm, state.reason, state.until if state.open else None)
 
 
 def faults(vitals: Vitals) -> list[str]:
@@ -152,6 +139,8 @@ def details(vitals: Vitals) -> dict[str, Any]:
                 "state": str(route.condition),
                 "reason": route.reason,
                 "until": route.until.isoformat() if route.until else None,
+                "test": str(vitals.tests[route.key].state) if route.key in vitals.tests else None,
+                "test_age_seconds": _rounded(vitals.test_age(route.key)),
             }
             for route in vitals.routes
         ],
@@ -166,6 +155,13 @@ def details(vitals: Vitals) -> dict[str, Any]:
             for worker in found.workers
         ],
         "lost_workers": len(found.lost),
+        "watch_age_seconds": _rounded(vitals.watch_age),
+        "endings": [
+            {"what": one.noun, "of": one.of, "on": one.ends_on.isoformat(), "days": one.days} for one in vitals.endings
+        ],
+        "errors": vitals.number(ERROR),
+        "warnings": vitals.number(WARNING),
+        "findings": [finding.as_data() for finding in shown(vitals.findings)],
     }
 
 
@@ -180,3 +176,7 @@ def _route_faults(found: Sequence[RouteVital]) -> list[str]:
 
 def _seconds(since: datetime | None, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds()) if since else 0.0
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)

@@ -22,7 +22,8 @@ from mailadmin.delivery import routes
 from mailadmin.delivery.routes import State
 from mailadmin.models import OutboxEntry, RouteState, Settings, Worker
 from mailadmin.watch.outbox import Counted, Overview
-from mailadmin.watch.vitals import Condition, RouteVital, details, faults, route_vital
+from mailadmin.watch.route_vitals import Condition, RouteVital, route_vital
+from mailadmin.watch.vitals import details, faults
 from mailadmin.watch.waiting import Why
 from tests.console.rows_to_watch import delivery, plain_row
 from tests.console.test_metrics import NOW, RELAY, vitals, worker

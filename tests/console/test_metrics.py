@@ -17,7 +17,8 @@ from mailadmin.core.preferences import Preferences, Sending
 from mailadmin.core.settings import RouteKey, RouteKind
 from mailadmin.models import Worker
 from mailadmin.watch.outbox import Counted, Overview
-from mailadmin.watch.vitals import Condition, RouteVital, Vitals
+from mailadmin.watch.route_vitals import Condition, RouteVital
+from mailadmin.watch.vitals import Vitals
 from mailadmin.watch.waiting import Why
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)

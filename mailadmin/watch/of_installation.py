@@ -1,0 +1,95 @@
+"""What is wrong with the installation as a whole: its key, what holds all mail, and whether somebody looks after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from mailadmin import conf
+from mailadmin.core import limits, microsoft
+from mailadmin.core.alerts import Event
+from mailadmin.core.preferences import Sending
+from mailadmin.models import SmtpConnection
+
+from .finding import ERROR, WARNING, Finding, Link, link
+from .outbox import START_WORKER
+from .radar import blips_of
+from .reading import Reading
+from .waiting import lasting
+
+_SETTINGS = "mailadmin.change_settings"
+_LOOK_BY_CRON = "python manage.py mailadmin_health --probe"
+
+
+def key_finding() -> Iterator[Finding]:
+    """Yield that stored secrets cannot be opened. No statement."""
+    try:
+        conf.key_ring()
+    except conf.ConfigurationError as error:
+        title = "The encryption key is missing: no stored password can be read."
+        yield Finding(ERROR, "installation:key", "key", title, str(error), Event.FAILING)
+
+
+def held_finding(found: Reading) -> Iterator[Finding]:
+    """Yield that no mail leaves, or all of it elsewhere, because the guard or somebody wants it so."""
+    now = found.snapshot.preferences
+    if now.objection:
+        text = f"{now.objection} Nothing leaves until an administrator confirms that it belongs here."
+        cure = link("See what waits, and confirm", "settings-confirm", permission=_SETTINGS)
+        title = "All mail is held: is this the right database?"
+        yield Finding(ERROR, "installation:objection", "objection", title, text, links=(cure,))
+    elif now.sending is not Sending.ON:
+        held = now.sending is Sending.HELD
+        title = "All mail is held." if held else f"All mail goes to {now.redirect_to}."
+        text = "Somebody switched it so on the Settings page."
+        cure = link("Change that", "settings-sending", permission=_SETTINGS)
+        yield Finding(WARNING, "installation:sending", "sending", title, text, links=(cure,))
+
+
+def late_watch(found: Reading) -> Iterator[Finding]:
+    """Yield that nobody looks after the schedule: the dead man's switch of scheduled tests and alerts."""
+    minutes = found.settings.probe_minutes if found.routes else 0
+    if not (minutes or found.alerts_wanted):
+        return
+    oldest = min((seen.row.created_at for seen in found.routes), default=found.now)
+    since = found.settings.watched_at or oldest
+    patience = timedelta(seconds=max(limits.WATCH_LATE_SECONDS, 1.5 * 60 * minutes))
+    if found.now - since <= patience:
+        return
+    what = "Scheduled tests and alerts" if minutes and found.alerts_wanted else "Alerts" if not minutes else None
+    how_long = f"for {lasting((found.now - since).total_seconds())}" if found.settings.watched_at else "so far"
+    yield Finding(
+        WARNING,
+        "installation:watch",
+        "watch",
+        f"{what or 'Scheduled tests'} do not run: nobody looked after them {how_long}.",
+        f"A worker does it (start one with: {START_WORKER}), or cron with: {_LOOK_BY_CRON}. To do without, set the "
+        "interval to 0 on the Settings page.",
+        links=(link("Open the settings", "settings", permission=_SETTINGS),),
+    )
+
+
+def radar_finding(found: Reading) -> Iterator[Finding]:
+    """Yield the enabled connections that sign in to Microsoft with a password (N16), with the date and the way to the
+    Graph twin, as long as no OAuth service stands before them."""
+    rows = [seen.row for seen in found.routes if isinstance(seen.row, SmtpConnection)]
+    blips = [blip for blip in blips_of(rows, found.oauth, found.services) if not blip.settled]
+    if not blips:
+        return
+    first = blips[0]
+    who = f"“{first.row.name}” signs in" if len(blips) == 1 else f"{len(blips)} SMTP connections sign in"
+    links = [link("What that means, and the way to Graph", "smtp-radar", permission="mailadmin.view_smtpconnection")]
+    if len(blips) == 1 and first.twin_url and not first.twins:
+        links.append(Link(first.twin_url, "Make the Graph twin", "mailadmin.add_oauthservice"))
+    title, text = f"{who} to Microsoft with a password.", microsoft.countdown(found.today)
+    yield Finding(WARNING, "routes:radar", "radar", title, text, links=tuple(links))
+
+
+def log_finding() -> Iterator[Finding]:
+    """Yield that there is no log, so that nobody takes an empty one for silence. No statement."""
+    if not conf.setting("DELIVERY_LOG"):
+        text = (
+            "MAILADMIN in the settings of the server says so: messages are sent, and leave a line in the server's log "
+            "only."
+        )
+        yield Finding(WARNING, "installation:log", "log", "The delivery log is switched off.", text)

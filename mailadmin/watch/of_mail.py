@@ -1,0 +1,96 @@
+"""What is wrong with the mail itself: nothing gets through, the outbox is not drained, somebody must decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailadmin.core import limits
+from mailadmin.core.alerts import Event
+from mailadmin.core.outcome import DeliveryState
+from mailadmin.core.settings import RouteKey, RouteKind
+
+from .finding import ERROR, WARNING, Finding, Link, link
+from .outbox import verdict
+from .reading import Reading
+from .waiting import Why, lasting
+
+_LOG = "mailadmin.view_delivery"
+
+
+def mail_findings(found: Reading) -> Iterator[Finding]:
+    """Yield what is wrong with the mail as a whole."""
+    yield from _silence(found)
+    yield from _outbox(found)
+    yield from _unsure(found)
+    yield from _fallback(found)
+
+
+def _silence(found: Reading) -> Iterator[Finding]:
+    if found.silent_since:
+        lasted = lasting((found.now - found.silent_since).total_seconds())
+        yield Finding(
+            ERROR,
+            "mail:silence",
+            "silence",
+            f"No message got through for {lasted}, although some were due.",
+            "Every try has failed since then. The log says why, message by message.",
+            Event.SILENCE,
+            links=(link("See what failed", "log-list", query={"state": "problem"}, permission=_LOG),),
+        )
+
+
+def _outbox(found: Reading) -> Iterator[Finding]:
+    outbox = found.outbox
+    if outbox.late:
+        title, text = "The outbox is not drained.", verdict(outbox)[1]
+        links = (_open_outbox(Why.DUE),)
+        yield Finding(ERROR, "outbox:late", "outbox", title, text, Event.FAILING, links=links)
+    if unsure := outbox.counts.get(Why.UNSURE):
+        title = f"{unsure.of('message').capitalize()} may have been delivered, and somebody must decide."
+        text = "Sending again could deliver a second copy, so nothing happens by itself. Ask who should have got it."
+        links = (_open_outbox(Why.UNSURE),)
+        yield Finding(WARNING, "outbox:unsure", "outbox", title, text, Event.UNSURE, links=links)
+    if crashed := outbox.counts.get(Why.CRASHED):
+        what = "it" if crashed.number == 1 else "them"
+        title = f"{crashed.of('message').capitalize()} held: workers ended while they had {what}."
+        text = "The outbox shows what happened at the end; release what shall be tried again, or cancel it."
+        links = (_open_outbox(Why.CRASHED),)
+        yield Finding(WARNING, "outbox:crashed", "outbox", title, text, Event.FAILING, links=links)
+
+
+def _unsure(found: Reading) -> Iterator[Finding]:
+    if found.unsure:
+        more = "more than " if found.unsure >= limits.OUTBOX_COUNTED else ""
+        title = f"{more}{found.unsure:,} message{'' if found.unsure == 1 else 's'} of the last day may have arrived."
+        text = (
+            "The server did not confirm in time, and sending again could deliver a second copy. Ask who should have "
+            "got it."
+        )
+        links = (link("See which", "log-list", query={"state": str(DeliveryState.UNSURE)}, permission=_LOG),)
+        yield Finding(WARNING, "mail:unsure", "unsure", title.capitalize(), text, Event.UNSURE, links=links)
+
+
+def _fallback(found: Reading) -> Iterator[Finding]:
+    """Tell while the newest message that is over went by the fallback."""
+    latest = found.latest
+    if latest is None or latest.state != DeliveryState.FALLBACK:
+        return
+    first = next((seen.row for seen in found.routes if seen.row.name != latest.route_name), None)
+    preferred = first.name if first else "The preferred route"
+    text = f"{preferred} did not take the latest message, so {latest.route_name} sent it."
+    query = {"state": str(DeliveryState.FALLBACK)}
+    yield Finding(
+        WARNING,
+        "mail:fallback",
+        "fallback",
+        "Mail goes by fallback now.",
+        text,
+        Event.FALLBACK,
+        route=RouteKey(RouteKind(first.kind), str(first.pk)) if first else None,
+        name=preferred if first else "",
+        links=(link("See these messages", "log-list", query=query, permission=_LOG),),
+    )
+
+
+def _open_outbox(why: Why) -> Link:
+    return link("Open the outbox", "outbox", query={"why": str(why)}, permission=_LOG)

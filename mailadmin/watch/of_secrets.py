@@ -1,0 +1,180 @@
+"""What ends soon or has ended: credentials of apps, client certificates, own CAs, and certificates of servers. Each
+stage (60, 30, 14, 7 and 1 days before, and the end) is a finding of its own, so that each is told once.
+
+Federated assertions are left out: their file is written anew all the time, so that its end is no date to plan for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.utils.formats import date_format
+
+from mailadmin.core import limits, pfx
+from mailadmin.core.alerts import Event
+from mailadmin.core.expiry import advice, stage
+from mailadmin.core.settings import RouteKey
+from mailadmin.models import IntegratedService, SmtpConnection
+
+from .credentials import CredentialState, first_state, second_ready, second_state
+from .finding import ERROR, WARNING, Finding, Link, link
+from .reading import Reading, RouteSeen
+
+_CHANGE = "mailadmin.change_integratedservice"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Something that ends: `key` names it for programs, `noun` and `of` for people ("client secret", "Contoso app").
+    `after` is what its end means, `todo` what to do; `spare` that nothing depends on it yet. It is shown from
+    `shown_days` before its end, and told from its first stage within `told_days`."""
+
+    key: str
+    noun: str
+    of: str
+    ends_on: date
+    days: int
+    links: tuple[Link, ...]
+    after: str = ""
+    todo: str = ""
+    spare: bool = False
+    route: RouteKey | None = None
+    shown_days: int = limits.SECRET_WARNING_DAYS
+    told_days: int = max(limits.CREDENTIAL_STAGES_DAYS)
+
+
+def endings(found: Reading) -> list[Ending]:
+    """Return everything of which the last day is known, the next to end first."""
+    days = found.settings.secret_warning_days
+    every = [
+        *(one for service in found.services for one in _of_service(service, days, found.today)),
+        *(one for seen in found.routes for one in _of_route(seen, days, found.today)),
+    ]
+    return sorted(every, key=lambda one: one.days)
+
+
+def secret_findings(every: Iterable[Ending]) -> Iterator[Finding]:
+    """Yield what is to be said of those endings that are near."""
+    for one in every:
+        reached = stage(one.days)
+        if one.days <= one.shown_days or (reached is not None and one.days <= one.told_days):
+            yield _finding(one, reached if reached is not None else one.shown_days)
+
+
+def _finding(one: Ending, reached: int) -> Finding:
+    ended, day = one.days < 0, date_format(one.ends_on, "j M Y")
+    when = f"ended on {day}" if ended else "ends today" if one.days == 0 else f"ends in {_in_words(one.days)}"
+    meaning = one.after.format(day=f"Since {day}" if ended else f"After {day}") if one.after else ""
+    return Finding(
+        ERROR if ended and not one.spare else WARNING,
+        f"expiry:{one.key}:{reached}",
+        "expiry",
+        f"The {one.noun} of “{one.of}” {when}.",
+        f"{meaning} {one.todo or advice(one.days)}".strip(),
+        Event.EXPIRY,
+        route=one.route,
+        name=one.of,
+        links=one.links,
+        early=one.days > one.shown_days,
+    )
+
+
+def _of_service(row: IntegratedService, warning_days: int, today: date) -> Iterator[Ending]:
+    first, second = first_state(row, warning_days, today), second_state(row, warning_days, today)
+    ready = second is not None and second_ready(row, today)
+    for state in (first, second):
+        if state and state.ends_on and state.days_left is not None and state.label != "Missing":
+            yield Ending(
+                key=f"service:{row.pk}:{'second' if state.second else 'first'}",
+                noun=f"second credential ({state.noun})" if state.second else state.noun,
+                of=row.name,
+                ends_on=state.ends_on,
+                days=state.days_left,
+                links=_service_links(row, state, ready),
+                after="" if state.second else "{day} Entra refuses it, and mail goes by the next route.",
+                todo="A second credential is ready: try it and switch." if ready and not state.second else "",
+                spare=state.second,
+                shown_days=warning_days,
+            )
+    if found := _last_of(row.ca_pem, today):
+        yield _authority(f"service:{row.pk}:ca", row.name, found, _open_service(row), warning_days)
+
+
+def _of_route(seen: RouteSeen, warning_days: int, today: date) -> Iterator[Ending]:
+    row = seen.row
+    if not isinstance(row, SmtpConnection):
+        return
+    to_form = (link(f"Open “{row.name}”", "smtp-edit", row.pk, permission="mailadmin.change_smtpconnection"),)
+    if found := _first_of(row.client_certificate, today):
+        after = "{day} the server refuses it, and mail goes by the next route."
+        key, noun = f"{row.key}:client", "client certificate"
+        yield Ending(key, noun, row.name, *found, to_form, after, route=row.key, shown_days=warning_days)
+    if found := _last_of(row.ca_pem, today):
+        yield _authority(f"{row.key}:ca", row.name, found, to_form, warning_days, row.key)
+    if seen.certificate_ends_on and seen.test:
+        to_test = link("See the test that saw it", "test", seen.test.pk, permission="mailadmin.view_connectiontest")
+        yield Ending(
+            key=f"{row.key}:server:{seen.certificate_ends_on:%Y%m%d}",
+            noun="server's certificate",
+            of=row.name,
+            ends_on=seen.certificate_ends_on,
+            days=(seen.certificate_ends_on - today).days,
+            links=(to_test, *to_form),
+            after="{day} its server is not trusted any more, and mail goes by the next route.",
+            todo="Whoever runs the server must renew it; ask when it is not done in time.",
+            route=row.key,
+            # It is renewed by itself, weeks before, as a rule: what is told earlier is noise.
+            shown_days=limits.CERTIFICATE_WARNING_DAYS,
+            told_days=limits.CERTIFICATE_WARNING_DAYS,
+        )
+
+
+def _authority(
+    key: str,
+    of: str,
+    found: tuple[date, int],
+    links: tuple[Link, ...],
+    warning_days: int,
+    route: RouteKey | None = None,
+) -> Ending:
+    after = "{day} the certificates that it signed are not trusted any more."
+    todo = "Ask who runs the server for the next one, and add it to this one."
+    return Ending(key, "own CA certificate", of, *found, links, after, todo, route=route, shown_days=warning_days)
+
+
+def _first_of(pem: str, today: date) -> tuple[date, int] | None:
+    """Return the last day of the first certificate in `pem`, and the days until then."""
+    days = _days(pem)
+    return (days[0], (days[0] - today).days) if days else None
+
+
+def _last_of(pem: str, today: date) -> tuple[date, int] | None:
+    """Return the same of the one that ends last: others of a bundle may have ended long ago."""
+    days = _days(pem)
+    return (max(days), (max(days) - today).days) if days else None
+
+
+def _days(pem: str) -> Sequence[date]:
+    if not pem.strip():
+        return []
+    try:
+        return pfx.last_days(pem)
+    except ValueError:
+        return []  # the form checks what is typed; a test says what is wrong
+
+
+def _service_links(row: IntegratedService, state: CredentialState, ready: bool) -> tuple[Link, ...]:
+    if state.second:
+        return (link("Open the second credential", "service-credential", row.pk, permission=_CHANGE),)
+    renew = "Try it and switch" if ready else "Renew it without a gap"
+    return (link(renew, "service-credential", row.pk, permission=_CHANGE), *_open_service(row))
+
+
+def _open_service(row: IntegratedService) -> tuple[Link, ...]:
+    return (link(f"Open “{row.name}”", "service-edit", row.pk, permission=_CHANGE),)
+
+
+def _in_words(days: int) -> str:
+    return f"{days} {'day' if days == 1 else 'days'}"
