@@ -38,6 +38,20 @@ CLOUDS: dict[str, Cloud] = {
     ),
 }
 
+# What the SPF record of a sender includes (Microsoft: "Set up SPF to identify valid email sources").
+SPF: dict[str, str] = {
+    GLOBAL: "spf.protection.outlook.com",
+    GCC_HIGH: "spf.protection.office365.us",
+    DOD: "spf.protection.office365.us",
+    CHINA: "spf.protection.partner.outlook.cn",
+}
+
+
+def of_mail_host(host: str) -> str:
+    """Return the name of the cloud to which the mail server `host` belongs, "" for any other server."""
+    bare = host.lower().removesuffix(".")
+    return next((name for name, cloud in CLOUDS.items() if bare in cloud.mail_hosts), "")
+
 
 def cloud(
     name: str,

@@ -31,6 +31,7 @@ PIPELINE_COMMANDS = 100  # unanswered at a time: their replies fit into the buff
 UNANSWERED_MESSAGES = 4  # of a list, whole messages under way on one session; all of them are unsure if it breaks
 STREAMED_BYTES = 4 * 1024  # an attachment above this is encoded as it is sent; below, that saves nothing
 CONTENT_BLOCK_BYTES = 64 * 1024  # a message is encoded and sent in pieces of this size
+SECOND_LOOK_SECONDS = 0.8  # to say more of a failure (whose certificate was it?), on top of the limit that was reached
 QUIT_SECONDS = 1  # the message is accepted already; nobody waits for a goodbye
 SCRAM_ITERATIONS = 1_000_000  # rounds of hashing a server may ask for: about half a second; servers want 4096 and up
 REPLY_LINE_BYTES = 4096  # RFC 5321 4.5.3.1.5 says 512; servers with long texts exist
@@ -169,6 +170,7 @@ SPF_NAMES = 40  # names that one SPF record may lead to before we stop asking; r
 SPF_TREE_ROWS = 60  # of the tree on the page; a record that is in order has ten
 DNS_ADVICE_QUESTIONS = 200  # about one domain; a record made to hurt could lead to any number
 DNS_READ_AGAIN_SECONDS = 10  # between two readings of one domain by hand; nothing in the DNS changes faster
+DNS_REST_SECONDS = 3600  # the worker leaves a resolver that does not answer alone for this long
 DNS_READING_HOURS = 24  # the worker reads the domains in use once a day
 DKIM_BITS = 1024  # RFC 8301 section 3.2: receivers must not accept less
 DKIM_GOOD_BITS = 2048  # the same section: signers should use at least this
@@ -177,6 +179,9 @@ MAX_SELECTORS = 10  # names of DKIM keys for one domain
 MAX_RESOLVERS = 3  # as many as a system's own configuration has
 DISCOVERY_SECONDS = 15  # looking for the server of an address; the person watches
 DISCOVERY_GUESS_SECONDS = 3  # one guessed name and port; a mail server answers at once
+DISCOVERY_AT_ONCE = 8  # servers tried at the same time: four guessed names on two ports
+DISCOVERY_NAMED = 4  # of the servers that a domain names; the others are spares of these
+DISCOVERY_LINK_SECONDS = 60 * 60  # a link to a form that is filled in holds this long
 
 # -- Texts from outside -----------------------------------------------------------------------------
 SERVER_TEXT_CHARS = 500  # enough for every known refusal; more is noise or an attack on the log

@@ -60,12 +60,17 @@ def sender_domains() -> list[DomainInUse]:
     for sender in senders:
         for domains, words in sender.named:
             found.add(domains, words)
+        found.add([sender.envelope] if sender.envelope else [], f"the envelope sender of “{sender.sends.name}”", False)
     names = sorted({*found.sources, *rows})
     return [
         DomainInUse(
             name,
             tuple(found.sources.get(name, ())),
-            tuple((sender.key, sends) for sender in senders if (sends := sender.sends_as(name))),
+            tuple(
+                (sender.key, sends)
+                for sender in senders
+                if (sends := sender.sends_as(name, only_envelope=name in found.sources and name not in found.in_from))
+            ),
             rows.get(name) or SenderDomain(domain=name),
         )
         for name in names
@@ -112,14 +117,17 @@ def refresh_due() -> str:
 
 
 class _Names:
-    """Collects the domains with where each is named."""
+    """Collects the domains with where each is named; `in_from` are those that do not stand in envelopes alone."""
 
     def __init__(self) -> None:
         self.sources: dict[str, list[str]] = {}
+        self.in_from: set[str] = set()
 
-    def add(self, domains: Iterable[str], words: str) -> None:
+    def add(self, domains: Iterable[str], words: str, in_from: bool = True) -> None:
         for domain in dict.fromkeys(domains):
             self.sources.setdefault(domain, []).append(words)
+            if in_from:
+                self.in_from.add(domain)
 
 
 @dataclass(frozen=True)
@@ -134,9 +142,10 @@ class _Sender:
     any: bool = False
     envelope: str = ""
 
-    def sends_as(self, domain: str) -> SendsAs | None:
-        """Return how the route sends as `domain`, None when it does not."""
-        in_from = self.any or domain in self.own
+    def sends_as(self, domain: str, only_envelope: bool) -> SendsAs | None:
+        """Return how the route sends as `domain`, None when it does not. Nobody writes a domain that stands `only` in
+        envelopes into a From."""
+        in_from = domain in self.own or (self.any and not only_envelope)
         if not in_from and domain != self.envelope:
             return None
         return replace(self.sends, envelope=self.envelope or domain, in_from=in_from)
@@ -163,11 +172,7 @@ def _by_smtp(row: SmtpConnection) -> _Sender:
     return _Sender(
         row.key,
         _of_provider(row.name, row.host.lower(), provider, (spf,) if spf else provider.spf if provider else ()),
-        (
-            (own, f"the From address of “{row.name}”"),
-            (listed, f"a sender that “{row.name}” is for"),
-            (envelope, f"the envelope sender of “{row.name}”"),
-        ),
+        ((own, f"the From address of “{row.name}”"), (listed, f"a sender that “{row.name}” is for")),
         frozenset(own if row.sender_policy == SenderPolicy.FORCE else (*own, *listed)),
         any=row.sender_policy != SenderPolicy.FORCE and not listed,
         envelope=next(iter(envelope), ""),

@@ -1,0 +1,112 @@
+"""What follows from the DMARC record that holds for a sender domain, for each route (RFC 7489 and 9989, pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .dkim_key import tags
+from .dns_finding import Finding, Publish, SendsAs, State, Topic
+from .dns_reading import Reading
+from .spf_advice import named
+
+_POLICIES = {
+    "reject": (State.OK, "Receivers are asked to refuse mail that fails both SPF and DKIM."),
+    "quarantine": (State.OK, "Receivers are asked to put mail that fails both SPF and DKIM into the junk folder."),
+    "none": (
+        State.WARNING,
+        "Receivers only report; mail in your name by anybody is delivered. Once the reports show that all of your own "
+        "mail passes, ask for p=quarantine.",
+    ),
+}
+_DKIM = (
+    "A DKIM signature by this domain counts, too; whether there is one only a message shows: look for dkim=pass and "
+    "header.d= in the Authentication-Results of one that arrived."
+)
+
+
+def dmarc_findings(reading: Reading, routes: Sequence[SendsAs]) -> list[Finding]:
+    """Return what is to be said about the policy, then whether the mail of each of `routes` passes."""
+    lines, at = reading.dmarc, reading.dmarc_at
+    if lines.problem:
+        return [_about(reading, State.NOT_PROVEN, "The DMARC record could not be read.", lines.problem)]
+    if not lines.values:
+        return [_missing(reading)]
+    if len(lines.values) > 1:
+        text = "Receivers then take it that there is none (RFC 7489 section 6.6.3). Delete all but one."
+        return [_about(reading, State.ERROR, f"There are {len(lines.values)} DMARC records.", text, lines.values)]
+    if reading.dmarc_parsed.error:
+        text = f"Receivers ignore it. The parser says: {reading.dmarc_parsed.error}"
+        return [_about(reading, State.ERROR, "The DMARC record is broken.", text, lines.values)]
+    judged = (_alignment(reading, route) for route in routes if route.in_from)
+    found = [*_policy(reading, lines.values[0]), *judged]
+    if at != reading.domain:
+        text = f"{reading.domain} has no record of its own; the one of {at} holds (RFC 7489 section 6.6.3)."
+        found.insert(0, _about(reading, State.OK, "The record of the organisation holds.", text))
+    return found
+
+
+def policy(reading: Reading) -> str:
+    """Return what receivers are asked to do with mail of this domain: "none", "quarantine" or "reject"."""
+    found = reading.dmarc_parsed.tags
+    return found.get("p" if reading.dmarc_at == reading.domain else "sp", found.get("p", "none"))
+
+
+def aligned(reading: Reading, envelope: str) -> bool:
+    """Tell whether SPF for `envelope` counts for mail from this domain (RFC 7489 section 3.1.2)."""
+    if reading.dmarc_parsed.tags.get("aspf") == "s":
+        return envelope == reading.domain
+    return reading.organisations.get(envelope, envelope) == reading.organisation
+
+
+def _missing(reading: Reading) -> Finding:
+    return Finding(
+        Topic.DMARC,
+        State.WARNING,
+        "There is no DMARC record.",
+        "Anybody can send in your name without a trace, and the large mail providers ask for a record from those who "
+        "send much. Start with one that only asks for reports; the address must be a mailbox that somebody reads.",
+        publish=Publish(f"_dmarc.{reading.organisation}", f"v=DMARC1; p=none; rua=mailto:dmarc@{reading.organisation}"),
+        owner=_dns(reading.organisation),
+    )
+
+
+def _policy(reading: Reading, record: str) -> Iterator[Finding]:
+    chosen, raw = policy(reading), tags(record)
+    state, text = _POLICIES.get(chosen, _POLICIES["none"])
+    yield _about(reading, state, f"The policy is “{chosen}”.", text, (record,))
+    if raw.get("pct", "100") != "100":
+        text = "Only this part of the mail falls under the policy; newer receivers (RFC 9989) ignore it. Take it out."
+        yield _about(reading, State.WARNING, f"The policy is limited: pct={raw['pct']}.", text)
+    if reading.dmarc_parsed.tags.get("t") == "y":
+        text = "Receivers are asked not to apply the policy (t=y). Take it out when the test is over."
+        yield _about(reading, State.WARNING, "The policy is only being tested.", text)
+    if "rua" not in raw:
+        text = "Without reports (rua=) nobody learns whose mail fails."
+        yield _about(reading, State.WARNING, "Nobody gets the reports.", text)
+    if remarks := [text for text in reading.dmarc_parsed.remarks if "accepts DMARC reports" in text or "MX" in text]:
+        yield _about(reading, State.WARNING, "Reports may not arrive.", " ".join(remarks))
+
+
+def _alignment(reading: Reading, route: SendsAs) -> Finding:
+    envelope = route.envelope or reading.domain
+    if not aligned(reading, envelope):
+        title = f"“{route.name}”: SPF does not count, the envelope sender is of {envelope}."
+        text = f"DMARC wants SPF to pass for {reading.domain} itself. {_DKIM} Or change the envelope sender."
+        return _about(reading, State.WARNING, title, text)
+    if envelope != reading.domain:
+        title = f"“{route.name}”: SPF of {envelope} counts for this domain."
+        return _about(reading, State.NOT_PROVEN, title, f"Whether it passes is said on the page of {envelope}. {_DKIM}")
+    if named(reading, route):
+        text = f"So it is as long as the server keeps the envelope sender; some providers use their own. {_DKIM}"
+        return _about(reading, State.OK, f"“{route.name}”: SPF passes and counts for this domain.", text)
+    title = f"“{route.name}”: SPF is not seen to pass, so DMARC rests on DKIM alone."
+    return _about(reading, State.WARNING if policy(reading) != "none" else State.NOT_PROVEN, title, _DKIM)
+
+
+def _about(reading: Reading, state: State, title: str, text: str, records: tuple[str, ...] = ()) -> Finding:
+    owner = _dns(reading.dmarc_at or reading.domain) if state in (State.ERROR, State.WARNING) else ""
+    return Finding(Topic.DMARC, state, title, text, records, owner=owner)
+
+
+def _dns(domain: str) -> str:
+    return f"who runs the DNS of {domain}"
