@@ -7,14 +7,17 @@ import importlib.util
 import re
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mailadmin.core import limits
 from mailadmin.core.addresses import AddressError, ascii_domain
 from mailadmin.core.redact import clean
+from mailadmin.core.srv import Srv
 
 if TYPE_CHECKING:  # the extra may be missing, and most processes never ask
     import dns.resolver
+
+__all__ = ["MISSING", "DnsUnavailable", "NameUnknown", "Resolver", "Srv", "available"]
 
 MISSING = (
     "Questions to the DNS need two more Python packages on the server; install them with: pip install 'mailadmin[dns]'"
@@ -30,15 +33,6 @@ class NameUnknown(Exception):
 
 class DnsUnavailable(Exception):
     """No resolver gave a usable answer, so nothing is known; `str()` is a sentence."""
-
-
-class Srv(NamedTuple):
-    """A service record (RFC 2782). `host` is "." where the domain says that it does not offer the service."""
-
-    priority: int
-    weight: int
-    port: int
-    host: str
 
 
 def available() -> bool:
