@@ -5,14 +5,15 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpRequest
 
-from mailadmin.core.preferences import Preferences, Sending
+from mailadmin.core.preferences import Sending
 from mailadmin.delivery.outbox import waiting
 from mailadmin.delivery.preferences import preferences
 from mailadmin.models import Settings
+from mailadmin.watch.finding import Finding
+from mailadmin.watch.of_installation import held_finding
 
 from . import audit
 from .forms import SendingForm
-from .overview import Banner
 
 _TOLD = {
     Sending.ON: "Mail is sent again, and what waited is due now.",
@@ -21,19 +22,9 @@ _TOLD = {
 }
 
 
-def banner() -> Banner | None:
+def banner() -> Finding | None:
     """Return what every page must say of all mail, None when mail is simply sent. One statement."""
-    now = preferences(Settings.objects.filter(pk=1).first())
-    if now.objection:
-        text = f"{now.objection} Nothing leaves until an administrator confirms that it belongs here."
-        return Banner("error", "All mail is held: is this the right database?", text, kind="objection")
-    if now.sending is Sending.HELD:
-        text = "Queued messages wait; others are given back to the application with an error."
-        return Banner("warning", "All mail is held.", f"{text}{_except(now)}", kind="sending")
-    if now.sending is Sending.REDIRECTED:
-        text = "Its recipients get nothing. Only connection tests still go where you type."
-        return Banner("warning", f"All mail goes to {now.redirect_to}.", f"{text}{_except(now)}", kind="sending")
-    return None
+    return next(held_finding(preferences(Settings.objects.filter(pk=1).first())), None)
 
 
 def switch(request: HttpRequest, form: SendingForm, before: audit.Snapshot) -> None:
@@ -46,7 +37,3 @@ def switch(request: HttpRequest, form: SendingForm, before: audit.Snapshot) -> N
     if now is not Sending.HELD:
         waiting.retry_waiting()
     messages.success(request, _TOLD[now])
-
-
-def _except(now: Preferences) -> str:
-    return f" Except for: {', '.join(now.spared)}." if now.spared else ""

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-
-from django.utils.formats import date_format
+from typing import Any
 
 from mailadmin import conf
-from mailadmin.core.expiry import advice
 from mailadmin.core.outcome import DeliveryState
-from mailadmin.models import ConnectionTest, Delivery, IntegratedService, OAuthService, SmtpConnection
-from mailadmin.watch.credentials import CredentialState, first_state, second_ready, second_state
-from mailadmin.watch.outbox import Overview, verdict
-from mailadmin.watch.waiting import Why
+from mailadmin.models import ConnectionTest, Delivery, OAuthService, SmtpConnection
+from mailadmin.watch.finding import Finding, Link
+from mailadmin.watch.findings import shown
+from mailadmin.watch.route_vitals import Condition
 
 from .route_rows import RouteSummary
 
 Row = OAuthService | SmtpConnection
+_LIFTED = {Condition.STOPPED, Condition.RESTING, Condition.FAILING}
+_TESTABLE = {*_LIFTED, "changed", "untested", "test-failed"}
 
 
 @dataclass(frozen=True)
@@ -46,16 +45,20 @@ class RouteLine:
 
 @dataclass(frozen=True)
 class Banner:
-    """Something that is wrong now. `tone` is "error" or "warning"; `kind` tells the template which links to show;
-    `line` is the route and `service` the integrated service that it is about, `why` the reason to filter by."""
+    """One finding as the dashboard shows it: with the links that this user may follow."""
 
-    tone: str
-    title: str
-    text: str
-    kind: str = ""
-    line: RouteLine | None = None
-    service: IntegratedService | None = None
-    why: str = ""
+    finding: Finding
+    links: Sequence[Link]
+
+    @property
+    def may_be_tested(self) -> bool:
+        """Tell whether a test of the route would say more."""
+        return self.finding.kind in _TESTABLE
+
+    @property
+    def may_be_used_again(self) -> bool:
+        """Tell whether something is held against the route that a person can lift."""
+        return self.finding.kind in _LIFTED
 
 
 @dataclass(frozen=True)
@@ -92,112 +95,16 @@ def guide(rows: Sequence[Row]) -> Guide:
     )
 
 
-def banners(
-    lines: Sequence[RouteLine],
-    services: Sequence[IntegratedService],
-    latest: Sequence[Delivery],
-    warning_days: int,
-    today: date,
-    configured: bool,
-) -> list[Banner]:
-    """Return what is wrong now, the worst first. No statement."""
-    found = [*_key_banner(), *_route_banners(lines, configured)]
-    for service in services:
-        found += _credential_banners(service, warning_days, today)
-    return found + _fallback_banner(lines, latest) + log_banner()
-
-
-def log_banner() -> list[Banner]:
-    """Return the banner of a deployment that keeps no log, so that nobody takes an empty one for silence."""
-    if conf.setting("DELIVERY_LOG"):
-        return []
-    text = (
-        "MAILADMIN in the settings of the server says so: messages are sent, and leave a line in the server's log only."
-    )
-    return [Banner("warning", "The delivery log is switched off.", text)]
-
-
-def outbox_banners(found: Overview) -> list[Banner]:
-    """Return what is wrong in the outbox: that it is not drained, and what waits for a person. No statement."""
-    banners = []
-    if found.late:
-        banners.append(Banner("error", "The outbox is not drained.", verdict(found)[1], "outbox", why=Why.DUE))
-    if unsure := found.counts[Why.UNSURE]:
-        title = f"{unsure.of('message').capitalize()} may have been delivered, and somebody must decide."
-        text = "Sending again could deliver a second copy, so nothing happens by itself. Ask who should have got it."
-        banners.append(Banner("warning", title, text, "outbox", why=Why.UNSURE))
-    if crashed := found.counts[Why.CRASHED]:
-        what = "it" if crashed.number == 1 else "them"
-        title = f"{crashed.of('message').capitalize()} held: workers ended while they had {what}."
-        text = "The outbox shows what happened at the end; release what shall be tried again, or cancel it."
-        banners.append(Banner("warning", title, text, "outbox", why=Why.CRASHED))
-    return banners
-
-
-def _key_banner() -> list[Banner]:
-    try:
-        conf.key_ring()
-    except conf.ConfigurationError as error:
-        return [Banner("error", "The encryption key is missing: no stored password can be read.", str(error))]
-    return []
-
-
-def _route_banners(lines: Sequence[RouteLine], configured: bool) -> list[Banner]:
-    if configured and not lines:
-        return [
-            Banner(
-                "error",
-                "No mail can leave: every connection is switched off.",
-                "Switch on an OAuth service or an SMTP connection; until then each message fails.",
-                kind="none-enabled",
-            )
-        ]
+def banners(found: Iterable[Finding], user: Any, guiding: bool) -> list[Banner]:
+    """Return what is to be said on the dashboard to `user`, the worst first. What every page says of all mail is left
+    out, and, while the first steps are shown (`guiding`), what is one of them. No statement."""
+    left_out = {"objection", "sending", *(("untested",) if guiding else ())}
     return [
-        Banner("error", f"“{line.row.name}” is stopped: no message goes by it.", line.summary.reason, "stopped", line)
-        for line in lines
-        if line.summary.state == "stopped"
+        Banner(finding, [link for link in finding.links if link.path and _may(user, link)])
+        for finding in shown(found)
+        if finding.kind not in left_out
     ]
 
 
-def _credential_banners(service: IntegratedService, warning_days: int, today: date) -> list[Banner]:
-    """Return what is to be said of the credentials of `service`: that one has ended, or ends soon."""
-    first, second = first_state(service, warning_days, today), second_state(service, warning_days, today)
-    ready = second is not None and second_ready(service, today)
-    found = _ending(service, first, warning_days, ready)
-    return found + (_ending(service, second, warning_days, ready=False) if second else [])
-
-
-def _ending(service: IntegratedService, state: CredentialState, warning_days: int, ready: bool) -> list[Banner]:
-    if not state.ends_on or state.days_left is None or state.days_left > warning_days or state.label == "Missing":
-        return []
-    noun = f"second credential ({state.noun})" if state.second else state.noun
-    day = date_format(state.ends_on, "j M Y")
-    text = "A second credential is ready: try it and switch." if ready else advice(state.days_left)
-    kind = "switch" if ready else "second-credential" if state.second else "credential"
-    if state.ended:
-        title = f"The {noun} of “{service.name}” ended on {day}."
-        meaning = "" if state.second else "Entra refuses it, so mail goes by the next route. "
-        tone = "warning" if state.second else "error"
-        return [Banner(tone, title, f"{meaning}{text}", kind, service=service)]
-    days = state.days_left
-    when = "today" if days == 0 else f"in {days} {'day' if days == 1 else 'days'}"
-    meaning = "" if state.second else f"After {day} Entra refuses it and mail goes by the next route. "
-    return [
-        Banner("warning", f"The {noun} of “{service.name}” ends {when}.", f"{meaning}{text}", kind, service=service)
-    ]
-
-
-def _fallback_banner(lines: Sequence[RouteLine], latest: Sequence[Delivery]) -> list[Banner]:
-    """Warn when the newest finished message went by fallback."""
-    finished = next((delivery for delivery in latest if delivery.state != DeliveryState.SENDING), None)
-    if finished is None or finished.state != DeliveryState.FALLBACK:
-        return []
-    preferred = next((line.row.name for line in lines if line.row.name != finished.route_name), "The preferred route")
-    return [
-        Banner(
-            "warning",
-            "Mail goes by fallback now.",
-            f"{preferred} did not take the latest message, so {finished.route_name} sent it.",
-            "fallback",
-        )
-    ]
+def _may(user: Any, link: Link) -> bool:
+    return not link.permission or user.has_perm(link.permission)

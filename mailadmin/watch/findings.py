@@ -23,7 +23,7 @@ def findings(found: Reading | None = None) -> list[Finding]:
     return _sorted(
         [
             *key_finding(),
-            *held_finding(found),
+            *held_finding(found.snapshot.preferences),
             *mail_findings(found),
             *route_findings(found),
             *secret_findings(endings(found)),

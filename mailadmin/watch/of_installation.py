@@ -8,7 +8,7 @@ from datetime import timedelta
 from mailadmin import conf
 from mailadmin.core import limits, microsoft
 from mailadmin.core.alerts import Event
-from mailadmin.core.preferences import Sending
+from mailadmin.core.preferences import Preferences, Sending
 from mailadmin.models import SmtpConnection
 
 from .finding import ERROR, WARNING, Finding, Link, link
@@ -30,9 +30,8 @@ def key_finding() -> Iterator[Finding]:
         yield Finding(ERROR, "installation:key", "key", title, str(error), Event.FAILING)
 
 
-def held_finding(found: Reading) -> Iterator[Finding]:
+def held_finding(now: Preferences) -> Iterator[Finding]:
     """Yield that no mail leaves, or all of it elsewhere, because the guard or somebody wants it so."""
-    now = found.snapshot.preferences
     if now.objection:
         text = f"{now.objection} Nothing leaves until an administrator confirms that it belongs here."
         cure = link("See what waits, and confirm", "settings-confirm", permission=_SETTINGS)
@@ -41,7 +40,12 @@ def held_finding(found: Reading) -> Iterator[Finding]:
     elif now.sending is not Sending.ON:
         held = now.sending is Sending.HELD
         title = "All mail is held." if held else f"All mail goes to {now.redirect_to}."
-        text = "Somebody switched it so on the Settings page."
+        text = (
+            "Queued messages wait; others are given back to the application with an error."
+            if held
+            else "Its recipients get nothing. Only connection tests still go where you type."
+        )
+        text += f" Except for: {', '.join(now.spared)}." if now.spared else ""
         cure = link("Change that", "settings-sending", permission=_SETTINGS)
         yield Finding(WARNING, "installation:sending", "sending", title, text, links=(cure,))
 

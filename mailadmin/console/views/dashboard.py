@@ -15,15 +15,14 @@ from mailadmin.console import audit
 from mailadmin.console.access import needs, page_before
 from mailadmin.console.charts import bars
 from mailadmin.console.figures import PERIODS, buckets, figures
-from mailadmin.console.overview import banners, delivery_order, guide, outbox_banners
-from mailadmin.console.radar import radar_banner
+from mailadmin.console.overview import banners, delivery_order, guide
 from mailadmin.console.route_rows import summaries
 from mailadmin.console.sections import ROUTES
 from mailadmin.core import limits
 from mailadmin.delivery import health
-from mailadmin.delivery.preferences import preferences
-from mailadmin.models import Delivery, IntegratedService, OAuthService, SandboxServer, Settings, SmtpConnection
-from mailadmin.watch.outbox import overview
+from mailadmin.models import Delivery, OAuthService, SandboxServer, SmtpConnection
+from mailadmin.watch import reading
+from mailadmin.watch.findings import findings
 
 from .log import row
 
@@ -39,30 +38,20 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     latest = list(Delivery.objects.prefetch_related("recipients", "attempts")[: limits.LATEST_ROWS])
     steps = guide([summary.row for summary in routes])
     since, found = period.starts(now)[0], buckets(period, now)
-    settings = Settings.load()
-    outbox = overview(preferences(settings))
+    seen = reading.read()
+    told = banners(findings(seen), request.user, guiding=not steps.done)
     return render(
         request,
         "mailadmin/dashboard/dashboard.html",
         {
             "guide": steps,
-            "banners": [
-                *outbox_banners(outbox),
-                *banners(
-                    lines,
-                    list(IntegratedService.objects.all()),
-                    latest,
-                    settings.secret_warning_days,
-                    timezone.localdate(now),
-                    configured=steps.connected,
-                ),
-                *radar_banner(lines, timezone.localdate(now)),
-            ],
+            "banners": told[: limits.BANNERS_OPEN],
+            "more": told[limits.BANNERS_OPEN :],
             "period": period,
             "periods": PERIODS.values(),
             "since": timezone.localdate(since),
             "figures": figures(found, since),
-            "outbox": outbox if outbox.waiting or conf.setting("DELIVERY") == "queued" else None,
+            "outbox": seen.outbox if seen.outbox.waiting or conf.setting("DELIVERY") == "queued" else None,
             "chart": bars(found),
             "lines": lines,
             "latest": [row(delivery) for delivery in latest],

@@ -16,9 +16,10 @@ from mailadmin.console import deliveries, log_pages
 from mailadmin.console.access import needs
 from mailadmin.console.forms.log import FilterForm
 from mailadmin.console.log_search import search
-from mailadmin.console.overview import log_banner
+from mailadmin.console.overview import banners
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import Delivery, DeliveryAttempt, DeliveryRecipient, Settings
+from mailadmin.watch.of_installation import log_finding
 
 _ANY = str(uuid.UUID(int=0))
 _SHOWN = ("pk", "created_at", "state", "mode", "subject", "recipient_list", "duration_ms", "progress")
@@ -57,7 +58,7 @@ def log_list(request: HttpRequest) -> HttpResponse:
             "filtered": form.chosen(),
             "filters": log_pages.without_place(request.GET),
             "retention_days": Settings.load().retention_days,
-            "banners": log_banner(),
+            "banners": banners(log_finding(), request.user, guiding=False),
         },
     )
 
