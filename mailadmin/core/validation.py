@@ -89,11 +89,11 @@ def port(number: int) -> int:
 
 
 def web_address(text: str) -> str:
-    """Return the address of a site ("https://mail.example.org", perhaps with a path), trimmed and without a slash at
-    its end. Raises ValueError."""
+    """Return the address of a site ("https://mail.example.org"), trimmed and without a slash at its end. Raises
+    ValueError."""
     text = text.strip().rstrip("/")
     parts = _web_parts(text)
-    if parts is None or parts.query:
+    if parts is None or parts.path or parts.query:
         raise ValueError("Type where people open the console in the browser, such as https://mail.example.org.")
     return text
 

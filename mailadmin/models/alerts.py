@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import uuid
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
+from mailadmin.core.alert_payloads import signing_key
 from mailadmin.core.alerts import ChannelKind, Event
 from mailadmin.core.destination import Destination
+from mailadmin.core.errors import MailError
+from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.secret import Secret
+from mailadmin.core.validation import webhook_url
 
 from .fields import Checked
 from .routes import Named
@@ -42,7 +49,57 @@ class AlertChannel(SecretHolder, Named):
     objects = models.Manager["AlertChannel"]()
 
     class Meta(Named.Meta):
-        pass
+        verbose_name = "alert channel"
+
+    @property
+    def where(self) -> str:
+        """Return where alerts go, as people may see it."""
+        return self.recipients if self.kind == ChannelKind.EMAIL else self.host
+
+    def clean(self) -> None:
+        """Ask for the addresses of a channel that sends e-mail."""
+        super().clean()
+        if self.kind == ChannelKind.EMAIL and not self.recipients.strip():
+            raise ValidationError({"recipients": "Type at least one address."})
+
+    @sensitive_variables()
+    def secret_errors(self) -> dict[str, str]:
+        """Return a sentence for each slot whose secret is missing or cannot be used; call it after the secrets are put
+        in. The host of the row becomes that of the address."""
+        errors: dict[str, str] = {}
+        if self.kind == ChannelKind.EMAIL:
+            return errors
+        if not self.url.stored:
+            errors["url"] = "Type the webhook address."
+        signing = self.signing.value() if self.kind == ChannelKind.WEBHOOK else None
+        if self.kind == ChannelKind.WEBHOOK and signing is None:
+            errors["signing"] = (
+                "Type a secret that the receiver knows as well, so that it can tell our alerts from others."
+            )
+        try:
+            if signing:
+                signing_key(signing.reveal())
+        except (ValueError, MailError) as error:
+            errors["signing"] = str(error)
+        return errors
+
+    @sensitive_variables("text")
+    def checked_url(self) -> Secret:
+        """Return the address to post to. Raises MailError when it is missing, cannot be opened, or leads to another
+        host than when it was saved (it may be kept outside the database, where others change it)."""
+        url = self.url.value()
+        text = url.reveal() if url else ""
+        try:
+            text, host = webhook_url(text)
+        except ValueError as error:
+            raise _unusable(str(error)) from None
+        if host != self.host.lower():
+            raise _unusable(f"The webhook address leads to another host than {self.host}, for which it was saved.")
+        return Secret(text)
+
+
+def _unusable(text: str) -> MailError:
+    return MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text))
 
 
 class Incident(models.Model):

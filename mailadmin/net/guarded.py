@@ -108,7 +108,7 @@ class GuardedConnection(HTTPSConnection):
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
             raise BrokenPipeError from None
         except OSError as error:
-            raise Broken(*_explain(error), False) from None
+            raise Broken(*explain_break(error), False) from None
         self.request_left = True
 
     def send(self, data: Any) -> None:
@@ -126,7 +126,7 @@ class GuardedConnection(HTTPSConnection):
         try:
             return super().getresponse()
         except (OSError, http.client.HTTPException, HTTPError, ValueError) as error:
-            raise Broken(*_explain(error), self.request_left) from None
+            raise Broken(*explain_break(error), self.request_left) from None
         finally:
             self._used = time.monotonic()
 
@@ -151,14 +151,24 @@ def open_connection(
 
 def open_line(host: str, port: int, policy: NetworkPolicy, seconds: float, proxy: Proxy | None = None) -> socket.socket:
     """Return a connection without TLS, as `open_connection`; raises as that does."""
-    if policy.own_machine:
+    way = way_to(host, port, policy, proxy)
+    if way is None:
         return dial(host, port, policy, seconds)
+    return connect_through(way[0], host, port, policy, seconds, proxy_policy=way[1])
+
+
+def way_to(
+    host: str, port: int, policy: NetworkPolicy, proxy: Proxy | None = None
+) -> tuple[Proxy, NetworkPolicy] | None:
+    """Return the proxy by which `host` is reached, and the policy that judges its address; None for none. Raises
+    MailError when the environment names one that cannot be used."""
+    if policy.own_machine:
+        return None
     if proxy:
-        return connect_through(proxy, host, port, policy, seconds)
-    if named := proxy_for(host, port):
-        # Whoever runs this process chose it, so it may be a private address whatever the policy says.
-        return connect_through(named, host, port, policy, seconds, proxy_policy=NetworkPolicy())
-    return dial(host, port, policy, seconds)
+        return proxy, policy
+    named = proxy_for(host, port)
+    # Whoever runs this process chose it, so it may be a private address whatever the policy says.
+    return (named, NetworkPolicy()) if named else None
 
 
 def guarded_pools(
@@ -213,7 +223,7 @@ def _share(deadline: float, seconds: float) -> float:
     return min(left, seconds)
 
 
-def _explain(error: Exception) -> tuple[Kind, str]:
+def explain_break(error: Exception) -> tuple[Kind, str]:
     """Return the kind and words of an exchange that broke; the error's own words may hold a header."""
     if isinstance(error, TimeoutError):
         return Kind.TIMEOUT, "No whole answer came within the time."
