@@ -32,6 +32,7 @@ class HiddenValue:
 
 Snapshot = dict[str, object]
 Changes = dict[str, list[str]]
+Plain = dict[str, Any]
 
 
 @sensitive_variables()
@@ -49,6 +50,13 @@ def snapshot(row: models.Model) -> Snapshot:
     return values | {held.word: HiddenValue(held.sealed) for held in secrets}
 
 
+def plain(row: models.Model) -> Plain:
+    """Return the values of `row` that a form can take, by its columns and as JSON knows them, complete. Secrets are in
+    columns that no form shows, so that none is among them."""
+    columns = [field for field in row._meta.concrete_fields if field.editable and not field.primary_key]
+    return {field.name: _json(field.value_from_object(row)) for field in columns}
+
+
 def diff(before: Snapshot, after: Snapshot) -> Changes:
     """Return [before, after] as text for each name whose value differs; a secret shows as "changed"."""
     pairs = {name: _both(before.get(name), after.get(name)) for name in before | after}
@@ -61,11 +69,12 @@ def record(
     obj: models.Model | None = None,
     changes: Changes | None = None,
     detail: str = "",
+    before: Plain | None = None,
 ) -> AuditEntry:
     """Add an entry and return it.
 
     `who` is the request, or a user where there is none (None: the system itself); `action` a word such as
-    "changed"; `obj` what it was done to; `changes` comes from `diff`.
+    "changed"; `obj` what it was done to; `changes` comes from `diff`; `before` from `plain`, for what may be restored.
     """
     request = who if isinstance(who, HttpRequest) else None
     user: Any = request.user if request else who
@@ -79,6 +88,7 @@ def record(
         object_id=str(obj.pk) if obj else "",
         object_name=str(obj)[:255] if obj else "",
         changes=changes or {},
+        before=before or {},
         detail=detail,
         remote_address=_remote_address(request),
     )
@@ -92,6 +102,11 @@ def _remote_address(request: HttpRequest | None) -> str | None:
         return str(ipaddress.ip_address(address))
     except ValueError:
         return None  # behind a Unix socket there is none
+
+
+def _json(value: Any) -> Any:
+    """Return `value` as JSON has it; dates, UUIDs and the like as text."""
+    return value if value is None or isinstance(value, (bool, int, float, str, list, dict)) else str(value)
 
 
 def _text(value: object) -> str:

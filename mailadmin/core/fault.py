@@ -120,7 +120,8 @@ class Fault:
 
     `maybe_sent` is True from the moment the last byte of the message was handed over until a final
     answer was read: the message may have been taken. `retry_after` is in seconds; `size_limit` is the largest
-    message (bytes) that the peer says it takes, 0 when it says nothing.
+    message (bytes) that the peer says it takes, 0 when it says nothing; `names` are those that a refused certificate is
+    for.
     """
 
     phase: Phase
@@ -138,6 +139,7 @@ class Fault:
     retry_after: float | None = None
     request_id: str = ""
     size_limit: int = 0
+    names: tuple[str, ...] = ()
 
     @property
     def code(self) -> str:

@@ -86,6 +86,11 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddField(
+            model_name='auditentry',
+            name='before',
+            field=models.JSONField(default=dict),
+        ),
+        migrations.AddField(
             model_name='connectiontest',
             name='batch',
             field=models.UUIDField(db_index=True, null=True),

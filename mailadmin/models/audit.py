@@ -28,7 +28,9 @@ class AppendOnly(models.QuerySet[Any]):
 
 
 class AuditEntry(models.Model):
-    """One thing that somebody did. `changes` maps a field to [before, after]; a secret shows as "changed"."""
+    """One thing that somebody did. `changes` maps a field to [before, after]; a secret shows as "changed". `before`
+    holds the values of a settings row as they were before it was changed or deleted, by its columns, complete and
+    without secrets, so that they can be restored; {} when there were none, or nobody would want them back."""
 
     at = models.DateTimeField(default=timezone.now, db_index=True)
     # No database constraint acts on entries when a user is deleted: the name stays, the number may dangle.
@@ -45,6 +47,7 @@ class AuditEntry(models.Model):
     object_id = models.CharField(max_length=64, blank=True)
     object_name = models.CharField(max_length=255, blank=True)
     changes = models.JSONField(default=dict)
+    before = models.JSONField(default=dict)
     detail = models.TextField(blank=True)
     remote_address = models.GenericIPAddressField(null=True)
     # Filled in when rows are sealed in batches into a chain of hashes.

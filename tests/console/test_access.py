@@ -40,11 +40,15 @@ TABLE = {
     "log-resend-many": OPERATE,
     "log-cancel-many": OPERATE,
     "why": VIEW,
+    "domain-list": VIEW,
+    "domain": VIEW,
+    "domain-read": OPERATE,
     "knowledge-list": VIEW,
     "knowledge": VIEW,
     "test-list": VIEW,
     "test": VIEW,
     "test-steps": VIEW,
+    "fix": VIEW,  # and then the right to change what was tested
     "compose": OPERATE,
     "test-start": OPERATE,
     "test-cancel": OPERATE,
@@ -64,6 +68,9 @@ ADMIN_ONLY = {
     "settings",
     "settings-sending",
     "settings-confirm",
+    "domain-add",
+    "domain-selectors",
+    "domain-forget",
     "audit-list",
     "log-export",
     "log-erase",
@@ -82,7 +89,7 @@ NAMES = sorted({pattern.name for pattern in urls.urlpatterns} - FOR_MONITORS)
 
 def address(name: str) -> str:
     pattern = next(pattern for pattern in urls.urlpatterns if pattern.name == name)
-    values = {"kind": "smtp", "pk": PK, "entry": "credentials-refused"}
+    values = {"kind": "smtp", "pk": PK, "entry": "credentials-refused", "domain": "nowhere.example", "place": 0, "number": 0}
     return reverse(f"mailadmin:{name}", kwargs={key: values[key] for key in pattern.pattern.converters})
 
 

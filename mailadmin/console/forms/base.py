@@ -24,7 +24,7 @@ _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z 
 @dataclass(frozen=True)
 class Part:
     """One section as the page shows it: how many of its values are not as usual, and whether it must show because
-    of that, or because something in it is to be put right."""
+    of that, or because something in it is to be looked at or put right."""
 
     title: str
     fields: list[BoundField]
@@ -43,6 +43,8 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
     # field -> "other=value,value": the browser hides the field while the other one holds something else. Only a
     # comfort: the server checks what it gets.
     shown_when: ClassVar[dict[str, str]] = {}
+    # Fields that the page marks, because somebody proposes another value: the folded part with them must show.
+    marked: frozenset[str] = frozenset()
     # field -> what an empty one, or one that an older page did not have, means.
     usual: ClassVar[dict[str, Any]] = {}
     # The server's own sentences are better than the browser's, and come all at once.
@@ -90,8 +92,8 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
         return sum(part.changed for part in self.advanced_parts())
 
     def advanced_open(self) -> bool:
-        """Tell whether the folded part must show, because something in it is to be put right."""
-        return any(name in self.errors for _, names in self.advanced for name in names)
+        """Tell whether the folded part must show, because something in it is to be looked at or put right."""
+        return any(name in self.errors or name in self.marked for _, names in self.advanced for name in names)
 
     def draft(self) -> dict[str, str]:
         """Return what was typed, secrets included, so that the form can be shown and saved again.
@@ -101,7 +103,8 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
     def _part(self, title: str, names: Iterable[str]) -> Part:
         fields = [self[name] for name in names if name in self.fields]
         changed = sum(self._differs(field) for field in fields)
-        return Part(title, fields, changed, changed > 0 or any(field.errors for field in fields))
+        noticed = any(field.errors or field.name in self.marked for field in fields)
+        return Part(title, fields, changed, changed > 0 or noticed)
 
     def _differs(self, field: BoundField) -> bool:
         """Tell whether a column has another value than usual; a secret and its box are no column."""

@@ -17,6 +17,7 @@ from django.utils.html import format_html
 
 from mailadmin.console import audit
 from mailadmin.console.forms import OAuthServiceForm
+from mailadmin.console.proposals import Proposal
 from mailadmin.console.refusals import refused_senders
 from mailadmin.console.removal import Removal, removal
 from mailadmin.console.route_rows import learned_size, summaries
@@ -81,13 +82,15 @@ def save_or_show(request: HttpRequest, form: Form) -> HttpResponse:
         return show_form(request, form)
 
 
-def show_form(request: HttpRequest, form: Form) -> HttpResponse:
-    """Return the page with `form`, empty, filled or with its errors; also for values that a test refused."""
+def show_form(request: HttpRequest, form: Form, proposal: Proposal | None = None) -> HttpResponse:
+    """Return the page with `form`, empty, filled or with its errors; also for values that a test refused, and for
+    those of a `proposal`, which it then explains."""
     section = section_of(form.instance)
     saved: Row | None = section.model.objects.filter(pk=form.instance.pk).first()  # the typed values are the form's
     context = {
         "section": section,
         "form": form,
+        "proposal": proposal,
         "row": saved,
         "list_url": section.address("list"),
         "save_url": section.address("edit", saved) if saved else section.address("new"),

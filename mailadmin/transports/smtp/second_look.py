@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.settings import Security
 from mailadmin.net import tls
@@ -14,28 +15,28 @@ if TYPE_CHECKING:
     from .session import SmtpSession
 
 
-def refused_certificate(session: SmtpSession) -> tls.Certificate | None:
-    """Return the certificate, seen on a second connection that ends with the handshake, or None."""
-    return _look(session, ask=session.route.security is not Security.TLS)
+def refused_certificate(session: SmtpSession, seconds: float) -> tls.Certificate | None:
+    """Return the certificate, seen within `seconds` on a second connection that ends with the handshake, or None."""
+    return _look(session, seconds, ask=session.route.security is not Security.TLS)
 
 
 def tls_spoken(session: SmtpSession) -> tls.Certificate | None:
     """Return the certificate of a server that says nothing in plain text but speaks TLS from the start, or
     None when it does neither."""
-    return _look(session, ask=False)
+    return _look(session, limits.SECOND_LOOK_SECONDS, ask=False)
 
 
-def _look(session: SmtpSession, *, ask: bool) -> tls.Certificate | None:
+def _look(session: SmtpSession, seconds: float, *, ask: bool) -> tls.Certificate | None:
     """Connect once more, with `ask` say STARTTLS, shake hands, and be gone."""
     other = type(session)(session.route, session.policy)
     other.addresses = session.addresses
-    other.wire.allow_total(session.connect_seconds)
+    other.wire.allow_total(seconds)
     try:
         other.connect()
         if ask:
             other.greet()
             other.ask_for_tls()
-        return tls.inspect_certificate(other.wire.detach(), session.host, session.connect_seconds)
+        return tls.inspect_certificate(other.wire.detach(), session.host, other.connect_seconds)
     except MailError:
         return None  # the first error stands as it is
     finally:
@@ -47,4 +48,4 @@ def with_facts(error: MailError, certificate: tls.Certificate | None) -> MailErr
     if certificate is None:
         return error
     text = f"{error.fault.text.rstrip('.')}; the certificate was {certificate.words(datetime.now(UTC))}."
-    return MailError(replace(error.fault, text=text))
+    return MailError(replace(error.fault, text=text, names=certificate.names[: limits.CERTIFICATE_NAMES]))
