@@ -166,7 +166,7 @@ def test_s11_a_test_through_a_proxy_says_so_in_its_target_and_its_steps() -> Non
     assert test.target == f"localhost:{peer.port} · No encryption · through {proxy.settings}"
     assert states(test)["dns"] == StepState.NOT_RUN
     assert states(test)["sender"] == StepState.OK
-    assert "Reach it through the proxy" in test.verdict
+    assert "Through the proxy to the server" in test.verdict
 
 
 @pytest.mark.django_db(transaction=True)

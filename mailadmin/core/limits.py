@@ -229,6 +229,7 @@ LADDER_SECONDS = 300  # all steps of a test together: who watches has given up b
 TEST_STOP_SECONDS = 0.5  # how often a running test looks whether somebody pressed Stop
 TEST_BEAT_SECONDS = 5  # a running test shows that it lives
 TEST_LOST_SECONDS = 30  # no beat for this long: the process ended, the test is shown as interrupted
+TEST_COMMAND_SECONDS = 300  # of one test by mailadmin_test: longer than all of its time-outs together take as a rule
 TEST_DRAFT_MINUTES = 15  # how long typed values are kept (encrypted) after a test without saving
 RETENTION_DAYS = 30  # how long the delivery log keeps a message
 SECRET_WARNING_DAYS = 30  # warn this long before a client secret ends

@@ -8,6 +8,10 @@ from enum import StrEnum
 from typing import Any
 
 
+# Said wherever a server took a message: nobody but the recipient can say more.
+NOT_IN_THE_INBOX = "delivery to the inbox is not proven"
+
+
 class StepState(StrEnum):
     """The state of one step."""
 
@@ -90,8 +94,9 @@ def verdict(steps: Sequence[Step]) -> str:
     if unreached or last is None:
         text = f"The test ended early; this was not tried: {_titles(unreached) or 'anything'}."
     elif last.state in (StepState.OK, StepState.WARNING):
-        what = "a token was given" if last.key == "token" else "the test message was accepted"
-        text = f"Everything works: {what}."
+        text = "Everything works: a token was given."
+        if last.key != "token":
+            text = f"Everything works: the test message was accepted. {NOT_IN_THE_INBOX.capitalize()}."
     elif unproven:
         text = f"Nothing failed, but this could not be proven: {_titles(unproven)}."
     else:
@@ -108,6 +113,7 @@ def as_text(heading: str, steps: Sequence[Step]) -> str:
         time = f" ({step.seconds * 1000:.0f} ms)" if step.state.done and step.state is not StepState.NOT_RUN else ""
         lines.append(f"{place}. {step.title}: {step.state.label}{time}{' - ' + step.fact if step.fact else ''}")
         lines += [f"   {note}" for note in step.notes]
+        lines += [f"   {label}: {value}" for label, value in step.details]
         if step.problem:
             lines.append(f"   {step.problem} {step.cause}".rstrip())
             lines += [f"   To do {number}: {text}" for number, text in enumerate(step.remedy, 1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +12,24 @@ if TYPE_CHECKING:  # loaded where a certificate is read: a process that only sen
     from cryptography import x509
 
 _SHOWN_NAMES = 5  # a content network's certificate may carry a hundred
+# Signature algorithms, by the beginning of their OID.
+_FAMILIES = {
+    "1.2.840.113549.1.1.": "RSA",
+    "1.2.840.10045.4.": "ECDSA",
+    "1.2.840.10040.4.": "DSA",
+    "2.16.840.1.101.3.4.3.": "DSA",
+    "1.3.101.112": "Ed25519",
+    "1.3.101.113": "Ed448",
+}
 _SHOWN_CHARS = 100  # a name is under the peer's control
 
 
 @dataclass(frozen=True)
 class Certificate:
     """The facts of one TLS connection and the certificate it showed. Dates are aware; `names` are the
-    DNS names and IP addresses the certificate is for."""
+    DNS names and IP addresses the certificate is for; `key` and `signature` are words such as "EC secp256r1";
+    `fingerprint` is the SHA-256 of the whole. `chain` holds, where it was asked for, this certificate and those of
+    its issuers, from the bottom up; of these `sent` tells which came from the server and not from our own store."""
 
     tls_version: str
     cipher: str
@@ -26,6 +38,12 @@ class Certificate:
     names: tuple[str, ...]
     not_before: datetime
     not_after: datetime
+    key: str = ""
+    signature: str = ""
+    fingerprint: str = ""
+    self_issued: bool = False
+    sent: bool = True
+    chain: tuple[Certificate, ...] = ()
 
     def days_left(self, now: datetime) -> int:
         """Return the whole days until the certificate ends; negative once it has."""
@@ -79,6 +97,10 @@ def read_certificate(der: bytes, tls_version: str, cipher: str) -> Certificate:
         names=_names(parsed),
         not_before=parsed.not_valid_before_utc,
         not_after=parsed.not_valid_after_utc,
+        key=_key(parsed),
+        signature=_signature(parsed),
+        fingerprint=hashlib.sha256(der).digest().hex(":").upper(),
+        self_issued=parsed.issuer == parsed.subject,
     )
 
 
@@ -100,6 +122,35 @@ def _issuer(name: x509.Name) -> str:
     found = name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
     firm = _printable(str(found[0].value)) if found else ""
     return f"{title} ({firm})" if firm and firm not in title else title
+
+
+def _key(parsed: x509.Certificate) -> str:
+    """Return kind and size of the public key, as tools name them."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    try:
+        key = parsed.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return "of a kind that is not known here"
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA {key.key_size} bits"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"EC {key.curve.name}"
+    return type(key).__name__.strip("_").removesuffix("PublicKey")
+
+
+def _signature(parsed: x509.Certificate) -> str:
+    """Return what the certificate was signed with: the family by its OID (RFC 8017, 5758, 8410) and the hash."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    oid = parsed.signature_algorithm_oid.dotted_string
+    family = next((word for beginning, word in _FAMILIES.items() if oid.startswith(beginning)), f"algorithm {oid}")
+    try:
+        signed_with = parsed.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return family
+    return f"{family} with {signed_with.name.upper()}" if signed_with else family
 
 
 def _names(parsed: x509.Certificate) -> tuple[str, ...]:

@@ -24,13 +24,11 @@ from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Proxy, TlsSettings
 
-from .certificate import Certificate
-from .environment import environment_ca, proxy_for
-from .guarded import Broken, HttpTimeouts, NotConnected, guarded_pools, open_connection
+from .environment import environment_ca
+from .guarded import Broken, HttpTimeouts, NotConnected, guarded_pools
 from .policy import NetworkPolicy
-from .tls import certificate
 
-__all__ = ["Answer", "HttpTimeouts", "Peer", "exchange", "fetch", "guarded_session", "look_at", "split_host"]
+__all__ = ["Answer", "HttpTimeouts", "exchange", "fetch", "guarded_session", "split_host", "trusted"]
 
 
 @dataclass(frozen=True)
@@ -69,15 +67,6 @@ class Answer:
             return None
 
 
-@dataclass(frozen=True)
-class Peer:
-    """What `look_at` saw: the address that answered ("" behind a proxy), the certificate, the proxy."""
-
-    address: str
-    certificate: Certificate
-    proxy: Proxy | None
-
-
 class GuardedSession(requests.Session):
     """A session without what requests does unasked: environment, .netrc, cookies, redirects."""
 
@@ -106,7 +95,7 @@ def guarded_session(
     `ca_pem` and the environment's bundle are trusted besides the system's certificates. Use it for one
     thread at a time and close it. Raises MailError when a CA cannot be read.
     """
-    return GuardedSession(policy, _tls(ca_pem), timeouts or HttpTimeouts(), proxy)
+    return GuardedSession(policy, trusted(ca_pem), timeouts or HttpTimeouts(), proxy)
 
 
 def exchange(
@@ -145,24 +134,6 @@ def fetch(url: str, policy: NetworkPolicy, seconds: float, size: int, proxy: Pro
         return exchange(session, "GET", url, phase=Phase.TLS)
 
 
-def look_at(
-    host: str,
-    policy: NetworkPolicy,
-    ca_pem: str = "",
-    timeouts: HttpTimeouts | None = None,
-    proxy: Proxy | None = None,
-) -> Peer:
-    """Connect to `host` ("name" or "name:port") as a request would, ask nothing, and return who answered.
-
-    Raises MailError with phase DNS, TCP, PROXY or TLS.
-    """
-    name, port = split_host(host)
-    seconds = (timeouts or HttpTimeouts()).connect
-    with open_connection(name, port, policy, _tls(ca_pem), seconds, proxy) as sock:
-        proxy = proxy or proxy_for(name, port)
-        return Peer("" if proxy else str(sock.getpeername()[0]), certificate(sock), proxy)
-
-
 def split_host(host: str) -> tuple[str, int]:
     """Return name and port of "name", "name:port" or "[::1]:port"; the port is 443 when none is given.
 
@@ -178,7 +149,8 @@ def split_host(host: str) -> tuple[str, int]:
     raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text))
 
 
-def _tls(ca_pem: str) -> TlsSettings:
+def trusted(ca_pem: str) -> TlsSettings:
+    """Return how certificates are checked: `ca_pem` and the environment's bundle are trusted besides the system's."""
     return TlsSettings(ca_pem="\n".join(filter(None, (ca_pem.strip(), environment_ca()))))
 
 

@@ -50,19 +50,27 @@ def connect_through(
     password raises.
     """
     deadline = time.monotonic() + seconds
-    name = judged(host, port, policy)
-    sock = _dial(proxy, host, port, proxy_policy or policy, seconds, family)
-    line = tunnels.Line(sock, deadline)
+    judged(host, port, policy)
+    sock = reach(proxy, host, port, proxy_policy or policy, seconds, family)
+    open_tunnel(sock, proxy, host, port, policy, deadline - time.monotonic())
+    return sock
+
+
+def open_tunnel(sock: socket.socket, proxy: Proxy, host: str, port: int, policy: NetworkPolicy, seconds: float) -> None:
+    """Ask `proxy`, to which `sock` leads, for `host` within `seconds`; what is read from it then is the server's.
+
+    `sock` is closed on failure. Raises as `connect_through` does.
+    """
+    line = tunnels.Line(sock, time.monotonic() + seconds)
     try:
         # The handshake returns its failure: an error raised in its frames would carry the password along.
-        refusal = _HANDSHAKES[proxy.kind](line, proxy, name, port)
-    except BaseException:  # the password could not be had
+        refusal = _HANDSHAKES[proxy.kind](line, proxy, judged(host, port, policy), port)
+    except BaseException:  # the policy forbids it, or the password could not be had
         sock.close()
         raise
-    if refusal is None:
-        return sock
-    sock.close()
-    raise MailError(Fault(Phase.PROXY, refusal.kind, f"The proxy {proxy} {refusal.text}", host=host, port=port))
+    if refusal:
+        sock.close()
+        raise MailError(Fault(Phase.PROXY, refusal.kind, f"The proxy {proxy} {refusal.text}", host=host, port=port))
 
 
 def judged(host: str, port: int, policy: NetworkPolicy) -> str:
@@ -93,10 +101,11 @@ def _literal(name: str) -> str:
         return ""
 
 
-def _dial(
+def reach(
     proxy: Proxy, host: str, port: int, policy: NetworkPolicy, seconds: float, family: AddressFamily
 ) -> socket.socket:
-    """Return a connection to the proxy itself."""
+    """Return a connection to the proxy itself; `host` and `port` are only named in the error. Raises MailError with
+    phase PROXY."""
     try:
         return dial(proxy.host, proxy.port, replace(policy, ports=()), seconds, family)
     except MailError as error:

@@ -62,6 +62,18 @@ def interleaved(addresses: Sequence[str]) -> list[str]:
     return [address for address in chain.from_iterable(zip_longest(begins, follows)) if address]
 
 
+def routed(address: str) -> bool:
+    """Tell whether this machine knows a way to `address` at all: without IPv6 it knows none to an IPv6 address. Nothing
+    is sent, because a datagram socket only looks the way up."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((address, 9))  # "discard", a port like any other here
+    except OSError:
+        return False
+    return True
+
+
 class _Race:
     """The attempts under way. Leaving the context closes all of them but the winner."""
 

@@ -24,6 +24,7 @@ from mailadmin.core.redact import clean
 from mailadmin.core.settings import Proxy
 
 from .certificate import day
+from .chain import verified_chain
 from .http import fetch
 from .policy import NetworkPolicy
 
@@ -112,11 +113,7 @@ def _verdict(entry: x509.RevokedCertificate | None) -> tuple[Kind | None, str]:
 
 def _verified_chain(sock: ssl.SSLSocket) -> list[x509.Certificate]:
     """Return the chain that OpenSSL verified, the server's own certificate first."""
-    if hasattr(sock, "get_verified_chain"):
-        return [x509.load_der_x509_certificate(one) for one in sock.get_verified_chain()]
-    # Python 3.11 and 3.12 have it too, without a public name.
-    chain = sock._sslobj.get_verified_chain()  # type: ignore[attr-defined]  # as said
-    return [x509.load_pem_x509_certificate(one.public_bytes().encode()) for one in chain]
+    return [x509.load_der_x509_certificate(one) for one in verified_chain(sock)]
 
 
 def _points(leaf: x509.Certificate) -> list[tuple[str, x509.DistributionPoint]]:

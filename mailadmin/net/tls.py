@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from dataclasses import replace
 from functools import lru_cache
 
 from mailadmin.core.errors import MailError
@@ -14,6 +15,7 @@ from mailadmin.core.settings import ClientCertificate, TlsSettings, TlsVersion
 
 from . import client_certificate, stopping
 from .certificate import Certificate, read_certificate
+from .chain import read_chain
 from .client_certificate import refused as client_refused
 from .dialler import ascii_host
 
@@ -130,16 +132,17 @@ def _check_names(shown: Certificate, host: str, tls: TlsSettings, port: int | No
         raise MailError(Fault(Phase.TLS, Kind.CERT_WRONG_NAME, text, host=host, port=port))
 
 
-def certificate(sock: ssl.SSLSocket) -> Certificate:
-    """Return the facts of the connection and of the certificate that the server showed. Raises MailError
-    when it cannot be read."""
+def certificate(sock: ssl.SSLSocket, *, whole: bool = False) -> Certificate:
+    """Return the facts of the connection and of the certificate that the server showed, with its `whole` chain if
+    that is wanted. Raises MailError when it cannot be read."""
     cipher = sock.cipher()
     try:
-        return read_certificate(
+        shown = read_certificate(
             sock.getpeercert(binary_form=True) or b"",
             (sock.version() or "").replace("TLSv", "TLS "),
             cipher[0] if cipher else "",
         )
+        return replace(shown, chain=read_chain(sock, shown)) if whole else shown
     except ValueError:
         text = "The certificate cannot be read."
         raise MailError(Fault(Phase.TLS, Kind.CERT_INVALID, text)) from None
@@ -157,7 +160,7 @@ def inspect_certificate(sock: socket.socket, host: str, seconds: float) -> Certi
     context.verify_mode = ssl.CERT_NONE
     try:
         with _handshake(context, sock, host, seconds) as looked_at:
-            return certificate(looked_at)
+            return certificate(looked_at, whole=True)
     except (OSError, ValueError):
         return None
     finally:

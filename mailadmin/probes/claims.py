@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from mailadmin.core.clouds import CLOUDS
+from mailadmin.core.redact import clean
 from mailadmin.core.settings import EntraApp
 
 Claims = Mapping[str, Any]
@@ -21,6 +23,7 @@ WIDE = (SEND, READ_WRITE)
 # Microsoft applications in sign-in reports"): Microsoft Graph, and Office 365 Exchange Online.
 GRAPH_ID = "00000003-0000-0000-c000-000000000000"
 EXCHANGE_ID = "00000002-0000-0ff1-ce00-000000000000"
+_CLAIM_CHARS = 200  # of one claim; a GUID has 36
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -28,6 +31,23 @@ def permissions(claims: Claims) -> list[str]:
     """Return the application permissions that the token names (`roles`), sorted."""
     roles = claims.get("roles")
     return sorted(str(role) for role in roles) if isinstance(roles, list) else []
+
+
+def rows(claims: Claims) -> list[list[str]]:
+    """Return the claims that matter, each with what it means (learn.microsoft.com, "access token claims reference")."""
+    found = [
+        ["Audience (aud)", _words(claims.get("aud"))],
+        ["Tenant (tid)", _words(claims.get("tid"))],
+        ["App (appid)", _words(claims.get("appid") or claims.get("azp"))],
+        ["Name of the app", _words(claims.get("app_displayname"))],
+        ["Application permissions (roles)", ", ".join(map(_words, permissions(claims)))],
+        ["Delegated permissions (scp)", _words(claims.get("scp"))],
+        ["Kind of token (idtyp)", _words(claims.get("idtyp"))],
+        ["Version (ver)", _words(claims.get("ver"))],
+        ["Issued (iat)", _moment(claims.get("iat"))],
+        ["Holds until (exp)", _moment(claims.get("exp"))],
+    ]
+    return [row for row in found if row[1]]
 
 
 def wide(claims: Claims) -> list[str]:
@@ -91,6 +111,21 @@ def about_options(claims: Claims, needs: Iterable[tuple[str, tuple[str, ...]]]) 
         for option, enough in needs
         if not any(name in named for name in enough)
     ]
+
+
+def _words(value: object) -> str:
+    """Return a claim as text; one of another form than the usual ones says nothing."""
+    return clean(str(value), limit=_CLAIM_CHARS) if isinstance(value, str | int | float) else ""
+
+
+def _moment(value: object) -> str:
+    """Return seconds since the epoch (RFC 7519 section 2, NumericDate) as a date, "" when they are none."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return ""
+    try:
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def _host(audience: str) -> str:

@@ -6,8 +6,8 @@ The ladder of an OAuth service walks the same steps before its own.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from mailadmin.core import expiry, limits
@@ -16,12 +16,13 @@ from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.report import Step, StepState
 from mailadmin.core.settings import Credential, CredentialKind, EntraApp
 from mailadmin.net.environment import proxy_for
-from mailadmin.net.http import look_at, split_host
+from mailadmin.net.http import split_host
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.transports.entra.sign_in import Note
 from mailadmin.transports.entra.tokens import Token, fetch_token
 
-from . import claims
+from . import claims, support_ids
+from .hosts import look_at_sign_in_host
 from .recorder import Recorder, StepFailed, fail
 
 APP_PLAN: tuple[tuple[str, str], ...] = (
@@ -55,7 +56,8 @@ def probe_app(
         with recorder.step("token") as step:
             asked = scopes or (app.cloud.graph_scope,)
             # A token of the sending may be kept; the test asks for a new one, to prove that it can be got.
-            token = fetch_token(app, asked, policy, fresh=True, note=dialogue(step))
+            with dialogue(step) as note:
+                token = fetch_token(app, asked, policy, fresh=True, note=note)
             describe_token(step, token, app, asked, send=send)
     return recorder.finish()
 
@@ -79,25 +81,6 @@ def describe_app(step: Step, app: EntraApp) -> str:
     return f"tenant {app.tenant}, cloud {app.cloud.name}" if app.tenant else f"cloud {app.cloud.name}"
 
 
-def look_at_sign_in_host(step: Step, app: EntraApp, policy: NetworkPolicy) -> None:
-    """Connect to the sign-in host and note its certificate. Raises MailError.
-
-    A managed identity asks the machine itself, so that nothing is to be seen there.
-    """
-    if app.credential and app.credential.kind is CredentialKind.MANAGED_IDENTITY:
-        step.state, step.fact = StepState.NOT_RUN, "Not needed: a managed identity gets its token on this machine"
-        return
-    host = app.cloud.authority_host
-    peer = look_at(host, policy, app.cloud.ca_pem, proxy=app.proxy)
-    certificate = peer.certificate
-    now = datetime.now(UTC)
-    way = f"by the proxy {peer.proxy}" if peer.proxy else f"at {peer.address}"
-    step.fact = f"{host} {way}, {certificate.tls_version}"
-    step.notes.append(f"The certificate is {certificate.words(now)}.")
-    if certificate.days_left(now) < limits.CERTIFICATE_WARNING_DAYS:
-        step.state = StepState.WARNING
-
-
 def describe_token(
     step: Step, token: Token, app: EntraApp, scopes: tuple[str, ...], *, send: str = claims.SEND, needs: Needs = ()
 ) -> None:
@@ -112,6 +95,7 @@ def describe_token(
         step.state = StepState.WARNING
         step.notes.append("The token cannot be read, so its permissions are not known here.")
         return
+    step.details += claims.rows(token.claims)
     warnings = [
         *claims.about_audience(token.claims, app, scopes),
         *claims.about_identity(token.claims, app),
@@ -124,14 +108,19 @@ def describe_token(
     _warn_of_wide_permission(step, claims.wide(token.claims), app)
 
 
-def dialogue(step: Step) -> Note:
-    """Return a function that adds a line to the dialogue of `step`, up to the limit."""
+@contextmanager
+def dialogue(step: Step) -> Iterator[Note]:
+    """Give a function that adds a line to the dialogue of `step`, up to the limit; when the block ends, well or not,
+    what a support case needs of it stands in the details."""
 
     def note(line: str) -> None:
         if len(step.dialogue) < limits.DIALOGUE_LINES:
             step.dialogue.append(line)
 
-    return note
+    try:
+        yield note
+    finally:
+        step.details += support_ids.rows(step.dialogue)
 
 
 def _complete(app: EntraApp) -> None:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from contextlib import closing, suppress
 
+from mailadmin.core import limits
 from mailadmin.core.errors import MailError, mail_error
-from mailadmin.core.report import Step, StepState
+from mailadmin.core.report import NOT_IN_THE_INBOX, Step, StepState
 from mailadmin.core.settings import OAuthRoute
+from mailadmin.core.sizes import in_words
+from mailadmin.net import stopping
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.transports.base import Mail
 from mailadmin.transports.graph.client import GraphClient
-from mailadmin.transports.graph.transport import GraphTransport
+from mailadmin.transports.graph.transport import hand_over
 
 from .claims import READ, READ_WRITE
-from .entra import describe_app, describe_token, dialogue, look_at_sign_in_host
+from .entra import describe_app, describe_token, dialogue
+from .hosts import look_at_host, look_at_sign_in_host
 from .recorder import Recorder, StepFailed, fail
 
+GRAPH_HOST = "graph-host"
 _TITLE_CHARS = 80  # what a step keeps of its title
 
 
@@ -28,6 +33,7 @@ def graph_plan(route: OAuthRoute) -> tuple[tuple[str, str], ...]:
         ("settings", "Settings"),
         ("signin-host", "Sign-in host"),
         ("token", "Token"),
+        (GRAPH_HOST, "Graph host"),
         *zip(keys, titles, strict=True),
         ("message", "Message"),
     )
@@ -53,22 +59,24 @@ def probe_graph(
 
 def _walk(route: OAuthRoute, recorder: Recorder, policy: NetworkPolicy, recipient: str, mail: Mail | None) -> None:
     with recorder.step("settings") as step:
-        client = GraphClient(route, policy)
+        client = GraphClient(route, policy, rest=stopping.rest)
         _settings(step, route, client)
     with closing(client):
         with recorder.step("signin-host") as step:
             look_at_sign_in_host(step, client.app, policy)
         with recorder.step("token") as step:
-            client.note = dialogue(step)
-            # A token of the sending may be kept; the test asks for a new one, to prove that it can be got.
-            token = client.token(fresh=True)
+            with dialogue(step) as client.note:
+                # A token of the sending may be kept; the test asks for a new one, to prove that it can be got.
+                token = client.token(fresh=True)
             describe_token(step, token, client.app, route.effective_scopes, needs=_needs(route))
+        with recorder.step(GRAPH_HOST) as step:
+            look_at_host(step, client.app.cloud.graph_host, client.app, policy)
         _look_at_mailboxes(recorder, client, route)
     if mail is None:
         recorder.skip("message", _why_not_sent(recipient))
         return
     with recorder.step("message") as step:
-        _send(step, route, policy, mail, recipient)
+        _send(step, client, mail, recipient)
 
 
 def _settings(step: Step, route: OAuthRoute, client: GraphClient) -> None:
@@ -80,6 +88,10 @@ def _settings(step: Step, route: OAuthRoute, client: GraphClient) -> None:
     pace = f"at most {route.messages_per_minute} messages a minute" if route.messages_per_minute else "no limit"
     step.notes.append(f"For each mailbox {pace}; {client.app.requests_at_once} requests at once for the app.")
     step.notes += [f"Switched on: {option} (needs {enough[0]})." for option, enough in _needs(route)]
+    step.details += [["Mailbox", address] for address in _mailboxes(route)]
+    largest = limits.GRAPH_UPLOAD_BYTES if route.large_messages else limits.GRAPH_REQUEST_BYTES
+    by = "by upload, for each file" if route.large_messages else "as a whole, encoded"
+    step.details.append(["Largest message", f"{in_words(largest)} {by}"])
 
 
 def _needs(route: OAuthRoute) -> list[tuple[str, tuple[str, ...]]]:
@@ -102,10 +114,9 @@ def _mailboxes(route: OAuthRoute) -> list[str]:
 def _look_at_mailboxes(recorder: Recorder, client: GraphClient, route: OAuthRoute) -> None:
     """Look at all of them, so that one test names every mailbox that fails. Raises StepFailed when one did."""
     broken: StepFailed | None = None
-    for (key, _title), address in zip(graph_plan(route)[3:-1], _mailboxes(route), strict=True):
+    for (key, _title), address in zip(graph_plan(route)[4:-1], _mailboxes(route), strict=True):
         try:
-            with recorder.step(key) as step:
-                client.note = dialogue(step)
+            with recorder.step(key) as step, dialogue(step) as client.note:
                 _mailbox(step, client, address)
         except StepFailed as failure:
             broken = failure
@@ -133,13 +144,15 @@ def _mailbox(step: Step, client: GraphClient, address: str) -> None:
     step.fact = "Graph took a message without recipients, which proves nothing about the mailbox"
 
 
-def _send(step: Step, route: OAuthRoute, policy: NetworkPolicy, mail: Mail, recipient: str) -> None:
-    with closing(GraphTransport(route, policy, dialogue(step))) as transport:
-        transport.send(mail)
+def _send(step: Step, client: GraphClient, mail: Mail, recipient: str) -> None:
+    with dialogue(step) as client.note:
+        accepted = hand_over(client, mail)
+    mailbox = mail.mailbox or client.route.identity
     step.fact = f"Accepted for {recipient or ', '.join(mail.recipients)}"
+    step.details += [["Mailbox", mailbox], ["Answer of Graph", accepted.answer]]
     step.notes.append(
-        "Graph accepts first and delivers later: a report of non-delivery would come to the mailbox "
-        f"{mail.mailbox or route.identity}."
+        f"Graph took the message; {NOT_IN_THE_INBOX}. It accepts first and delivers later: a report of non-delivery "
+        f"would come to the mailbox {mailbox}."
     )
 
 

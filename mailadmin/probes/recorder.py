@@ -92,6 +92,10 @@ class Recorder:
         """Let the time from now on count for the next step: this one only waits for what belongs to that."""
         self._handed_over = self._clock()
 
+    def named(self, key: str) -> Step:
+        """Return the step called `key`."""
+        return self.steps[self._place(key)]
+
     def amend(self, key: str) -> None:
         """Tell the sink of what was added to the step called `key` after its end."""
         place = self._place(key)

@@ -17,7 +17,9 @@ from mailadmin.transports.base import Mail
 from mailadmin.transports.smtp import auth, second_look
 from mailadmin.transports.smtp.session import SmtpSession
 
-from . import smtp_facts
+from . import methods, smtp_facts
+from .certificates import warn
+from .families import OtherFamily, address_rows, family_of, milliseconds, stopwatch
 from .recorder import Recorder, StepFailed
 
 SMTP_PLAN: tuple[tuple[str, str], ...] = (
@@ -31,14 +33,20 @@ SMTP_PLAN: tuple[tuple[str, str], ...] = (
     (Phase.RECIPIENT, "Recipient"),
     (Phase.MESSAGE, "Message"),
 )
-_THROUGH = (Phase.PROXY, "Reach it through the proxy")
+TUNNEL = "tunnel"
+_LEGS = ((Phase.PROXY, "Reach the proxy"), (TUNNEL, "Through the proxy to the server"))
+# What the proxy says of itself; any other failure of the tunnel is told of the server, or of the way to it.
+_OF_THE_PROXY = (Kind.PROXY_UNREACHABLE, Kind.PROXY_SIGN_IN, Kind.PROXY_ANSWER)
 _NO_RECIPIENT = "no recipient was given"
 
 
 def smtp_plan(route: SmtpRoute) -> tuple[tuple[str, str], ...]:
     """Return the plan for `route` in the order in which the steps run: with TLS from the start, the encryption
-    comes before the greeting; a proxy takes the place of the connection."""
-    plan = [_THROUGH if route.proxy and key == Phase.TCP else (key, title) for key, title in SMTP_PLAN]
+    comes before the greeting; the two legs by a proxy take the place of the connection."""
+    plan = list(SMTP_PLAN)
+    if route.proxy:
+        place = [key for key, _ in plan].index(Phase.TCP)
+        plan[place : place + 1] = _LEGS
     if route.security is Security.TLS:
         keys = [key for key, _ in plan]
         plan.insert(keys.index(Phase.GREETING), plan.pop(keys.index(Phase.TLS)))
@@ -63,23 +71,27 @@ def probe_smtp(
     """
     session = SmtpSession(route, policy)
     envelope = mail or Mail(sender, (recipient,) if recipient else (), Content(b""), "")
+    beside: list[OtherFamily] = []
     try:
         with suppress(StepFailed):
-            _way_in(session, recorder)
+            _way_in(session, recorder, beside)
             learn_size(session.size_limit)
             _message(session, recorder, envelope, really=mail is not None)
     finally:
         session.quit()
+    for other in beside:
+        if other.tell(recorder.named(Phase.TCP)):
+            recorder.amend(Phase.TCP)
     return recorder.finish()
 
 
-def _way_in(session: SmtpSession, recorder: Recorder) -> None:
+def _way_in(session: SmtpSession, recorder: Recorder, beside: list[OtherFamily]) -> None:
     with recorder.step(Phase.SETTINGS) as step:
         _check_settings(session.route, step)
     if session.route.proxy:
         _through_the_proxy(session, recorder)
     else:
-        _connection(session, recorder)
+        beside.append(_connection(session, recorder))
     if session.route.security is Security.TLS:
         _encryption(session, recorder)
         _greeting(session, recorder)
@@ -89,26 +101,45 @@ def _way_in(session: SmtpSession, recorder: Recorder) -> None:
     _sign_in(session, recorder)
 
 
-def _connection(session: SmtpSession, recorder: Recorder) -> None:
-    with recorder.step(Phase.DNS) as step:
+def _connection(session: SmtpSession, recorder: Recorder) -> OtherFamily:
+    """Find and connect to the server, and return the attempt by its other family of addresses, which runs beside what
+    follows."""
+    with recorder.step(Phase.DNS) as step, stopwatch() as dns:
         step.fact = ", ".join(session.resolve())
-    with recorder.step(Phase.TCP) as step:
+        step.details += address_rows(session.addresses, dns())
+    with recorder.step(Phase.TCP) as step, stopwatch() as tcp:
         session.connect()
-        step.fact = f"Connected to {session.wire.peer}, port {session.port}"
+        peer = session.wire.peer
+        step.fact = f"Connected to {peer}, port {session.port}"
+        step.details.append([f"{family_of(peer)} {peer}", f"connected in {milliseconds(tcp())}; used for this test"])
         _warn_of_clear_text(session, step)
+    return OtherFamily(session.addresses, peer, session.host, session.port)
 
 
 def _through_the_proxy(session: SmtpSession, recorder: Recorder) -> None:
     recorder.skip(Phase.DNS, "the proxy resolves the name")
+    refusal: MailError | None = None
     with recorder.step(Phase.PROXY) as step:
-        session.connect()
-        step.fact = f"The proxy {session.route.proxy} leads to {session.host}, port {session.port}"
+        session.reach_proxy()
+        step.fact = f"Connected to the proxy {session.route.proxy} at {session.wire.peer}"
+        recorder.hand_over()
+        try:
+            session.open_tunnel()
+        except MailError as error:
+            if error.fault.kind in _OF_THE_PROXY:
+                raise
+            refusal = error
+    with recorder.step(TUNNEL) as step:
+        if refusal:
+            raise refusal
+        step.fact = f"The proxy leads to {session.host}, port {session.port}"
+        step.details.append(["Name looked up by", "the proxy"])
         _warn_of_clear_text(session, step)
 
 
 def _warn_of_clear_text(session: SmtpSession, step: Step) -> None:
     if session.exposed and session.route.security is Security.NONE:
-        smtp_facts.warn(step, "This connection is not encrypted: everybody on the way can read the messages.")
+        warn(step, "This connection is not encrypted: everybody on the way can read the messages.")
 
 
 def _message(session: SmtpSession, recorder: Recorder, mail: Mail, *, really: bool) -> None:
@@ -134,6 +165,7 @@ def _message(session: SmtpSession, recorder: Recorder, mail: Mail, *, really: bo
     with _step(session, recorder, Phase.MESSAGE) as step:
         reply = session.data(mail)
         step.fact = session.dialogue.clean(reply.text) or "The message was accepted"
+        smtp_facts.message(session, step, reply)
 
 
 @contextmanager
@@ -168,6 +200,7 @@ def _greeting(session: SmtpSession, recorder: Recorder) -> None:
             raise _perhaps_tls(session, error) from None
         offered = " ".join(f"{name.upper()} {value.strip()}".strip() + "," for name, value in session.features.items())
         step.fact = session.dialogue.clean(f"Offers {offered.rstrip(',')}" if offered else "Offers no extensions")
+        smtp_facts.offer(session, step)
 
 
 def _perhaps_tls(session: SmtpSession, error: MailError) -> MailError:
@@ -187,12 +220,14 @@ def _encryption(session: SmtpSession, recorder: Recorder) -> None:
         recorder.skip(Phase.TLS, "no encryption was chosen")
         return
     with _step(session, recorder, Phase.TLS) as step:
+        before = dict(session.features)
         try:
             session.secure()
         except MailError as error:
-            smtp_facts.certificate(step, session.certificate(), told=error.fault.text)
+            smtp_facts.refusal(session, step, error.fault.text)
             raise
         smtp_facts.encryption(session, step)
+        smtp_facts.changed_offer(session, step, before)
 
 
 def _sign_in(session: SmtpSession, recorder: Recorder) -> None:
@@ -200,5 +235,8 @@ def _sign_in(session: SmtpSession, recorder: Recorder) -> None:
         recorder.skip(Phase.AUTH, "no sign-in was chosen")
         return
     with _step(session, recorder, Phase.AUTH) as step:
-        session.sign_in()
+        try:
+            session.sign_in()
+        finally:
+            methods.describe(session, step)
         smtp_facts.sign_in(session, step)

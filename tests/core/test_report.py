@@ -52,14 +52,16 @@ def test_what_holds_is_not_claimed_without_proof() -> None:
     assert "Entra works" in verdict(ladder(token=OK, mailbox=FAILED))
 
 
-def test_an_accepted_message_proves_everything() -> None:
-    assert verdict(ladder(tls=OK, message=OK)) == "Everything works: the test message was accepted."
+def test_n1_an_accepted_message_proves_all_but_its_arrival() -> None:
+    assert verdict(ladder(tls=OK, message=OK)) == (
+        "Everything works: the test message was accepted. Delivery to the inbox is not proven."
+    )
 
 
 def test_warnings_are_pointed_at() -> None:
-    assert verdict(ladder(tls=WARNING, message=OK)).endswith("was accepted. Look at: Encryption.")
+    assert verdict(ladder(tls=WARNING, message=OK)).endswith("is not proven. Look at: Encryption.")
     assert verdict(ladder(tls=OK, message=WARNING)) == (
-        "Everything works: the test message was accepted. Look at: Message."
+        "Everything works: the test message was accepted. Delivery to the inbox is not proven. Look at: Message."
     )
 
 
@@ -89,6 +91,7 @@ def test_a_test_without_steps_proves_nothing() -> None:
 def test_the_text_to_copy_has_each_step_with_its_time_and_the_remedy() -> None:
     steps = ladder(tls=OK, auth=FAILED, message=NOT_RUN)
     steps[0].fact, steps[0].seconds, steps[0].notes = "TLS 1.3", 0.0421, ["The certificate ends in 9 days."]
+    steps[0].details = [["Cipher", "TLS_AES_256_GCM_SHA384"]]
     steps[1].problem, steps[1].cause = "Sign-in was refused.", "The password is wrong."
     steps[1].remedy, steps[1].owner = ["Type it again.", "Test again."], "You, in this console"
     steps[1].dialogue = ["> AUTH PLAIN ••••••", "< 535 5.7.8 no"]
@@ -99,6 +102,7 @@ def test_the_text_to_copy_has_each_step_with_its_time_and_the_remedy() -> None:
         "",
         "1. Encryption: ok (42 ms) - TLS 1.3",
         "   The certificate ends in 9 days.",
+        "   Cipher: TLS_AES_256_GCM_SHA384",
         "2. Sign-in: failed (0 ms)",
         "   Sign-in was refused. The password is wrong.",
         "   To do 1: Type it again.",

@@ -12,7 +12,8 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.settings import Proxy, ProxyKind
 from mailadmin.net.environment import environment_ca, proxy_for
-from mailadmin.net.http import exchange, guarded_session, look_at
+from mailadmin.net.http import exchange, guarded_session
+from mailadmin.net.look import look_at, peer_of
 from mailadmin.net.policy import NetworkPolicy
 from tests.fakes.graph_server import Exchange, ScriptedServer, free_port, loopback_certificates, says
 
@@ -117,7 +118,8 @@ def test_environments_ca_bundle_is_trusted(monkeypatch: pytest.MonkeyPatch, tmp_
     bundle.write_text(loopback_certificates().ca_pem)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with ScriptedServer(says(202)) as server:
-        assert look_at(server.host, OPEN).address == "127.0.0.1"
+        look_at(peer := peer_of(server.host), OPEN)
+        assert peer.address == "127.0.0.1"
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle.parent))
     assert "BEGIN CERTIFICATE" in environment_ca()
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle) + ".gone")

@@ -12,7 +12,7 @@ from mailadmin.core import limits
 from mailadmin.core.errors import DeliveryUnsure, MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
-from mailadmin.net.http import Answer, HttpTimeouts, exchange, guarded_session, look_at, split_host
+from mailadmin.net.http import Answer, HttpTimeouts, exchange, guarded_session, split_host
 from mailadmin.net.policy import NetworkPolicy
 from tests.fakes.graph_server import (
     Exchange,
@@ -311,14 +311,6 @@ def test_token_is_in_no_log_and_in_no_frame_of_an_error(caplog: pytest.LogCaptur
 
 
 # -- small parts --------------------------------------------------------------------------------------
-
-
-def test_look_at_shows_who_answers() -> None:
-    with ScriptedServer(says(202)) as server:
-        peer = look_at(server.host, OPEN, server.ca_pem)
-    assert (peer.address, peer.proxy) == ("127.0.0.1", None)
-    assert "localhost" in peer.certificate.names
-    assert server.requests == []
 
 
 @pytest.mark.parametrize(

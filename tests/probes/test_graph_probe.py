@@ -74,7 +74,7 @@ def test_n1_p3_without_a_message_everything_is_proven_and_nothing_is_sent() -> N
     with running_sandbox() as (box, memory):
         steps = probe(known(sandbox_oauth(box)))
         assert memory.kept == []
-    assert states(steps) == [OK, OK, OK, OK, NOT_RUN]
+    assert states(steps) == [OK, OK, OK, OK, OK, NOT_RUN]
     assert "no recipient" in steps["message"].fact
     assert "not been verified on a real tenant" in steps["mailbox"].notes[0]
     assert "Mail.Send" in steps["token"].fact
@@ -87,7 +87,7 @@ def test_s5_with_a_message_it_arrives() -> None:
         mail = a_mail()
         steps = probe(known(sandbox_oauth(box)), mail, "a@example.org")
         assert [kept.raw for kept in memory.kept] == [bytes(mail.content)]
-    assert states(steps) == [OK] * 5
+    assert states(steps) == [OK] * 6
     assert steps["message"].fact == "Accepted for a@example.org"
     assert overall(list(steps.values())) is OK
 
@@ -96,7 +96,7 @@ def test_n17_rehearsed_fault_is_explained_at_its_step() -> None:
     with running_sandbox() as (box, memory):
         memory.graph_fault = "secret-expired"
         steps = probe(known(sandbox_oauth(box)), a_mail())
-    assert states(steps) == [OK, OK, FAILED, NOT_RUN, NOT_RUN]
+    assert states(steps) == [OK, OK, FAILED, NOT_RUN, NOT_RUN, NOT_RUN]
     assert "AADSTS7000222" in steps["token"].fact
     assert steps["token"].remedy
     assert steps["token"].owner
@@ -134,7 +134,7 @@ def test_token_is_asked_for_although_one_is_kept() -> None:
 )
 def test_missing_setting_fails_the_first_step(route: OAuthRoute, fact: str) -> None:
     steps = probe(route)
-    assert states(steps) == [FAILED, NOT_RUN, NOT_RUN, NOT_RUN, NOT_RUN]
+    assert states(steps) == [FAILED, *[NOT_RUN] * 5]
     assert fact in steps["settings"].fact
 
 
@@ -147,7 +147,7 @@ def test_missing_secret_fails_the_first_step() -> None:
 
 def test_sign_in_host_that_does_not_listen() -> None:
     steps = probe(oauth_route(entra_app(f"localhost:{free_port()}", "")))
-    assert states(steps) == [OK, FAILED, NOT_RUN, NOT_RUN, NOT_RUN]
+    assert states(steps) == [OK, FAILED, *[NOT_RUN] * 4]
     assert steps["signin-host"].remedy
 
 
@@ -160,7 +160,7 @@ def test_certificate_that_is_not_trusted() -> None:
 
 def test_wrong_secret() -> None:
     steps = scripted(PROVEN, tokens=(Says(401, entra_error(7000215)),))
-    assert states(steps) == [OK, OK, FAILED, NOT_RUN, NOT_RUN]
+    assert states(steps) == [OK, OK, FAILED, NOT_RUN, NOT_RUN, NOT_RUN]
     assert "7000215" in steps["token"].fact
 
 
@@ -169,7 +169,7 @@ def test_n8_a_token_without_the_role_is_a_note_because_rbac_may_give_the_right()
         server._answers["token"] = [Says(200, token_body(jwt(aud=f"https://{server.host}", roles=[])))]
         route = oauth_route(entra_app(server.host, server.ca_pem), large_messages=True, settle=True)
         steps = probe(route)
-    assert states(steps) == [OK, OK, OK, OK, NOT_RUN]
+    assert states(steps) == [OK, OK, OK, OK, OK, NOT_RUN]
     assert any("RBAC" in note for note in steps["token"].notes)
 
 
@@ -213,11 +213,11 @@ def test_n7_every_mailbox_is_proven_and_each_failing_one_is_named() -> None:
         route = known(oauth_route(entra_app(server.host, server.ca_pem), mailboxes=others))
         steps = probe(route, a_mail(), "a@example.org")
         paths = [request.path for request in server.asked("graph")]
-    assert [step.title for step in steps.values()][3:-1] == [
+    assert [step.title for step in steps.values()][4:-1] == [
         *("Mailbox robot@example.org", "Mailbox second@example.org"),
         *("Mailbox third@example.org", "Mailbox fourth@example.org"),
     ]
-    assert states(steps)[3:] == [OK, FAILED, OK, FAILED, NOT_RUN]
+    assert states(steps)[4:] == [OK, FAILED, OK, FAILED, NOT_RUN]
     assert paths[1] == "/v1.0/users/second@example.org/sendMail"
     assert "Signing in to Entra works." in verdict(list(steps.values()))
 
@@ -238,7 +238,7 @@ def test_the_first_step_tells_the_credential_its_end_the_mailboxes_and_what_is_s
 def test_token_for_another_service_is_explained() -> None:
     refused = Says(401, graph_error("InvalidAuthenticationToken", "Invalid audience."))
     steps = scripted(refused, tokens=(Says(200, token_body(jwt(aud="https://vault.example"))),))
-    assert states(steps) == [OK, OK, WARNING, FAILED, NOT_RUN]
+    assert states(steps) == [OK, OK, WARNING, OK, FAILED, NOT_RUN]
     assert any("https://vault.example" in note for note in steps["token"].notes)
 
 
@@ -249,7 +249,7 @@ def test_audience_may_be_graphs_app_id() -> None:
 
 def test_token_that_cannot_be_read_is_a_warning() -> None:
     steps = scripted(PROVEN, tokens=(Says(200, token_body("opaque-canary")),))
-    assert states(steps) == [OK, OK, WARNING, OK, NOT_RUN]
+    assert states(steps) == [OK, OK, WARNING, OK, OK, NOT_RUN]
     assert any("cannot be read" in note for note in steps["token"].notes)
 
 
@@ -280,12 +280,12 @@ def test_mailbox_is_proven_by_one_answer_only(said: Says | Script, state: StepSt
 
 def test_message_is_sent_even_when_the_mailbox_could_not_be_proven() -> None:
     steps = scripted(Says(400, graph_error("BadRequest")), Says(202), mail=a_mail())
-    assert states(steps)[3:] == [NOT_PROVEN, OK]
+    assert states(steps)[4:] == [NOT_PROVEN, OK]
 
 
 def test_refused_message_fails_its_step() -> None:
     steps = scripted(PROVEN, Says(403, graph_error("ErrorSendAsDenied", "Not as this one.")), mail=a_mail())
-    assert states(steps)[3:] == [OK, FAILED]
+    assert states(steps)[4:] == [OK, FAILED]
     assert steps["message"].fact == "Not as this one."
 
 

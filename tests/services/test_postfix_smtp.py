@@ -148,7 +148,7 @@ def test_n1_the_ladder_ends_with_the_message_accepted(postfix: Postfix, way: str
     tested = way_in(postfix, way)
     steps = probe_smtp(tested, Recorder(smtp_plan(tested)), NetworkPolicy(), sender=USER, recipient=BEN, mail=mail)
     assert {step.state for step in steps} <= {StepState.OK, StepState.NOT_RUN}
-    assert verdict(steps) == "Everything works: the test message was accepted."
+    assert verdict(steps).startswith("Everything works: the test message was accepted.")
     assert postfix.mail.delivered("ben", mail.message_id)
 
 

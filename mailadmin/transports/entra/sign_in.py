@@ -21,6 +21,8 @@ from .faults import refuses_credential, token_fault
 
 Note = Callable[[str], None]
 _MOMENT = 0.1  # seconds
+_SUPPORT_HEADERS = ("x-ms-request-id", "client-request-id", "Date")  # what Microsoft's support asks for
+_HEADER_CHARS = 100
 _SECRET_FIELDS = ("client_secret", "client_assertion")
 
 
@@ -88,6 +90,9 @@ class SignInClient:
             fault = replace(fault, text=mask(fault.text, secrets))
             self.credential_refused = refuses_credential(answer)
         self._note(f"< {answer.status}" + (f" {fault.text}" if fault else ""))
+        for name in _SUPPORT_HEADERS:
+            if name in answer.headers:
+                self._note(f"< {name}: {clean(answer.headers[name], secrets, _HEADER_CHARS)}")
         if fault:
             raise MailError(fault)
         return MsalAnswer.of(answer)

@@ -177,7 +177,7 @@ class GraphClient:
 
     def _note_answer(self, answer: Answer, secrets: list[str]) -> None:
         self.note(f"< {answer.status}")
-        for name in ("request-id", "Retry-After"):
+        for name in ("request-id", "client-request-id", "Date", "Retry-After"):
             if name in answer.headers:
                 self.note(f"< {name}: {clean(answer.headers[name])}")
         if answer.body and answer.status >= 300:  # a success may name the secret address of an upload

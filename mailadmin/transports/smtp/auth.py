@@ -85,8 +85,10 @@ def _with_password(session: SmtpSession, offered: tuple[str, ...]) -> str:
             return method
         except Unusable as obstacle:
             session.dialogue.remark(f"{method} is left out: {obstacle}")
+            session.left_out[method] = str(obstacle)
             obstacles.append(obstacle)
         except MailError as error:
+            session.left_out[method] = f"refused ({error.fault.text})"
             if refusal or not _deserves_another(method, error):
                 gone = error.fault.kind is Kind.CLOSED  # some servers close after a refusal
                 raise (refusal if refusal and gone else error) from None

@@ -7,15 +7,15 @@ start); what to do with which failure is not decided here but in the knowledge b
 from __future__ import annotations
 
 import ssl
+import time
 from dataclasses import replace
 
 from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute
-from mailadmin.net import dialler, tls
+from mailadmin.net import dialler, proxy, tls
 from mailadmin.net.dialler import NetworkPolicy
-from mailadmin.net.proxy import connect_through
 from mailadmin.transports.base import Mail
 
 from . import auth, data, payload, second_look
@@ -37,11 +37,13 @@ class SmtpSession(Conversation):
         self.addresses: tuple[str, ...] = ()
         self.refused_certificate: tls.Certificate | None = None
         self.mechanism = ""  # how we signed in
+        self.left_out: dict[str, str] = {}  # methods to sign in that were left for another one, and why
+        self._connect_until = 0.0  # on the monotonic clock
 
     def certificate(self) -> tls.Certificate | None:
-        """Return the certificate of the connection, or the one that was refused; None without TLS."""
+        """Return the certificate of the connection with its chain, or the one that was refused; None without TLS."""
         sock = self.wire.sock
-        return tls.certificate(sock) if isinstance(sock, ssl.SSLSocket) else self.refused_certificate
+        return tls.certificate(sock, whole=True) if isinstance(sock, ssl.SSLSocket) else self.refused_certificate
 
     # -- the way in -----------------------------------------------------------------------------------
 
@@ -70,12 +72,30 @@ class SmtpSession(Conversation):
 
     def connect(self) -> None:
         """Dial the addresses that `resolve` found, or ask the proxy for the host."""
-        route, seconds = self.route, self.connect_seconds
-        if route.proxy:
-            sock = connect_through(route.proxy, self.host, self.port, self.policy, seconds, route.family)
+        if self.route.proxy:
+            self.reach_proxy()
+            self.open_tunnel()
         else:
-            sock = dialler.connect(self.addresses, self.port, seconds, self.host, route.family)
-        self.wire.attach(sock)
+            family, seconds = self.route.family, self.connect_seconds
+            self.wire.attach(dialler.connect(self.addresses, self.port, seconds, self.host, family))
+
+    def reach_proxy(self) -> None:
+        """Dial the proxy of the route; the first half of `connect`."""
+        if self.route.proxy:
+            self._connect_until = time.monotonic() + self.connect_seconds
+            proxy.judged(self.host, self.port, self.policy)
+            self.wire.attach(
+                proxy.reach(
+                    self.route.proxy, self.host, self.port, self.policy, self.connect_seconds, self.route.family
+                )
+            )
+
+    def open_tunnel(self) -> None:
+        """Ask the proxy for the host, in what `reach_proxy` left of the time; the second half of `connect`."""
+        if self.route.proxy:
+            sock, seconds = self.wire.detach(), self._connect_until - time.monotonic()
+            proxy.open_tunnel(sock, self.route.proxy, self.host, self.port, self.policy, seconds)
+            self.wire.attach(sock)
 
     def greet(self) -> None:
         """Read the greeting and say EHLO."""
@@ -193,7 +213,7 @@ class SmtpSession(Conversation):
             raise self.refusal(Phase.GREETING, self.wire.last)
 
     def _handshake(self) -> None:
-        sock = self.wire.detach()
+        sock, until = self.wire.detach(), time.monotonic() + self.connect_seconds
         try:
             secured = tls.secure(
                 sock, self.host, self.route.tls, self.connect_seconds, self.port, client=self.route.client
@@ -201,12 +221,15 @@ class SmtpSession(Conversation):
         except MailError as error:
             if error.fault.kind not in tls.CERTIFICATE_KINDS:
                 raise
-            self.refused_certificate = second_look.refused_certificate(self)
+            left = max(until - time.monotonic(), limits.SECOND_LOOK_SECONDS)
+            self.refused_certificate = second_look.refused_certificate(self, left)
             raise second_look.with_facts(error, self.refused_certificate) from None
         if self.route.tls.check_revocation:
             from mailadmin.net import revocation  # loads requests and cryptography, which few connections need
 
-            self.refused_certificate = tls.certificate(secured)  # to be told of, should it have been revoked
+            self.refused_certificate = tls.certificate(
+                secured, whole=True
+            )  # to be told of, should it have been revoked
             revocation.check(secured, self.host, self.policy, self.route.proxy, self.connect_seconds, self.port)
         self.wire.attach(secured)
         self.dialogue.remark(f"encrypted with {secured.version()}")
