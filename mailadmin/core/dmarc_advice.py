@@ -22,6 +22,7 @@ _DKIM = (
     "A DKIM signature by this domain counts, too; whether there is one only a message shows: look for dkim=pass and "
     "header.d= in the Authentication-Results of one that arrived."
 )
+_YOU = "you, on the form of the connection"
 
 
 def dmarc_findings(reading: Reading, routes: Sequence[SendsAs]) -> list[Finding]:
@@ -91,16 +92,18 @@ def _alignment(reading: Reading, route: SendsAs) -> Finding:
     envelope = route.envelope or reading.domain
     if not aligned(reading, envelope):
         title = f"“{route.name}”: SPF does not count, the envelope sender is of {envelope}."
-        text = f"DMARC wants SPF to pass for {reading.domain} itself. {_DKIM} Or change the envelope sender."
-        return _about(reading, State.WARNING, title, text)
+        text = f"DMARC wants SPF to pass for {reading.domain} itself. Change the envelope sender. {_DKIM}"
+        return Finding(Topic.DMARC, State.WARNING, title, text, owner=_YOU)
     if envelope != reading.domain:
         title = f"“{route.name}”: SPF of {envelope} counts for this domain."
-        return _about(reading, State.NOT_PROVEN, title, f"Whether it passes is said on the page of {envelope}. {_DKIM}")
+        text = f"Whether it passes is said on the page of {envelope}. {_DKIM}"
+        return Finding(Topic.DMARC, State.NOT_PROVEN, title, text)
     if named(reading, route):
         text = f"So it is as long as the server keeps the envelope sender; some providers use their own. {_DKIM}"
-        return _about(reading, State.OK, f"“{route.name}”: SPF passes and counts for this domain.", text)
+        return Finding(Topic.DMARC, State.OK, f"“{route.name}”: SPF passes and counts for this domain.", text)
     title = f"“{route.name}”: SPF is not seen to pass, so DMARC rests on DKIM alone."
-    return _about(reading, State.WARNING if policy(reading) != "none" else State.NOT_PROVEN, title, _DKIM)
+    state = State.WARNING if policy(reading) != "none" else State.NOT_PROVEN
+    return Finding(Topic.DMARC, state, title, _DKIM, owner=_dns(reading.domain))
 
 
 def _about(reading: Reading, state: State, title: str, text: str, records: tuple[str, ...] = ()) -> Finding:

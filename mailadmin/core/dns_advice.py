@@ -80,7 +80,8 @@ def _dkim(reading: Reading, routes: Sequence[SendsAs], named: Sequence[str]) -> 
                 "here then. A message that arrived shows the selector as s= in its DKIM-Signature."
             )
             yield _about(reading, Topic.DKIM, State.NOT_PROVEN, title, text)
-    if not reading.dkim:
+    in_from = not routes or any(route.in_from for route in routes)  # DKIM signs for the From, not for the envelope
+    if not reading.dkim and in_from:
         text = (
             "A key can only be found by the name of its selector. A message that arrived shows it as s= in its "
             "DKIM-Signature; name it here. Without a signature ask who runs the mail server to switch DKIM on."

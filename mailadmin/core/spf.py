@@ -152,8 +152,7 @@ def _leaf(term: Term, domain: str, known: Known) -> Node:
     name = term.value or domain
     asked = known.addresses if term.name == "a" else known.exchangers
     if term.name in _ADDRESSES and asked.get(name) == ():
-        text = f"{name} has no such record; receivers put up with {limits.SPF_VOID_LOOKUPS} of these."
-        return Node(term.text, name, voids=1, problem=text)
+        return Node(term.text, name, voids=1, problem=f"{name} has no such record.")
     return Node(term.text, name)
 
 
@@ -176,6 +175,11 @@ def includes(node: Node) -> set[str]:
 def broken(node: Node) -> list[str]:
     """Return what receivers take as an error of the whole record, in sentences."""
     return list(dict.fromkeys(child.problem for child in _below(node) if child.broken))
+
+
+def gone(node: Node) -> list[str]:
+    """Return the names that the record asks for in vain."""
+    return list(dict.fromkeys(child.domain for child in _below(node) if child.voids and not child.record))
 
 
 def _below(node: Node) -> Iterator[Node]:

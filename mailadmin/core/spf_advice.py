@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator, Sequence
 
 from . import limits
 from .dns_finding import Finding, Publish, SendsAs, State, Topic
 from .dns_reading import Reading
-from .spf import VERSION, Node, Result, broken, evaluate, includes, merged, terms, tree, with_term
+from .spf import VERSION, Node, Result, broken, evaluate, gone, includes, merged, terms, tree, with_term
 
+_SAID = re.compile("ptr mechanism|Error when processing")  # remarks of the parser that have findings of their own
 _ENDS = {
     Result.FAIL: (State.OK, "Receivers are asked to refuse mail from any other server (-all)."),
     Result.SOFTFAIL: (State.OK, "Receivers are asked to be wary of mail from any other server (~all)."),
@@ -90,9 +92,11 @@ def _record(reading: Reading, record: str) -> Iterator[Finding]:
     if any(term.name == "ptr" for term in terms(record)):
         text = "It is slow, and some receivers ignore it (RFC 7208 section 5.5). Name the servers instead."
         yield _about(reading, State.WARNING, "The record uses ptr.", text)
-    ours = [text for text in reading.spf_parsed.remarks if reading.domain in text and "ptr mechanism" not in text]
-    if ours:
-        yield _about(reading, State.WARNING, "The parser has remarks.", " ".join(ours))
+    if names := gone(top):
+        text = f"Receivers put up with {limits.SPF_VOID_LOOKUPS} of these, with more the record is broken. Take it out."
+        yield _about(reading, State.WARNING, f"The DNS does not know what it names: {', '.join(names)}.", text)
+    if remarks := [text for text in reading.spf_parsed.remarks if reading.domain in text and not _SAID.search(text)]:
+        yield _about(reading, State.WARNING, "The parser has remarks.", " ".join(remarks))
 
 
 def _too_many(top: Node) -> Iterator[str]:

@@ -43,14 +43,20 @@ class DomainInUse:
         """Return what the DNS said when it was last read, None when it was not yet."""
         return Reading.from_data(self.row.reading)
 
+    @property
+    def provider(self) -> str:
+        """Return whose domain it is when it is one of a mail provider, in which everybody has addresses."""
+        provider = providers.of_domain(self.domain)
+        return provider.name if provider else ""
+
     def findings(self) -> list[Finding]:
         """Return what is to be said about it; nothing while it was not read."""
         reading = self.reading
         return advise(reading, [sends for _, sends in self.routes], self.named_selectors) if reading else []
 
 
-def sender_domains() -> list[DomainInUse]:
-    """Return every domain that a route or Django's settings name, and those that somebody added, by name."""
+def sender_domains(others: Iterable[str] = ()) -> list[DomainInUse]:
+    """Return every domain that a route or Django's settings name, those that somebody added and `others`, by name."""
     rows = {row.domain: row for row in SenderDomain.objects.all()}
     found = _Names()
     senders = [*map(_by_graph, OAuthService.objects.filter(enabled=True).select_related("integrated_service"))]
@@ -61,7 +67,7 @@ def sender_domains() -> list[DomainInUse]:
         for domains, words in sender.named:
             found.add(domains, words)
         found.add([sender.envelope] if sender.envelope else [], f"the envelope sender of “{sender.sends.name}”", False)
-    names = sorted({*found.sources, *rows})
+    names = sorted({*found.sources, *rows, *others})
     return [
         DomainInUse(
             name,
@@ -82,9 +88,9 @@ def sender_domain(name: str) -> DomainInUse | None:
     return next((found for found in sender_domains() if found.domain == name), None)
 
 
-def refresh(found: DomainInUse) -> SenderDomain:
-    """Read the DNS of a domain and keep what it said, with the time. Raises DnsUnavailable, and keeps what was there,
-    when nothing at all was answered."""
+def read(found: DomainInUse) -> DomainInUse:
+    """Return the domain with what its DNS says now; nothing is kept. Raises DnsUnavailable when nothing at all was
+    answered."""
     servers = validation.resolvers(Settings.load().resolvers)
     sends = [one for _, one in found.routes]
     usual = [name for one in sends for name in one.selectors]
@@ -95,8 +101,22 @@ def refresh(found: DomainInUse) -> SenderDomain:
         hosts=[one.host for one in sends if one.host],
         envelopes=[one.envelope for one in sends if one.envelope],
     )
-    values = {"reading": reading.as_data(), "read_at": timezone.now()}
-    return SenderDomain.objects.update_or_create(domain=found.domain, defaults=values)[0]
+    row = SenderDomain(
+        pk=found.row.pk,
+        domain=found.domain,
+        selectors=found.row.selectors,
+        reading=reading.as_data(),
+        read_at=timezone.now(),
+    )
+    return replace(found, row=row)
+
+
+def refresh(found: DomainInUse) -> DomainInUse:
+    """Read the DNS of a domain and keep what it said. Raises DnsUnavailable, and keeps what was there."""
+    fresh = read(found)
+    values = {"reading": fresh.row.reading, "read_at": fresh.row.read_at}
+    row, _ = SenderDomain.objects.update_or_create(domain=found.domain, defaults=values)
+    return replace(fresh, row=row)
 
 
 def refresh_due() -> str:

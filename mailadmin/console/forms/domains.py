@@ -1,0 +1,51 @@
+"""The forms of sender domains: one more of them, and the selectors of its DKIM keys."""
+
+from __future__ import annotations
+
+from django import forms
+
+from mailadmin.core import limits, validation
+from mailadmin.models import SenderDomain
+
+_PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+
+
+class AddDomainForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argument at run time
+    """A domain that no route names, such as one that an application writes into its messages."""
+
+    use_required_attribute = False
+
+    class Meta:
+        model = SenderDomain
+        fields = ("domain",)
+        widgets = {"domain": forms.TextInput(attrs=_PLAIN)}
+        labels = {"domain": "Domain"}
+        help_texts = {"domain": "Such as example.org: one that an application sends from, or is to send from."}
+        error_messages = {
+            "domain": {"required": "Type a domain.", "unique": "This domain is in the list already."},
+        }
+
+    def clean_domain(self) -> str:
+        """Return it as the DNS knows it; refuse one more than the console looks after."""
+        if SenderDomain.objects.count() >= limits.SENDER_DOMAINS:
+            raise forms.ValidationError(f"There are {limits.SENDER_DOMAINS} domains already; take one out first.")
+        return validation.domain(self.cleaned_data["domain"])
+
+
+class SelectorsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argument at run time
+    """The names of the DKIM keys of one domain."""
+
+    use_required_attribute = False
+
+    class Meta:
+        model = SenderDomain
+        fields = ("selectors",)
+        widgets = {"selectors": forms.TextInput(attrs=_PLAIN)}
+        help_texts = {
+            "selectors": "Such as mail2026, several with commas. A message that arrived names it as s= in its "
+            "DKIM-Signature; the usual ones of known providers are asked for anyway."
+        }
+
+    def clean_selectors(self) -> str:
+        """Return them in lower case, with commas."""
+        return ", ".join(validation.selectors(self.cleaned_data["selectors"]))
