@@ -1,4 +1,5 @@
-"""A connection test as its page shows it: the verdict, the steps, the title that says the state."""
+"""A connection test as its page shows it: the verdict, the steps with their place in time, the title that says the
+state."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mailadmin import testruns
+from mailadmin.core.fixes import Fix
 from mailadmin.core.report import Step, StepState
 from mailadmin.models import ConnectionTest
 
@@ -24,17 +25,50 @@ _MARKS = {
     StepState.RUNNING: "loader-circle",
     StepState.WAITING: "ellipsis",
 }
+LANE = 100.0  # the width of the whole test in the waterfall; the picture is stretched
+_THINNEST = 1.2  # of that, so that a step of a millisecond can still be seen
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Where a step stands in the waterfall: its left end and its width, of 100."""
+
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A change of settings that would cure a step: what it does and why, and the address of the form with it."""
+
+    title: str
+    why: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Links:
+    """The addresses that a step leads to, "" for what this user may not open: of a setting, of an entry of the
+    knowledge base by its code, and of the form with a fix (by the step's place and the fix's number, from 0)."""
+
+    setting: Callable[[str], str]
+    knowledge: Callable[[str], str]
+    fix: Callable[[int, int, Fix], str]
 
 
 @dataclass(frozen=True)
 class Rung:
-    """One step as it is shown: with the shape of its state, its time in milliseconds (None: it has none), and the
-    address of the setting that is its cure ("": none that this user may open)."""
+    """One step as it is shown: its number from 1, the shape of its state, its time in milliseconds and its lane (None:
+    it has none), what cures it, and the addresses of its setting and its knowledge entry ("" for none)."""
 
+    number: int
     step: Step
     icon: str
     milliseconds: float | None
-    fix_url: str
+    lane: Lane | None
+    offers: Sequence[Offer]
+    setting_url: str
+    knowledge_url: str
 
 
 @dataclass(frozen=True)
@@ -49,13 +83,21 @@ class Shown:
     status: str
     seen: str
     rungs: Sequence[Rung]
-    report: str
+
+    @property
+    def cause(self) -> Rung | None:
+        """Return the step to look at first: the one that failed, or was not proven, or warns; None when all is well."""
+        for state in (StepState.FAILED, StepState.NOT_PROVEN, StepState.WARNING):
+            for rung in self.rungs:
+                if rung.step.state is state:
+                    return rung
+        return None
 
 
-def shown(test: ConnectionTest, fix_url: Callable[[str], str]) -> Shown:
-    """Return `test` as it is shown now; `fix_url` gives the address of a setting, or "". One statement."""
-    steps = testruns.steps_of(test)
+def shown(test: ConnectionTest, steps: Sequence[Step], links: Links) -> Shown:
+    """Return `test` with its `steps` as it is shown now. No statement."""
     headline, rest = _verdict(test, steps)
+    whole = max((step.offset + step.seconds for step in steps), default=0.0)
     return Shown(
         title=f"{_title(test, steps)} · {test.name} · Test connection",
         headline=headline,
@@ -63,21 +105,58 @@ def shown(test: ConnectionTest, fix_url: Callable[[str], str]) -> Shown:
         banner=_BANNERS.get(ConnectionTest.State(test.shown_state), "warning"),
         status=headline,
         seen=_seen(test, steps),
-        rungs=[_rung(step, fix_url) for step in steps],
-        report="" if test.running else testruns.report(test, steps),
+        rungs=[_rung(place, step, whole, links) for place, step in enumerate(steps)],
     )
 
 
-def _rung(step: Step, fix_url: Callable[[str], str]) -> Rung:
-    timed = step.state.done and step.state is not StepState.NOT_RUN
-    milliseconds = step.seconds * 1000 if timed else None
-    return Rung(step, _MARKS[step.state], milliseconds, fix_url(step.setting) if step.setting else "")
+def seen(tests: Sequence[tuple[ConnectionTest, Sequence[Step]]]) -> str:
+    """Return a mark that changes with every change of what is shown of `tests`."""
+    return hashlib.sha256("".join(_seen(test, steps) for test, steps in tests).encode()).hexdigest()[:12]
+
+
+def lane(step: Step, whole: float) -> Lane | None:
+    """Return the place of `step` in a test that took `whole` seconds, None for a step that did not run."""
+    if not _timed(step) or whole <= 0:
+        return None
+    width = min(LANE, max(_THINNEST, step.seconds / whole * LANE))
+    return Lane(round(min(step.offset / whole * LANE, LANE - width), 2), round(width, 2))
+
+
+def milliseconds(step: Step) -> float | None:
+    """Return how long `step` took, None for one that did not run."""
+    return step.seconds * 1000 if _timed(step) else None
+
+
+def mark(step: Step) -> str:
+    """Return the icon of the state of `step`."""
+    return _MARKS[step.state]
+
+
+def _timed(step: Step) -> bool:
+    return step.state.done and step.state is not StepState.NOT_RUN
+
+
+def _rung(place: int, step: Step, whole: float, links: Links) -> Rung:
+    fixes = [(number, Fix.from_data(data)) for number, data in enumerate(step.fixes)]
+    offers = [(fix, links.fix(place, number, fix)) for number, fix in fixes]
+    return Rung(
+        number=place + 1,
+        step=step,
+        icon=mark(step),
+        milliseconds=milliseconds(step),
+        lane=lane(step, whole),
+        offers=[Offer(fix.title, fix.why, url) for fix, url in offers if url],
+        setting_url=links.setting(step.setting) if step.setting else "",
+        knowledge_url=links.knowledge(step.code) if step.code else "",
+    )
 
 
 def _verdict(test: ConnectionTest, steps: Sequence[Step]) -> tuple[str, str]:
     """Return the bold first sentence and the rest."""
     if test.shown_state == ConnectionTest.State.INTERRUPTED:
-        return "The test was interrupted.", "The process that ran it ended, perhaps for a restart. Test again."
+        done = sum(_timed(step) for step in steps)
+        rest = f"The process that ran it ended after {done} of {len(steps)} steps, perhaps for a restart. Test again."
+        return "The test was interrupted.", rest
     if test.running:
         return _progress(test, steps), ""
     first, dot, rest = test.verdict.partition(". ")
@@ -86,10 +165,12 @@ def _verdict(test: ConnectionTest, steps: Sequence[Step]) -> tuple[str, str]:
 
 def _progress(test: ConnectionTest, steps: Sequence[Step]) -> str:
     place, step = next(((n, s) for n, s in enumerate(steps, 1) if s.state is StepState.RUNNING), (0, None))
-    if step is None:
-        return "The test starts …"
-    stopping = "Stopping after" if test.cancel_requested else "Now"
-    return f"{stopping} step {place} of {len(steps)}: {step.title} …"
+    if step is not None:
+        stopping = "Stopping after" if test.cancel_requested else "Now"
+        return f"{stopping} step {place} of {len(steps)}: {step.title} …"
+    if test.batch and not any(step.state.done for step in steps):
+        return "It waits for its turn …"
+    return "The test starts …" if not any(step.state.done for step in steps) else "The next step begins …"
 
 
 def _title(test: ConnectionTest, steps: Sequence[Step]) -> str:
@@ -98,5 +179,6 @@ def _title(test: ConnectionTest, steps: Sequence[Step]) -> str:
 
 
 def _seen(test: ConnectionTest, steps: Sequence[Step]) -> str:
-    facts = (test.shown_state, test.cancel_requested, [(step.state, step.fact) for step in steps])
+    state = (test.shown_state, test.cancel_requested)
+    facts = (state, [(step.state, step.fact, step.notes, step.details, len(step.fixes)) for step in steps])
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]

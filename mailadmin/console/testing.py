@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 
-from mailadmin.models import IntegratedService
+from mailadmin.core import addresses
+from mailadmin.models import ConnectionTest, IntegratedService
 from mailadmin.testruns import Subject, app_subject
 
 from .forms import IntegratedServiceForm
@@ -50,3 +52,19 @@ def subject_of_form(form: Form, as_saved: bool) -> Subject:
 def service_of(row: Row | None) -> IntegratedService | None:
     """Return the integrated service that `row` is, or signs in with."""
     return row if row is None or isinstance(row, IntegratedService) else row.integrated_service
+
+
+def typed_recipient(request: HttpRequest) -> str:
+    """Return the address to send the test message to, "" for none. Raises AddressError."""
+    typed = request.POST.get("recipient", "").strip()
+    return addresses.parse(typed).spec if typed else ""
+
+
+def told(recipient: str) -> str:
+    """Return what the audit trail says of a test that sends to `recipient`."""
+    return f"with a message to {recipient}" if recipient else "without sending"
+
+
+def named(test: ConnectionTest, how: str) -> str:
+    """Return what the audit trail says of `test`: what was tested, where, and `how`."""
+    return f"{test.name} ({test.target}): {how}"

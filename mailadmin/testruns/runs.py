@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import timedelta
@@ -28,7 +28,9 @@ from mailadmin.probes.recorder import Cancelled, Recorder, fail
 from mailadmin.transports.base import Mail
 
 from .drafts import keep_draft
+from .fixing import fixes_for
 from .ladders import AppSubject, Subject, kind_and_id, name_of, plan, target, walk
+from .stop_button import stoppable
 from .values import digest_of, values_of
 
 logger = logging.getLogger("mailadmin.tests")
@@ -90,6 +92,15 @@ def steps_of(test: ConnectionTest) -> list[Step]:
     """Return the steps of `test` as values."""
     rows = test.steps.values(*_STEP_COLUMNS)
     return [Step(**{**row, "state": StepState(row["state"])}) for row in rows]
+
+
+def steps_of_all(tests: Sequence[ConnectionTest]) -> dict[UUID, list[Step]]:
+    """Return the steps of each of `tests` by its number. One statement."""
+    found: dict[UUID, list[Step]] = {test.pk: [] for test in tests}
+    rows = ConnectionTestStep.objects.filter(test__in=found).order_by("place").values("test_id", *_STEP_COLUMNS)
+    for row in rows:
+        found[row.pop("test_id")].append(Step(**{**row, "state": StepState(row["state"])}))
+    return found
 
 
 def report(test: ConnectionTest, steps: list[Step]) -> str:
@@ -171,8 +182,14 @@ def run(test: ConnectionTest, subject: Subject) -> None:
     """Walk the ladder of `subject` and write what comes out; never leaves the test running."""
     ConnectionTest.objects.filter(pk=test.pk).update(started_at=test.started_at, beat_at=timezone.now())
     asked_to_stop = ConnectionTest.objects.filter(pk=test.pk, cancel_requested=True).exists
-    recorder = Recorder(plan(subject), sink=partial(_write_step, test), cancelled=asked_to_stop)
-    with beating(ConnectionTest.objects.filter(pk=test.pk), f"test {test.pk}"):
+
+    def written(place: int, step: Step) -> None:
+        if error := recorder.errors.get(step.key):
+            step.fixes = [fix.as_data() for fix in fixes_for(subject, error)]
+        _write_step(test, place, step)
+
+    recorder = Recorder(plan(subject), sink=written, cancelled=asked_to_stop)
+    with beating(ConnectionTest.objects.filter(pk=test.pk), f"test {test.pk}"), stoppable(test, recorder.stop):
         try:
             _probe(subject, recorder, test)
         except Cancelled:
@@ -186,7 +203,7 @@ def run(test: ConnectionTest, subject: Subject) -> None:
         else:
             steps = recorder.finish()
             finish_test(test, _state(steps), verdict(steps))
-            _use_again(test, subject, steps)
+            _tell_health(test, subject, steps, next(iter(recorder.errors.values()), None))
 
 
 def _probe(subject: Subject, recorder: Recorder, test: ConnectionTest) -> None:
@@ -195,6 +212,7 @@ def _probe(subject: Subject, recorder: Recorder, test: ConnectionTest) -> None:
         mail = _message(subject, test)
     except MailError as error:  # for example: nothing says who the message is from
         fail(recorder.steps[0], error)
+        recorder.steps[0].fixes = [fix.as_data() for fix in fixes_for(subject, error)]
         _write_step(test, 0, recorder.steps[0])
         return
     learn = partial(_learn_size, test, subject)
@@ -222,10 +240,15 @@ def _learn_size(test: ConnectionTest, subject: Subject, limit: int) -> None:
         health.learn({subject.key: limit})
 
 
-def _use_again(test: ConnectionTest, subject: Subject, steps: list[Step]) -> None:
-    """A stopped route whose saved values passed the test sends again. A token alone proves no route."""
+def _tell_health(test: ConnectionTest, subject: Subject, steps: list[Step], error: MailError | None) -> None:
+    """A stopped route whose saved values passed the test sends again. A token alone proves no route. A scheduled test
+    that failed by `error` is news as that of a message is; a person who tries something out stops nothing."""
     passed = overall(steps) in (StepState.OK, StepState.WARNING)
-    if not isinstance(subject, AppSubject) and passed and test.saved_values and test.route_id:
+    if isinstance(subject, AppSubject) or not (test.saved_values and test.route_id):
+        return
+    if test.scheduled and (passed or error):
+        health.tested(subject, error)
+    elif passed:
         health.resume(subject.key)
 
 

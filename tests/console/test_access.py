@@ -48,6 +48,12 @@ TABLE = {
     "test-list": VIEW,
     "test": VIEW,
     "test-steps": VIEW,
+    "test-report": VIEW,
+    "test-compare": VIEW,
+    "test-batch": VIEW,
+    "test-batch-cards": VIEW,
+    "test-all": OPERATE,
+    "test-batch-stop": OPERATE,
     "fix": VIEW,  # and then the right to change what was tested
     "compose": OPERATE,
     "test-start": OPERATE,
@@ -62,12 +68,17 @@ TABLE = {
 }
 # Everything else in the console changes settings, or shows what only administrators see.
 ADMIN_ONLY = {
-    *(f"{kind}-{page}" for kind in ("smtp", "oauth", "service") for page in ("new", "edit", "delete")),
+    *(f"{kind}-{page}" for kind in ("smtp", "oauth", "service") for page in ("new", "edit", "delete", "deleted", "history", "restore")),
     *(f"{kind}-{page}" for kind in ("smtp", "oauth") for page in ("move", "switch")),
     *("service-credential", "service-credential-switch", "service-credential-forget"),
+    "discovery",
     "settings",
     "settings-sending",
     "settings-confirm",
+    "settings-history",
+    "settings-restore",
+    "support",
+    "support-report",
     "domain-add",
     "domain-selectors",
     "domain-forget",

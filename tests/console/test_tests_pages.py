@@ -286,7 +286,7 @@ def test_the_list_can_be_narrowed_to_one_state_and_teaches_when_it_is_empty(view
     text = page(viewer_client, "test-list", state="failed")
     assert "Broken" in text
     assert "Sound" not in text
-    assert "No test in this state" in page(viewer_client, "test-list", state="cancelled")
+    assert "No test fits these filters" in page(viewer_client, "test-list", state="cancelled")
 
 
 def test_earlier_tests_of_the_same_route_are_listed(viewer_client: Client) -> None:

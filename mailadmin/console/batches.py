@@ -1,0 +1,110 @@
+"""A run of "Test all" as its page shows it: a card for each route, side by side, and one sentence for all."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailadmin import testruns
+from mailadmin.core.report import Step, StepState
+from mailadmin.models import ConnectionTest
+
+from .ladder import Links, Shown, seen, shown
+from .sections import ROUTES
+
+_LINKS = Links(lambda setting: "", lambda code: "", lambda place, number, fix: "")  # the page of each test has them
+_TONES = {
+    ConnectionTest.State.FAILED: "error",
+    ConnectionTest.State.OK: "success",
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """One test of the batch."""
+
+    test: ConnectionTest
+    run: Shown
+
+    @property
+    def waiting(self) -> bool:
+        """Tell whether it waits for its turn."""
+        return self.test.running and not any(rung.step.state is not StepState.WAITING for rung in self.run.rungs)
+
+    @property
+    def family(self) -> str:
+        """Return by what it sends, "token" for an integrated service by itself."""
+        return {"oauth": "Graph", "smtp": "SMTP"}.get(self.test.kind, "token")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the page shows. `seen` changes with every change of it."""
+
+    id: uuid.UUID
+    cards: Sequence[Card]
+    seen: str
+
+    @property
+    def running(self) -> bool:
+        """Tell whether a test of it has not ended."""
+        return any(card.test.running for card in self.cards)
+
+    @property
+    def stopping(self) -> bool:
+        """Tell whether somebody asked all of it to stop."""
+        return all(card.test.cancel_requested for card in self.cards if card.test.running)
+
+    @property
+    def first(self) -> ConnectionTest:
+        """Return the test whose row says when the batch was started, and by whom."""
+        return self.cards[0].test
+
+    @property
+    def failed(self) -> list[Card]:
+        """Return the cards of the tests that failed."""
+        return [card for card in self.cards if card.test.shown_state == ConnectionTest.State.FAILED]
+
+    @property
+    def sends(self) -> bool:
+        """Tell whether a route is among them, which can send."""
+        return any(card.test.kind in ROUTES for card in self.cards)
+
+    @property
+    def tone(self) -> str:
+        """Return how the banner looks."""
+        if self.failed:
+            return "error"
+        states = {card.test.shown_state for card in self.cards}
+        if self.running:
+            return "info"
+        return "success" if states == {ConnectionTest.State.OK} else "warning"
+
+    @property
+    def headline(self) -> str:
+        """Return one sentence for all: how far it is, then how it ended."""
+        whole, ended = len(self.cards), sum(not card.test.running for card in self.cards)
+        what = "connection" if whole == 1 else "connections"
+        bad = f"{len(self.failed)} failed: {', '.join(card.test.name for card in self.failed)}." if self.failed else ""
+        if self.running:
+            return f"{ended} of {whole} {what} tested. {bad}".strip()
+        if self.failed:
+            return f"{len(self.failed)} of {whole} {what} failed: {', '.join(card.test.name for card in self.failed)}."
+        rest = [card for card in self.cards if card.test.shown_state != ConnectionTest.State.OK]
+        if not rest:
+            return f"All {whole} connections work." if whole > 1 else "The connection works."
+        told = ", ".join(f"{card.test.name} ({card.test.shown_label.lower()})" for card in rest)
+        return f"{whole - len(rest)} of {whole} {what} passed without a remark. Look at: {told}."
+
+
+def batch(batch_id: uuid.UUID) -> Batch | None:
+    """Return the batch as it is now, None when nothing is left of it. Two statements and those of the order."""
+    tests = list(ConnectionTest.objects.filter(batch=batch_id).defer("draft", "values"))
+    if not tests:
+        return None
+    steps = testruns.steps_of_all(tests)
+    order: dict[uuid.UUID | None, int] = {row.pk: place for place, row in enumerate(testruns.rows_to_test())}
+    tests.sort(key=lambda test: (order.get(test.route_id, len(order)), test.name))  # in which they are tried
+    found: list[tuple[ConnectionTest, Sequence[Step]]] = [(test, steps[test.pk]) for test in tests]
+    return Batch(batch_id, [Card(test, shown(test, rungs, _LINKS)) for test, rungs in found], seen(found))

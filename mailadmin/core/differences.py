@@ -1,0 +1,127 @@
+"""What differs between two tests of one connection (pure): settings, the state of the steps, and what was seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .report import Step, StepState
+
+# What every answer has anew: its difference says nothing. Compared without case.
+_EACH_TIME = (
+    *("queue id", "message-id", "request-id", "request id", "client-request-id", "date", "server time"),
+    *("issued", "ends", "valid until", "lifetime", "expires", "time", "iat", "exp", "token id", "answered in"),
+)
+_NUMBER = re.compile(r"\d+(?:[.:]\d+)*")
+_IDENTIFIER = re.compile(r"\b(?=\w*\d)[0-9A-Za-z_-]{10,}\b")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that is different: its name, and what it was and is ("" where there was or is none)."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class StepChange:
+    """What is different in one step: its state, and the facts that were seen in it. A step that only one of the tests
+    has was or is "not run"."""
+
+    title: str
+    before: StepState
+    after: StepState
+    facts: Sequence[Change] = ()
+
+    @property
+    def moved(self) -> bool:
+        """Tell whether the state of the step changed."""
+        return self.before is not self.after
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What is different between an earlier and a later test: `settings` that were changed, `steps` whose state or facts
+    changed, in the order of the later test."""
+
+    settings: Sequence[Change] = ()
+    steps: Sequence[StepChange] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.settings or self.steps)
+
+    @property
+    def moved(self) -> list[StepChange]:
+        """Return the steps whose state changed."""
+        return [step for step in self.steps if step.moved]
+
+    @property
+    def facts(self) -> list[tuple[str, Change]]:
+        """Return every fact that changed, each with the title of its step."""
+        return [(step.title, fact) for step in self.steps for fact in step.facts]
+
+
+def compare(
+    values_before: Mapping[str, str],
+    steps_before: Sequence[Step],
+    values_after: Mapping[str, str],
+    steps_after: Sequence[Step],
+) -> Differences:
+    """Return what is different in the later test: the values it was made with, by name, and its steps, by key."""
+    return Differences(changes(values_before, values_after), list(_steps(steps_before, steps_after)))
+
+
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
+    """Return the names whose values differ, those of `after` first and in its order."""
+    names = dict.fromkeys([*after, *before])
+    return [
+        Change(name, before.get(name, ""), after.get(name, ""))
+        for name in names
+        if before.get(name, "") != after.get(name, "")
+    ]
+
+
+def _steps(before: Sequence[Step], after: Sequence[Step]) -> Iterable[StepChange]:
+    old, new = ({step.key: step for step in steps} for steps in (before, after))
+    for key in dict.fromkeys([*new, *old]):
+        was, now = old.get(key), new.get(key)
+        title = now.title if now else old[key].title
+        changed = StepChange(title, _state(was), _state(now), _facts(was, now) if was and now else ())
+        if changed.moved or changed.facts:
+            yield changed
+
+
+def _state(step: Step | None) -> StepState:
+    return step.state if step else StepState.NOT_RUN
+
+
+def _facts(before: Step, after: Step) -> list[Change]:
+    """Return which facts of a step that was reached both times are different: its details, and its one line where the
+    words in it are others (its numbers stand in the details, if they matter)."""
+    if not (_reached(before) and _reached(after)):
+        return []
+    found = changes(_details(before), _details(after))
+    if not found and _words(before.fact) != _words(after.fact):
+        found.append(Change("Result", before.fact, after.fact))
+    return found
+
+
+def _reached(step: Step) -> bool:
+    return step.state.done and step.state is not StepState.NOT_RUN
+
+
+def _details(step: Step) -> dict[str, str]:
+    """Return the details that last, by their label; what has one label is one text, in an order of its own because
+    resolvers turn theirs."""
+    found: dict[str, list[str]] = {}
+    for label, value in step.details:
+        if label.casefold() not in _EACH_TIME:
+            found.setdefault(label, []).append(value)
+    return {label: "\n".join(sorted(values)) for label, values in found.items()}
+
+
+def _words(fact: str) -> str:
+    return _NUMBER.sub("#", _IDENTIFIER.sub("#", fact))
