@@ -15,7 +15,7 @@ from .access import needs
 from .forms import SECRET_FIELDS
 from .sections import OAUTH, SERVICE, SMTP, Section
 from .theme import theme
-from .views import credentials, kit, radar, rows, sending, settings
+from .views import credentials, discovery, kit, radar, rows, sending, settings
 
 View = Callable[..., HttpResponse]
 
@@ -53,6 +53,7 @@ urlpatterns: list[URLPattern] = [
     path("services/<uuid:pk>/credential/forget/", credentials.forget, name="service-credential-forget"),
     path("services/<uuid:pk>/kit/", kit.kit, name="service-kit"),
     path("services/<uuid:pk>/kit/script/", kit.script, name="service-kit-script"),
+    path("smtp/find/", discovery.discovery, name="discovery"),
     path("smtp/radar/", radar.radar, name="smtp-radar"),
     path("settings/", settings.settings, name="settings"),
     path("settings/sending/", sending.sending, name="settings-sending"),

@@ -99,7 +99,7 @@ def ask(domain: str, resolver: Resolver) -> Records:
         mx=tuple(host for _, host in mx.result()[0]),
         texts=tuple(texts.result()[0]),
         services=tuple((*kind, tuple(records)) for kind, records in zip(SERVICES, found, strict=True)),
-        asked=tuple(future.result()[1] for future in (mx, *services, texts)),
+        asked=(mx.result()[1], *(future.result()[1] for future in services), texts.result()[1]),
     )
 
 

@@ -20,6 +20,7 @@ from mailadmin.console import hold
 from mailadmin.console import nav as navigation
 from mailadmin.console.theme import theme_of
 from mailadmin.core.microsoft import countdown
+from mailadmin.core.providers import Provider, of_host
 from mailadmin.models import SmtpConnection
 from mailadmin.watch.radar import signs_in_with_password
 
@@ -176,6 +177,12 @@ def password_note(row: SmtpConnection | None) -> dict[str, str]:
     """Warn on the form of a saved connection that signs in to Microsoft with a password; nothing for any other."""
     warned = row is not None and signs_in_with_password(row)
     return {"countdown": countdown(timezone.localdate()) if warned else ""}
+
+
+@register.inclusion_tag("mailadmin/discovery/note.html")
+def provider_note(host: str | None) -> dict[str, Provider | None]:
+    """Show the rules of the provider whose server `host` is; nothing for any other."""
+    return {"provider": of_host(host or "")}
 
 
 @register.simple_tag(takes_context=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -38,6 +38,8 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
 
     front: ClassVar[Sections] = ()
     advanced: ClassVar[Sections] = ()
+    # What a link to the empty form may fill in.
+    from_query: ClassVar[tuple[str, ...]] = ()
     # Whether each folded section is folded for itself, too: with many of them the page stays calm.
     nested: ClassVar[bool] = False
     # field -> "other=value,value": the browser hides the field while the other one holds something else. Only a
@@ -78,6 +80,11 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
             )
             self.data = {**self.draft(), "seen": self.initial["seen"]}
         return values
+
+    @classmethod
+    def initial_from(cls, query: Mapping[str, str]) -> dict[str, str]:
+        """Return what a link to the empty form fills in: the fields in `from_query` that stand in its address."""
+        return {name: query[name] for name in cls.from_query if name in query}
 
     def front_parts(self) -> list[Part]:
         """Return the sections that show at once."""

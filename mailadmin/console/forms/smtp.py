@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from django import forms
 
+from mailadmin.console import starts
 from mailadmin.core.settings import RouteKey, RouteKind, SmtpAuth, SmtpRoute
 from mailadmin.models import SmtpConnection
 from mailadmin.models.fields import Checked
@@ -154,6 +156,14 @@ class SmtpConnectionForm(ProxyForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["integrated_service"].empty_label = "(none)"  # type: ignore[attr-defined]  # a ModelChoiceField
+
+    @classmethod
+    def initial_from(cls, query: Mapping[str, str]) -> dict[str, str]:
+        """Return the values of a signed link; a name that another connection has is left to the person."""
+        values = starts.opened(query.get(starts.QUERY, ""))
+        if SmtpConnection.objects.filter(name__iexact=values.get("name", "")).exists():
+            del values["name"]
+        return values
 
     def needs(self, slot: str) -> bool:
         """Tell whether the secret in `slot` belongs to what was chosen."""

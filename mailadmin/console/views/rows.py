@@ -59,10 +59,8 @@ def edit(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _form_page(section: Section, request: HttpRequest, row: Row) -> HttpResponse:
-    initial = {name: request.GET[name] for name in getattr(section.form, "from_query", ()) if name in request.GET}
-    form = section.form(
-        request.POST or None, request.FILES or None, instance=row, initial=initial if row._state.adding else None
-    )
+    initial = section.form.initial_from(request.GET) if row._state.adding else None
+    form = section.form(request.POST or None, request.FILES or None, instance=row, initial=initial)
     if request.method == "POST" and form.is_valid():
         return save_or_show(request, form)
     return show_form(request, form)
