@@ -23,9 +23,11 @@ class MailadminConfig(AppConfig):
         from .delivery.shared.installation import Installation
         from .delivery.trigrams import install
         from .roles import grant_roles
+        from .watch import alerts
 
         shared.install(Installation)
         remember_celery()
+        alerts.connect()
         post_migrate.connect(grant_roles, sender=self, dispatch_uid="mailadmin.roles")
         post_migrate.connect(install, sender=self, dispatch_uid="mailadmin.trigrams")
         post_migrate.connect(name_database, sender=self, dispatch_uid="mailadmin.environment")

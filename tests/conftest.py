@@ -12,6 +12,7 @@ from django.db import connection
 
 from mailadmin.core.keyring import new_key
 from mailadmin.transports import shared
+from mailadmin.watch.alerts import bell, news
 
 # Files that take a minute and more: begun last, they would keep one process while the others have nothing to do.
 _LONG = frozenset({"test_mariadb.py", "test_postgresql.py", "test_celery.py", "test_soak.py", "test_outbox_crashes.py"})
@@ -42,6 +43,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
+
+
+@pytest.fixture(autouse=True)
+def nobody_rings() -> None:
+    """Let no message of a test start the thread that looks after alerts, and no news of it reach the next test."""
+    bell.install(bell.Silent())
+    news.take()
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,8 @@ class SendOptions:
 
     `delivery` is "direct", "queued", or "" for what the setting says. `send_at` and `expires_at` (aware) and
     `on_unsure` (None: what the route says) are for queued messages; `idempotency_key` names the message for its
-    caller; `resend_of` is the delivery that this one repeats.
+    caller; `resend_of` is the delivery that this one repeats. `avoid` are routes that must not carry a direct message,
+    because it tells that they fail.
     """
 
     mailer: str = ""
@@ -49,6 +50,7 @@ class SendOptions:
     idempotency_key: str = ""
     on_unsure: OnUnsure | None = None
     resend_of: UUID | None = None
+    avoid: frozenset[RouteKey] = frozenset()
 
     @property
     def by_hand(self) -> bool:

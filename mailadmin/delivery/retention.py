@@ -11,7 +11,16 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from mailadmin.core import limits
-from mailadmin.models import ConnectionTest, Delivery, MessageContent, OutboxEntry, SenderRefusal, Settings, Worker
+from mailadmin.models import (
+    Alert,
+    ConnectionTest,
+    Delivery,
+    MessageContent,
+    OutboxEntry,
+    SenderRefusal,
+    Settings,
+    Worker,
+)
 from mailadmin.models.clock import ServerNow, ahead
 
 from . import log_text
@@ -33,6 +42,7 @@ def prune(seconds: float | None = limits.PRUNE_RUN_SECONDS) -> int:
             Delivery.objects.filter(~Exists(waits), created_at__lt=old).order_by("created_at"),
             ConnectionTest.objects.filter(started_at__lt=old).order_by("started_at"),
             SenderRefusal.objects.filter(last_at__lt=old).order_by("last_at"),
+            Alert.objects.filter(created_at__lt=old).order_by("created_at"),
             Worker.objects.filter(beat_at__lt=ahead(-limits.WORKER_FORGOTTEN_SECONDS)).order_by("beat_at"),
         )
     )

@@ -68,20 +68,22 @@ def plan(
     *,
     queued: bool = False,
     by_hand: bool = False,
+    avoid: Collection[RouteKey] = (),
     probe: Callable[[RouteKey], bool] = states.probe,
 ) -> Plan:
     """Return which routes to try for `draft`, in order, and why the others are left out.
 
     A route that rests is left out until one message has tried it with success. In direct mode it is tried all the same
     when nothing else is left, unless it rests firmly; a `queued` message waits. `only` limits the choice to one route;
-    where a person chose it (`by_hand`) it is tried though it rests or is stopped, but not while it is paused. `probe`
-    takes the right to try a route whose rest is over. Raises ConfigurationError when nothing is enabled at all.
+    where a person chose it (`by_hand`) it is tried though it rests or is stopped, but not while it is paused. `avoid`
+    are left out because the message is about their failing. `probe` takes the right to try a route whose rest is over.
+    Raises ConfigurationError when nothing is enabled at all.
     """
     if not snapshot.routes and not snapshot.broken:
         raise ConfigurationError(
             "No SMTP connection or OAuth service is enabled, so no mail can leave. Add one in the mailadmin console."
         )
-    sieve = _Sieve(draft, chosen=only is not None and by_hand, queued=queued, probe=probe)
+    sieve = _Sieve(draft, chosen=only is not None and by_hand, queued=queued, avoid=avoid, probe=probe)
     for broken in snapshot.broken:
         if only in (None, broken.key):
             sieve.leave_out(broken, broken.reason, broken.place - 1)  # it stands before the route at its place
@@ -120,8 +122,16 @@ class _Verdict(Enum):
 class _Sieve:
     """Sorts the routes for one message, in the order of preference."""
 
-    def __init__(self, draft: Draft, *, chosen: bool, queued: bool, probe: Callable[[RouteKey], bool]) -> None:
-        self._draft, self._chosen, self._queued, self._probe = draft, chosen, queued, probe
+    def __init__(
+        self,
+        draft: Draft,
+        *,
+        chosen: bool,
+        queued: bool,
+        avoid: Collection[RouteKey],
+        probe: Callable[[RouteKey], bool],
+    ) -> None:
+        self._draft, self._chosen, self._queued, self._avoid, self._probe = draft, chosen, queued, avoid, probe
         self._found = Plan()
         self._places: dict[RouteKey, int] = {}
         self._disordered: list[int] = []  # places of what is out of order
@@ -172,6 +182,8 @@ class _Sieve:
         return found
 
     def _judge(self, route: Route, state: State) -> tuple[_Verdict, str]:
+        if route.key in self._avoid:
+            return _Verdict.UNFIT, "The message is about this very route, which fails."
         if reason := _misfit(route, self._draft):
             return _Verdict.UNFIT, reason
         if reason := _out_of_order(state, self._chosen):

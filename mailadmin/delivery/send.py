@@ -88,7 +88,7 @@ def plan(message: EmailMessage, built: Draft, options: SendOptions, snapshot: Sn
     if not options.queued:  # else it is planned when a worker sends it
         redirect.check_held(built, snapshot.preferences)
         draft = redirect.redirected(built, snapshot.preferences)
-        found = routes.plan(snapshot, draft, options.route, by_hand=options.by_hand)
+        found = routes.plan(snapshot, draft, options.route, by_hand=options.by_hand, avoid=options.avoid)
     label = draft.label or options.label or (found.routes[0].label if found.routes else "")
     entry = log.entry(built, options, label, hide=snapshot.preferences.hide_codes)
     if draft is not built:
