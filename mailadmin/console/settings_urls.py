@@ -9,13 +9,13 @@ from typing import cast
 from django.http import HttpResponse
 from django.urls import URLPattern, path
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from .access import needs
 from .forms import SECRET_FIELDS
 from .sections import OAUTH, SERVICE, SMTP, Section
 from .theme import theme
-from .views import credentials, discovery, kit, radar, rows, sending, settings
+from .views import credentials, discovery, history, kit, radar, rows, sending, settings
 
 View = Callable[..., HttpResponse]
 
@@ -29,11 +29,15 @@ def _bound(view: View, section: Section, action: str) -> View:
 
 def _pages(section: Section) -> list[URLPattern]:
     at, name = section.path, section.name
+    story, restore = (_bound(view, section, "change") for view in (history.history, history.restore))
     pages = [
         path(f"{at}/", _bound(rows.listing, section, "view"), name=f"{name}-list"),
         path(f"{at}/new/", _bound(rows.new, section, "add"), name=f"{name}-new"),
         path(f"{at}/<uuid:pk>/", _bound(rows.edit, section, "change"), name=f"{name}-edit"),
         path(f"{at}/<uuid:pk>/delete/", _bound(rows.delete, section, "delete"), name=f"{name}-delete"),
+        path(f"{at}/deleted/", require_GET(_bound(history.deleted_list, section, "add")), name=f"{name}-deleted"),
+        path(f"{at}/<uuid:pk>/history/", require_GET(story), name=f"{name}-history"),
+        path(f"{at}/<uuid:pk>/history/<int:number>/", require_GET(restore), name=f"{name}-restore"),
     ]
     if section.is_route:
         move, switch = (_bound(view, section, "change") for view in (rows.move, rows.switch))
@@ -58,5 +62,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/", settings.settings, name="settings"),
     path("settings/sending/", sending.sending, name="settings-sending"),
     path("settings/confirm/", sending.confirm, name="settings-confirm"),
+    path("settings/history/", history.settings_history, name="settings-history"),
+    path("settings/history/<int:number>/", history.settings_restore, name="settings-restore"),
     path("theme/", theme, name="theme"),
 ]

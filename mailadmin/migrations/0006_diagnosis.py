@@ -90,6 +90,10 @@ class Migration(migrations.Migration):
             name='before',
             field=models.JSONField(default=dict),
         ),
+        migrations.AddIndex(
+            model_name='auditentry',
+            index=models.Index(fields=['object_id'], name='mailadmin_audit_object'),
+        ),
         migrations.AddField(
             model_name='connectiontest',
             name='batch',

@@ -59,6 +59,7 @@ class AuditEntry(models.Model):
     class Meta:
         verbose_name_plural = "audit entries"
         ordering = ("-id",)
+        indexes = [models.Index(fields=["object_id"], name="mailadmin_audit_object")]  # the history of a row
 
     def __str__(self) -> str:
         return f"{self.user_name} {self.action} {self.object_name}"

@@ -44,6 +44,7 @@ def listing(section: Section, request: HttpRequest) -> HttpResponse:
         "recipient": getattr(request.user, "email", ""),
         "has_services": section is not OAUTH or IntegratedService.objects.exists(),
         "new_url": section.address("new"),
+        "deleted_url": section.address("deleted"),
     }
     return render(request, f"mailadmin/{section.name}/list.html", context)
 
@@ -93,6 +94,7 @@ def show_form(request: HttpRequest, form: Form, proposal: Proposal | None = None
         "list_url": section.address("list"),
         "save_url": section.address("edit", saved) if saved else section.address("new"),
         "delete_url": section.address("delete", saved) if saved else "",
+        "history_url": section.address("history", saved) if saved else "",
         "test_url": reverse("mailadmin:test-start-unsaved", args=[section.name]),
         "recipient": form.data.get("recipient", getattr(request.user, "email", "")),
         "may_delete": saved is not None and request.user.has_perm(section.permission("delete")),
@@ -118,13 +120,14 @@ def _save_form(request: HttpRequest, form: Form) -> HttpResponse:
     row: Row = form.instance
     section, is_new = section_of(row), row._state.adding
     stored = None if is_new else get_object_or_404(section.model, pk=row.pk)
+    plain = audit.plain(stored) if stored else None
     before = audit.snapshot(stored or section.model())  # of a new row only what is not as usual is worth telling
     if is_new and section.is_route:
         last = section.model.objects.aggregate(last=Max("order"))["last"]
         row.order = 0 if last is None else last + 1  # type: ignore[union-attr]  # a route has an order
     form.save()
     changes = audit.diff(before, audit.snapshot(row))
-    audit.record(request, "created" if is_new else "changed", row, changes)
+    audit.record(request, "created" if is_new else "changed", row, changes, before=plain)
     _resume(row)
     _tell_saved(request, section, form)
     return redirect(section.address("list"))
@@ -133,12 +136,19 @@ def _save_form(request: HttpRequest, form: Form) -> HttpResponse:
 def _tell_saved(request: HttpRequest, section: Section, form: Form) -> None:
     row = form.instance
     if section.is_route:
-        text, address = "Test it now", section.address("edit", row) + "#test"
+        text, address = "Test it now", _test_card(row)
+    elif isinstance(row, IntegratedService) and (user := row.oauth_services.first() or row.smtp_connections.first()):
+        text, address = f"Now test “{user.name}”, which signs in with it", _test_card(user)
     else:
         text, address = "Use it in an OAuth service", OAUTH.address("list")
     messages.success(request, format_html('“{}” is saved. <a href="{}">{}</a>.', row.name, address, text))
     for warning in getattr(form, "warnings", list)():
         messages.warning(request, warning)
+
+
+def _test_card(row: Row) -> str:
+    """Return the address of Test Connection on the form of `row`."""
+    return f"{section_of(row).address('edit', row)}#test"
 
 
 def delete(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -168,7 +178,7 @@ def _delete_page(section: Section, request: HttpRequest, row: Row, found: Remova
 @transaction.atomic
 def _delete(section: Section, request: HttpRequest, row: Row) -> HttpResponse:
     name = row.name
-    audit.record(request, "deleted", row)
+    audit.record(request, "deleted", row, before=audit.plain(row))
     _resume(row)
     row.delete()
     messages.success(request, f"“{name}” is deleted.")

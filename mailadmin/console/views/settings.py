@@ -11,6 +11,7 @@ from mailadmin.console import audit
 from mailadmin.console.access import needs
 from mailadmin.console.forms import SendingForm, SettingsForm
 from mailadmin.console.installation import facts
+from mailadmin.console.proposals import Proposal
 from mailadmin.models import Settings
 
 
@@ -19,17 +20,27 @@ from mailadmin.models import Settings
 def settings(request: HttpRequest) -> HttpResponse:
     """Show the preferences, or save what was typed."""
     row = Settings.locked() if request.method == "POST" else Settings.load()
-    before = audit.snapshot(row)
+    before, plain = audit.snapshot(row), audit.plain(row)
     form = SettingsForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
-        _save(request, form, before)
+        _save(request, form, before, plain)
         return redirect("mailadmin:settings")
-    context = {"form": form, "sending_form": SendingForm(instance=Settings.load()), "facts": facts()}
+    return show_settings(request, form)
+
+
+def show_settings(request: HttpRequest, form: SettingsForm, proposal: Proposal | None = None) -> HttpResponse:
+    """Return the page with `form`, as it stands, with its errors, or with the values of a `proposal`."""
+    context = {
+        "form": form,
+        "proposal": proposal,
+        "sending_form": SendingForm(instance=Settings.load()),
+        "facts": facts(),
+    }
     return render(request, "mailadmin/settings/settings.html", context)
 
 
-def _save(request: HttpRequest, form: SettingsForm, before: audit.Snapshot) -> None:
+def _save(request: HttpRequest, form: SettingsForm, before: audit.Snapshot, plain: audit.Plain) -> None:
     row = form.save()
     if changes := audit.diff(before, audit.snapshot(row)):
-        audit.record(request, "changed", row, changes)
+        audit.record(request, "changed", row, changes, before=plain)
     messages.success(request, "The settings are saved.")
