@@ -210,7 +210,7 @@ SETTINGS = {
     *("host", "port", "security", "tls_minimum", "check_identity", "trusted_hosts", "ca_pem", "auth", "user_name"),
     *("password", "integrated_service", "tenant", "client_id", "secret", "service_identity", "scopes"),
     *("from_address", "send_as", "mechanism", "client_certificate", "certificate", "credential_kind"),
-    *("requests_at_once", "large_messages", "messages_per_minute", "rate_messages", "wide_permission_ok", ""),
+    *("requests_at_once", "large_messages", "messages_per_minute", "rate_messages", "wide_permission_ok", "cloud", ""),
 }
 
 

@@ -76,5 +76,5 @@ GRAPH: tuple[Rule[OAuthRoute], ...] = (
     Rule(send_as_itself, codes=codes("graph-send-as-denied")),
     Rule(allow_large, kinds=frozenset({Kind.LARGE_NOT_ALLOWED})),
     Rule(no_large, kinds=frozenset({Kind.DRAFT_REFUSED})),
-    Rule(usual_pace, codes=codes("graph-throttled graph-429 paced")),
+    Rule(usual_pace, codes=codes("graph-throttled paced")),
 )

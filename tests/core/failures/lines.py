@@ -173,13 +173,27 @@ FAILURES: dict[str, Fault | list[Fault]] = {
         ),
     ],
     "tls-too-old": line(Kind.TLS_TOO_OLD, TLS, "unsupported protocol"),
-    "tls-broken": line(Kind.TLS_BROKEN, TLS, "sslv3 alert handshake failure"),
+    "tls-broken": line(Kind.TLS_BROKEN, TLS, "tlsv1 alert internal error"),
+    "tls-no-cipher": [
+        line(Kind.TLS_BROKEN, TLS, "sslv3 alert handshake failure"),
+        line(Kind.TLS_BROKEN, TLS, "tlsv1 unrecognized name"),
+    ],
+    "tls-lost": [line(Kind.CLOSED, TLS), line(Kind.TIMEOUT, TLS)],
     "tls-broken-later": line(Kind.TLS_BROKEN, DATA, "decryption failed or bad record mac"),
     "cert-expired": line(Kind.CERT_EXPIRED, TLS, "certificate has expired"),
     "cert-not-yet-valid": line(Kind.CERT_NOT_YET_VALID, TLS, "certificate is not yet valid"),
     "cert-wrong-name": line(Kind.CERT_WRONG_NAME, TLS, "Hostname mismatch"),
     "cert-self-signed": line(Kind.CERT_SELF_SIGNED, TLS, "self-signed certificate"),
     "cert-unknown-issuer": line(Kind.CERT_UNKNOWN_ISSUER, TLS, "unable to get local issuer certificate"),
+    "cert-chain-incomplete": [
+        line(Kind.CERT_UNKNOWN_ISSUER, TLS, f"{ISSUED} by {issuer}, ends on 3 Nov 2027.")
+        for issuer in (
+            "R11 (Let's Encrypt)",
+            "Sectigo RSA Domain Validation Secure Server CA (Sectigo Limited)",
+            "DigiCert TLS RSA SHA256 2020 CA1 (DigiCert Inc)",
+            "Go Daddy Secure Certificate Authority - G2 (GoDaddy.com, Inc.)",
+        )
+    ],
     "cert-intercepted": [
         line(Kind.CERT_UNKNOWN_ISSUER, TLS, CHAIN),
         *(

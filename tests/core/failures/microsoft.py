@@ -70,6 +70,23 @@ FAILURES: dict[str, Fault | list[Fault]] = {
         ),
     ],
     "microsoft-recipient-denied": smtp(RECIPIENT, "550 5.4.1 Recipient address rejected: Access denied", OFFICE),
+    "microsoft-connector": smtp(
+        RECIPIENT,
+        "550 5.7.64 TenantAttribution; Relay Access Denied [VE1EUR01FT035.eop-EUR01.prod.outlook.com]",
+        OFFICE,
+    ),
+    "microsoft-direct-send": smtp(
+        DATA,
+        "550 5.7.68 TenantInboundAttribution; Direct Send not allowed for this organization from unauthorized sources",
+        OFFICE,
+    ),
+    "microsoft-domain-unregistered": smtp(
+        SENDER, "550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains.", OFFICE
+    ),
+    "recipient-restricted": [
+        smtp(RECIPIENT, "550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required", OFFICE),
+        smtp(RECIPIENT, "550 5.7.124 RESOLVER.RST.SenderNotInAllowedSendersList", OFFICE),
+    ],
     # the token
     "token-refused": entra("9999999", "Something new."),
     "token-unavailable": [http(Phase.TOKEN, Kind.HTTP_STATUS, status) for status in (429, 500, 503)],
@@ -112,6 +129,16 @@ FAILURES: dict[str, Fault | list[Fault]] = {
     "entra-user-sign-in": [entra(code) for code in ("50034", "50126", "50053", "50076")],
     "entra-busy": [entra(code, status=503) for code in ("90033", "90006", "50033", "90055")],
     "entra-loop": entra("50196", "The server terminated an operation because it encountered a loop."),
+    "entra-wrong-cloud": [
+        entra("90038", "The specified tenant 'x' belongs to the National Cloud 'y'."),
+        entra("900432", "Confidential Client is not supported in Cross Cloud request."),
+    ],
+    "entra-resource-disabled": entra("500014", "The service principal for resource 'x' is disabled."),
+    "entra-not-assigned": entra("501051", "Application 'x' is not assigned to a role for the application 'y'."),
+    "entra-public-client": entra(
+        "700025", "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.", 401
+    ),
+    "entra-network-denied": entra("500021", "Access to 'x' tenant is denied."),
     "entra-federated": entra("70021", "No matching federated identity record found for presented assertion."),
     # Graph
     "http-redirect": [http(Phase.GRAPH, Kind.HTTP_REDIRECT, 302), graph(302)],
@@ -123,15 +150,26 @@ FAILURES: dict[str, Fault | list[Fault]] = {
     "graph-401": graph(401),
     "graph-403": graph(403),
     "graph-404": graph(404),
-    "graph-413": graph(413),
-    "graph-429": graph(429, retry_after=30),
-    "graph-5xx": [graph(status) for status in (500, 502, 503, 504)],
+    "graph-5xx": [
+        *(graph(status) for status in (500, 502, 503, 504)),
+        graph(500, "ErrorInternalServerError"),
+        graph(504, "UnknownError"),
+    ],
     "graph-unsure": [
         Fault(Phase.GRAPH, kind, host=GRAPH, maybe_sent=True) for kind in (Kind.CLOSED, Kind.TIMEOUT, Kind.TLS_BROKEN)
     ],
     "graph-token-invalid": graph(
         401, "InvalidAuthenticationToken", "CompactToken parsing failed with error code: 80049217"
     ),
+    "graph-token-time": graph(401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired."),
+    "graph-location": graph(
+        401, "InvalidAuthenticationToken", "Continuous access evaluation resulted in challenge with result: x."
+    ),
+    "graph-account-disabled": graph(403, "ErrorAccountDisabled", "The account is disabled."),
+    "graph-tenant": [
+        graph(404, "OrganizationFromTenantGuidNotFound", "The tenant for tenant guid 'x' does not exist."),
+        graph(400, "BadRequest", "Tenant does not have a SPO license."),
+    ],
     "graph-wrong-audience": graph(
         401, "InvalidAuthenticationToken", "Access token validation failure. Invalid audience."
     ),
@@ -171,17 +209,22 @@ FAILURES: dict[str, Fault | list[Fault]] = {
     "graph-headers": graph(
         400, "InvalidInternetMessageHeader", "The internet message header name 'Foo' should start with 'x-' or 'X-'."
     ),
-    "graph-request-too-large": graph(400, "BadRequest", "Maximum request length exceeded."),
+    "graph-request-too-large": [
+        graph(413),
+        graph(400, "BadRequest", "Maximum request length exceeded."),
+    ],
     "graph-message-too-large": graph(413, "ErrorMessageSizeExceeded"),
     "graph-mailbox-full": [graph(413, "ErrorQuotaExceeded"), graph(507, "ErrorQuotaExceeded")],
     "graph-daily-limit": graph(429, "ErrorExceededMessageLimit"),
     "graph-mailbox-blocked": graph(403, "ErrorMessageSubmissionBlocked"),
-    "graph-throttled": graph(429, "ApplicationThrottled", "Application is over its MailboxConcurrency limit.", 10),
+    "graph-throttled": [
+        graph(429, retry_after=30),
+        graph(429, "ApplicationThrottled", "Application is over its MailboxConcurrency limit.", 10),
+    ],
     "graph-busy": [
         graph(503, "ErrorServerBusy"),
         graph(503, "serviceNotAvailable"),
         graph(503, "SomethingElse"),
         graph(503, retry_after=20),
     ],
-    "graph-internal-error": [graph(500, "ErrorInternalServerError"), graph(504, "UnknownError")],
 }

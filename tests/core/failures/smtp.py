@@ -96,6 +96,47 @@ FAILURES: dict[str, Fault | list[Fault]] = {
         smtp(AUTH, "534 5.7.14 Please log in via your web browser and then try again - gsmtp", "smtp.gmail.com"),
         smtp(AUTH, "534 5.7.9 Please log in with your web browser and then try again - gsmtp", "smtp.gmail.com"),
     ],
+    "password-change": smtp(AUTH, "432 4.7.12 A password transition is needed"),
+    "auth-method-weak": smtp(AUTH, "534 5.7.9 Authentication mechanism is too weak"),
+    "account-suspended": [
+        smtp(AUTH, "502 5.7.0 Your SMTP account is not yet activated. Please contact us", "smtp-relay.brevo.com"),
+        smtp(DATA, "554 Sending paused for this account. For more information, look at the account"),
+        smtp(RECIPIENT, "554 5.1.8 Email Outgoing Blocked", "smtp.zoho.com"),
+        smtp(DATA, "550 5.4.6 Unusual sending activity detected. Please try after sometime", "smtp.zoho.com"),
+    ],
+    "app-password-perhaps": [
+        smtp(AUTH, "535 5.7.0 (#AUTH012) Authentication failed", "smtp.mail.yahoo.com"),
+        smtp(AUTH, "535 5.7.8 Error: authentication failed: (reason unavailable)", "smtp.mail.me.com"),
+        smtp(AUTH, "535 Authentication Failed", "smtp.zoho.eu"),
+    ],
+    "mailbox-access-off": smtp(AUTH, "535 Authentication credentials invalid", "mail.gmx.net"),
+    "relay-service-credentials": [
+        smtp(AUTH, "535 5.7.8 Authentication failed", "smtp-relay.brevo.com"),
+        smtp(AUTH, "535 5.7.0 Mailgun denied the sign-in", "smtp.eu.mailgun.org"),
+        smtp(AUTH, "535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6", "smtp.postmarkapp.com"),
+    ],
+    "amazon-right": smtp(
+        DATA,
+        "554 Access denied: User `arn:aws:iam::1:user/ses' is not authorized to perform `ses:SendRawEmail' on resource",
+        "email-smtp.eu-west-1.amazonaws.com",
+    ),
+    "no-reverse-name": [
+        smtp(GREETING, "450 4.7.25 Client host rejected: cannot find your hostname, [192.0.2.1]"),
+        smtp(DATA, "550 5.7.25 The sending IP address does not have a PTR record. - gsmtp"),
+    ],
+    "address-unlisted": [
+        smtp(AUTH, "525 5.7.1 Unauthorized IP address", "smtp-relay.brevo.com"),
+        smtp(RECIPIENT, "550 5.7.1 Invalid credentials for relay [192.0.2.1]. - gsmtp", "smtp-relay.gmail.com"),
+        smtp(RECIPIENT, "550 that IP address is not allowed to send"),
+    ],
+    "hourly-limit": [
+        smtp(RECIPIENT, "550 Domain example.org has exceeded the max emails per hour (125/100 (125%)) allowed."),
+        smtp(DATA, "550 5.7.1 You have exceeded your messaging limits"),
+    ],
+    "plan-used-up": [
+        smtp(AUTH, "451 Authentication failed: Maximum credits exceeded", "smtp.sendgrid.net"),
+        smtp(DATA, "554 5.7.0 Your plan limit is reached, upgrade your plan"),
+    ],
     "sendgrid-credentials": smtp(AUTH, "535 Authentication failed: Bad username / password", "smtp.sendgrid.net"),
     "amazon-credentials": smtp(AUTH, "535 Authentication Credentials Invalid", "email-smtp.eu-west-1.amazonaws.com"),
     "too-many-logins": smtp(AUTH, "454 4.7.0 Too many login attempts, please try again later. - gsmtp"),
@@ -137,7 +178,7 @@ FAILURES: dict[str, Fault | list[Fault]] = {
     # recipients
     "recipient-4xx": smtp(RECIPIENT, "451 4.3.0 Temporary lookup failure"),
     "recipient-5xx": [
-        smtp(RECIPIENT, "550 No such user here"),
+        smtp(RECIPIENT, "550 Administrative prohibition"),
         smtp(RECIPIENT, "550 5.7.1 Recipient not authorized, your IP has been found wanting"),
         smtp(RECIPIENT, "554 5.3.2 System not accepting mail"),
     ],
@@ -146,6 +187,11 @@ FAILURES: dict[str, Fault | list[Fault]] = {
             RECIPIENT, "550 5.1.1 <ada@example.org>: Recipient address rejected: User unknown in local recipient table"
         ),
         smtp(RECIPIENT, "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup"),
+    ],
+    "recipient-said-unknown": [
+        smtp(RECIPIENT, "550 No such user here"),
+        smtp(RECIPIENT, "550 Unrouteable address"),
+        smtp(RECIPIENT, "554 delivery error: dd This user doesn't have a yahoo.com account [0] - mta1"),
     ],
     "recipient-address": smtp(RECIPIENT, "550 5.1.2 Host or domain name not found"),
     "mailbox-refuses": smtp(RECIPIENT, "550 5.2.0 Mailbox problem"),
@@ -158,6 +204,20 @@ FAILURES: dict[str, Fault | list[Fault]] = {
         smtp(RECIPIENT, "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain"),
         smtp(RECIPIENT, "550 relay not permitted"),
     ],
+    "recipient-not-approved": [
+        smtp(
+            DATA,
+            "554 Sandbox subdomains are for test purposes only. Please add the address to authorized recipients",
+            "smtp.mailgun.org",
+        ),
+        smtp(RECIPIENT, "550 5.7.1 While your account is pending approval, recipients must share the domain of From"),
+    ],
+    "recipient-suppressed": smtp(
+        RECIPIENT, "550 5.7.1 You tried to send to a recipient that has been marked as inactive", "smtp.postmarkapp.com"
+    ),
+    "recipient-busy": smtp(
+        RECIPIENT, "450 4.2.1 The user you are trying to contact is receiving mail too quickly. - gsmtp"
+    ),
     "greylisted": [
         smtp(RECIPIENT, "450 4.2.0 <ada@example.org>: Recipient address rejected: Greylisted"),
         smtp(RECIPIENT, "451 4.7.1 Please try again later"),
@@ -177,12 +237,12 @@ FAILURES: dict[str, Fault | list[Fault]] = {
         smtp(DATA, "552 Message size exceeds maximum permitted"),
     ],
     "data-not-content": [smtp(DATA, "554 5.3.0 Error: mail loop"), smtp(DATA, "554 5.4.14 Hop count exceeded")],
+    "attachment-refused": smtp(
+        DATA, "552 5.7.0 This message was blocked because its content presents a potential security issue. - gsmtp"
+    ),
     "content-refused": [
         smtp(DATA, "554 5.7.1 Message rejected by policy"),
         smtp(DATA, "550 Message rejected"),
-        smtp(
-            DATA, "552 5.7.0 This message was blocked because its content presents a potential security issue. - gsmtp"
-        ),
     ],
     "spam-refused": smtp(
         DATA, "550 5.7.1 Our system has detected that this message is likely unsolicited mail. - gsmtp"
