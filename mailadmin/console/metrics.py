@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.core.preferences import Sending
-from mailadmin.watch.route_vitals import Condition
+from mailadmin.watch.finding import ERROR, WARNING
+from mailadmin.watch.route_vitals import Condition, RouteVital
 from mailadmin.watch.vitals import Vitals
 from mailadmin.watch.waiting import Why
 
@@ -61,6 +62,28 @@ def gauges(vitals: Vitals, healthy: bool) -> Iterator[Gauge]:
     yield _plain("mailadmin_sending_held", "Whether all mail is held.", preferences.held)
     redirected = preferences.sending is Sending.REDIRECTED
     yield _plain("mailadmin_sending_redirected", "Whether all mail goes to one address.", redirected)
+    yield from _watched(vitals)
+
+
+def _watched(vitals: Vitals) -> Iterator[Gauge]:
+    """Yield what the schedule and the findings say."""
+    tones = tuple(({"tone": tone}, float(vitals.number(tone))) for tone in (ERROR, WARNING))
+    yield Gauge("mailadmin_findings", "What is wrong now, as the dashboard lists it, by its tone.", tones)
+    if vitals.watch_age is not None:
+        text = "Time since somebody looked after the schedule of tests and alerts."
+        yield _plain("mailadmin_watch_age_seconds", text, vitals.watch_age)
+    named = [(_route(route), vitals.tests.get(route.key), vitals.test_age(route.key)) for route in vitals.routes]
+    ages = tuple((labels, age) for labels, _, age in named if age is not None)
+    yield Gauge("mailadmin_route_test_age_seconds", "Time since the latest finished test of a route began.", ages)
+    good = tuple((labels, float(test.state != test.State.FAILED)) for labels, test, _ in named if test)
+    yield Gauge("mailadmin_route_test_passed", "Whether the latest finished test of a route did not fail.", good)
+    ends = tuple(({"what": one.noun, "of": one.of, "key": one.key}, float(one.days)) for one in vitals.endings)
+    text = "Days until a secret or certificate ends, negative afterwards."
+    yield Gauge("mailadmin_days_left", text, ends)
+
+
+def _route(route: RouteVital) -> dict[str, str]:
+    return {"kind": str(route.key.kind), "route": route.name}
 
 
 def exposition(found: Iterable[Gauge]) -> str:
@@ -84,8 +107,7 @@ def _escaped(text: str, *, quote: bool = False) -> str:
 def _states(vitals: Vitals) -> Iterator[Sample]:
     for route in vitals.routes:
         for condition in Condition:
-            labels = {"kind": str(route.key.kind), "route": route.name, "state": str(condition)}
-            yield labels, float(route.condition is condition)
+            yield _route(route) | {"state": str(condition)}, float(route.condition is condition)
 
 
 def _number(count: object) -> float:

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from django.db import connections
 from django.db.models import Max
@@ -102,12 +103,12 @@ def _look_after() -> None:
     Settings.objects.filter(pk=1).update(watched_at=timezone.now())
     if snapshot.preferences.objection:
         return
-    _quietly(lambda: _test(due_routes(snapshot)))
+    _quietly(lambda: _test_all(due_routes(snapshot)))
     _quietly(forget_old_tests)
     look()
 
 
-def _test(due_now: Sequence[Route]) -> None:
+def _test_all(due_now: Sequence[Route]) -> None:
     """Test these, a few at a time. What is not begun within limits.PROBE_BEGIN_SECONDS waits for the next look."""
     todo: queue.SimpleQueue[Route] = queue.SimpleQueue()
     for route in due_now:
@@ -128,7 +129,7 @@ def _test_some(todo: queue.SimpleQueue[Route], until: float) -> None:
     try:
         while time.monotonic() < until:
             route = todo.get_nowait()
-            _quietly(lambda route=route: testruns.run_now(route, scheduled=True))
+            _quietly(partial(testruns.run_now, route, scheduled=True))
     except queue.Empty:
         return
     finally:

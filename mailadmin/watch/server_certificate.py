@@ -1,19 +1,23 @@
-"""The last day of a server's certificate, as a test wrote it down."""
+"""The last day of a server's certificate, as a test wrote it down (`probes.certificates`)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
-ENDS_ON = "Ends on"  # as the step "Encryption" writes it: the server's own certificate before the rest of the chain
+# The server's own certificate is the first one of its chain: "3 Sep 2026 to 2 Dec 2026, 12 days left".
+_LABEL = re.compile(r"Certificate 1 of \d+: valid")
+_LAST_DAY = re.compile(r" to (\d{1,2} \w{3} \d{4}),")
 
 
 def last_day(details: Sequence[Sequence[str]]) -> date | None:
-    """Return the day that the first of `details` (pairs of label and value) with that label names, None without one."""
+    """Return the last day that `details` (pairs of label and value) name for the server's own certificate, None where
+    none was seen."""
     for label, value in details:
-        if label == ENDS_ON:
+        if _LABEL.fullmatch(label) and (found := _LAST_DAY.search(value)):
             try:
-                return date.fromisoformat(value[:10])
+                return datetime.strptime(found[1], "%d %b %Y").date()  # noqa: DTZ007 -- a day, of no time zone
             except ValueError:
                 return None
     return None

@@ -176,4 +176,6 @@ def preferences():
         "keep_content_days": "7",
         "retention_days": "30",
         "secret_warning_days": "30",
+        "probe_minutes": "60",
+        "silence_hours": "24",
     }

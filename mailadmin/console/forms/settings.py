@@ -39,6 +39,8 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
         ("Privacy", ("hide_codes", "keep_content", "keep_content_days")),
         ("Delivery log", ("retention_days",)),
         ("Secrets", ("secret_warning_days",)),
+        ("DNS", ("resolvers",)),
+        ("Watching", ("probe_minutes", "silence_hours")),
     )
     use_required_attribute = False
 
@@ -51,6 +53,9 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
             "keep_content_days",
             "retention_days",
             "secret_warning_days",
+            "probe_minutes",
+            "silence_hours",
+            "resolvers",
         )
         widgets = {
             "queue_lifetime_hours": _number(),
@@ -63,6 +68,9 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
             ),
             "retention_days": _number(),
             "secret_warning_days": _number(),
+            "probe_minutes": _number(),
+            "silence_hours": _number(),
+            "resolvers": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         }
         labels = {
             "queue_lifetime_hours": "Try a queued message for (hours)",
@@ -71,6 +79,9 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
             "keep_content_days": "Keep it for (days)",
             "retention_days": "Keep the delivery log for (days)",
             "secret_warning_days": "Warn before a secret ends (days)",
+            "probe_minutes": "Test every connection every (minutes)",
+            "silence_hours": "Warn when no message got through for (hours)",
+            "resolvers": "DNS resolvers",
         }
         help_texts = {
             "queue_lifetime_hours": "A message that nobody takes is tried again and again for this long; then it has "
@@ -82,12 +93,20 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
             "keep_content_days": "Then it is deleted; the row in the log stays.",
             "retention_days": "Older messages, with their attempts, are removed from the log.",
             "secret_warning_days": "The dashboard shows a banner this long before a client secret ends.",
+            "probe_minutes": "A real test, as far as the sender: nothing is sent. A connection whose password or "
+            "certificate is refused is stopped before a message needs it. 0: never.",
+            "silence_hours": "Counted from the first message that was due and did not get through; a quiet site is no "
+            "matter. 0: never.",
+            "resolvers": "IP addresses, with a port after a colon if it is not 53, several with commas. They are asked "
+            "for servers and about sender domains. Empty: those of this server.",
         }
         error_messages = {
             "queue_lifetime_hours": _sentences("hours", "At least one hour."),
             "keep_content_days": _DAYS,
             "retention_days": _DAYS,
             "secret_warning_days": _DAYS,
+            "probe_minutes": _sentences("minutes", "0 or more minutes."),
+            "silence_hours": _sentences("hours", "0 or more hours."),
         }
 
     def parts(self) -> list[tuple[str, list[BoundField]]]:

@@ -27,7 +27,7 @@ from mailadmin.delivery.telling import tell
 from .roster import own_name
 
 CELERY, TASKS = "celery", "tasks"
-DELIVER, SWEEP = "mailadmin.deliver", "mailadmin.sweep"  # the names of Celery's tasks
+DELIVER, SWEEP, WATCH = "mailadmin.deliver", "mailadmin.sweep", "mailadmin.watch"  # the names of Celery's tasks
 
 
 class Publisher:
