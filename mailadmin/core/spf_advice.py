@@ -77,14 +77,13 @@ def _several(reading: Reading, records: tuple[str, ...]) -> Finding:
 def _record(reading: Reading, record: str) -> Iterator[Finding]:
     top = tree(reading.domain, reading.spf)
     faults, error = [*_too_many(top), *broken(top)], reading.spf_parsed.error
-    if faults or error:
+    unread = reading.cut or " ".join(f"{name}: {why}" for name, why in reading.spf_silent.items())
+    if faults or (error and not unread):  # the parser takes a name that nobody could read for one that is not there
         text = " ".join(faults) or f"The parser says: {error}"
         yield _about(reading, State.ERROR, "The SPF record is broken.", text, record)
     else:
-        silent = " ".join(f"The record of {name} could not be read: {why}" for name, why in reading.spf_silent.items())
-        state = State.NOT_PROVEN if silent or reading.cut else State.OK
         title = f"There is one SPF record; it needs {top.lookups} of {limits.SPF_LOOKUPS} lookups."
-        yield _about(reading, state, title, silent or reading.cut, record)
+        yield _about(reading, State.NOT_PROVEN if unread else State.OK, title, unread, record)
         if top.lookups >= limits.SPF_LOOKUPS - 1:
             text = "One more include breaks the record. Take out services that are not used any more."
             yield _about(reading, State.WARNING, "The record has hardly any lookup left.", text)
