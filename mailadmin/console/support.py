@@ -92,8 +92,6 @@ def _route(found: RouteSummary) -> str:
         testruns.target(found.row.to_route()),
     ]
     parts.append(f"last used {found.last_used:%Y-%m-%d %H:%M} UTC" if found.last_used else "never used")
-    if not found.row.enabled:
-        parts.append("switched off")
     return "; ".join(parts)
 
 

@@ -80,16 +80,14 @@ def next_actions(test: ConnectionTest, run: Shown, *, draft_kept: bool, can_test
     found = _draft_actions(test, draft_kept, True)
     if not found and can_test_again and test.kind in ROUTES and not test.recipient:
         found.append(Action("Send a test message", "#again", "send", primary=True))
-    return found + (_cures(cause)[:1] if cause else [])
+    return found + (_cures(cause) if cause else [])
 
 
 def _cures(cause: Rung) -> list[Action]:
-    """Return the changes that would cure a step; where none is known, its setting; else what the step says."""
+    """Return the likeliest change that would cure a step; where none is known, its setting; else where to read on."""
     if cause.offers:
-        return [
-            Action(offer.title, offer.url, "wrench", primary=place == 0, note=offer.why)
-            for place, offer in enumerate(cause.offers)
-        ]
+        first = cause.offers[0]
+        return [Action(first.title, first.url, "wrench", primary=True, note=first.why)]
     if cause.setting_url:
         return [Action("Go to the setting", cause.setting_url, "pencil", primary=True)]
     if cause.step.remedy:

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 from .report import Step, StepState
 
-# What every answer has anew: its difference says nothing. Compared without case.
+# What every answer has anew: its difference says nothing.
 _EACH_TIME = (
-    *("queue id", "message-id", "request-id", "request id", "client-request-id", "date", "server time"),
-    *("issued", "ends", "valid until", "lifetime", "expires", "time", "iat", "exp", "token id", "answered in"),
+    *("queue id", "queue number", "message-id", "request-id", "request id", "client-request-id", "date", "server time"),
+    *("issued", "ends", "holds until", "valid until", "lifetime", "expires", "iat", "nbf", "exp"),
 )
+_DIALLED = re.compile(r"IPv[46] ")  # which of its addresses a name led to; the step before has them all
+# How long something took or lasts is another time each time; so are the ids that servers make.
+_TIME = re.compile(r"\d+(?:[.,]\d+)? ?(?:ms|s|min|h|seconds?|minutes?|hours?|days?)\b")
 _NUMBER = re.compile(r"\d+(?:[.:]\d+)*")
 _IDENTIFIER = re.compile(r"\b(?=\w*\d)[0-9A-Za-z_-]{10,}\b")
 
@@ -51,12 +54,13 @@ class Differences:
     steps: Sequence[StepChange] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.settings or self.steps)
+        return bool(self.settings or self.moved or self.facts)
 
     @property
     def moved(self) -> list[StepChange]:
-        """Return the steps whose state changed."""
-        return [step for step in self.steps if step.moved]
+        """Return the steps that ended another way. One that only one of the tests came to says nothing by itself: what
+        stopped the other one stands before it."""
+        return [step for step in self.steps if step.moved and StepState.NOT_RUN not in (step.before, step.after)]
 
     @property
     def facts(self) -> list[tuple[str, Change]]:
@@ -103,8 +107,15 @@ def _facts(before: Step, after: Step) -> list[Change]:
     words in it are others (its numbers stand in the details, if they matter)."""
     if not (_reached(before) and _reached(after)):
         return []
-    found = changes(_details(before), _details(after))
-    if not found and _words(before.fact) != _words(after.fact):
+    failed = StepState.FAILED in (before.state, after.state)
+    found = [
+        change
+        for change in changes(_details(before), _details(after))
+        if _TIME.sub("#", change.before) != _TIME.sub("#", change.after)
+        # A step that failed saw less.
+        and not ("" in (change.before, change.after) and (failed or _DIALLED.match(change.name)))
+    ]
+    if not found and not failed and _words(before.fact) != _words(after.fact):
         found.append(Change("Result", before.fact, after.fact))
     return found
 
@@ -118,9 +129,16 @@ def _details(step: Step) -> dict[str, str]:
     resolvers turn theirs."""
     found: dict[str, list[str]] = {}
     for label, value in step.details:
-        if label.casefold() not in _EACH_TIME:
+        if not _new_each_time(label):
             found.setdefault(label, []).append(value)
     return {label: "\n".join(sorted(values)) for label, values in found.items()}
+
+
+def _new_each_time(label: str) -> bool:
+    """Tell whether what stands under `label` is new in every test. It is read without what it is about and without its
+    explanation ("Token: issued (iat)" is "issued"); answers hold the numbers of requests."""
+    bare = label.casefold().rpartition(": ")[2].partition(" (")[0].partition(",")[0]
+    return bare in _EACH_TIME or bare.startswith("answer ")
 
 
 def _words(fact: str) -> str:
