@@ -64,12 +64,17 @@ class DnsServer:
     """
 
     def __init__(self, records: Mapping[tuple[str, str], Answer] | None = None, fault: Fault | None = None) -> None:
-        self.records = {_key(name, kind): answer for (name, kind), answer in (records or {}).items()}
+        self.records: dict[Key, Answer] = {}
+        self.learn(records or {})
         self.fault = fault
         self.questions: list[tuple[str, str, str]] = []
         self._stopping = threading.Event()
         self._tcp, self._udp = _two_sockets()
         self.address: tuple[str, int] = self._tcp.getsockname()[:2]
+
+    def learn(self, records: Mapping[tuple[str, str], Answer]) -> None:
+        """Know these records from now on, in the place of those with the same name and type."""
+        self.records |= {_key(name, kind): answer for (name, kind), answer in records.items()}
 
     def __enter__(self) -> DnsServer:
         _start(self._serve_udp)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from django import forms
 
 from mailadmin.core import limits, validation
 from mailadmin.models import SenderDomain
 
+Value = TypeVar("Value")
 _PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 
 
@@ -29,7 +33,7 @@ class AddDomainForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argu
         """Return it as the DNS knows it; refuse one more than the console looks after."""
         if SenderDomain.objects.count() >= limits.SENDER_DOMAINS:
             raise forms.ValidationError(f"There are {limits.SENDER_DOMAINS} domains already; take one out first.")
-        return validation.domain(self.cleaned_data["domain"])
+        return _checked(validation.domain, self.cleaned_data["domain"])
 
 
 class SelectorsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argument at run time
@@ -48,4 +52,12 @@ class SelectorsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argu
 
     def clean_selectors(self) -> str:
         """Return them in lower case, with commas."""
-        return ", ".join(validation.selectors(self.cleaned_data["selectors"]))
+        return ", ".join(_checked(validation.selectors, self.cleaned_data["selectors"]))
+
+
+def _checked(check: Callable[[str], Value], text: str) -> Value:
+    """Return what `check` makes of `text`. Raises ValidationError with its sentence."""
+    try:
+        return check(text)
+    except ValueError as error:
+        raise forms.ValidationError(str(error)) from None
