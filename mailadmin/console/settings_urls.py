@@ -15,7 +15,7 @@ from .access import needs
 from .forms import SECRET_FIELDS
 from .sections import OAUTH, SERVICE, SMTP, Section
 from .theme import theme
-from .views import credentials, discovery, history, kit, radar, rows, sending, settings
+from .views import alerts, credentials, discovery, history, kit, radar, rows, sending, settings
 
 View = Callable[..., HttpResponse]
 
@@ -62,6 +62,11 @@ urlpatterns: list[URLPattern] = [
     path("settings/", settings.settings, name="settings"),
     path("settings/sending/", sending.sending, name="settings-sending"),
     path("settings/confirm/", sending.confirm, name="settings-confirm"),
+    path("settings/alerts/new/", alerts.channel_new, name="settings-alert-new"),
+    path("settings/alerts/<uuid:pk>/", alerts.channel_edit, name="settings-alert-edit"),
+    path("settings/alerts/<uuid:pk>/delete/", alerts.channel_delete, name="settings-alert-delete"),
+    path("settings/alerts/<uuid:pk>/switch/", alerts.channel_switch, name="settings-alert-switch"),
+    path("settings/alerts/<uuid:pk>/test/", alerts.channel_test, name="settings-alert-test"),
     path("settings/history/", history.settings_history, name="settings-history"),
     path("settings/history/<int:number>/", history.settings_restore, name="settings-restore"),
     path("theme/", theme, name="theme"),

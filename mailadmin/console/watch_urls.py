@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from .views import (
+    alerts,
     audit,
     batches,
     compose,
@@ -74,6 +75,7 @@ urlpatterns: list[URLPattern] = [
     path("sandbox/<uuid:pk>/", sandbox.message, name="sandbox-message"),
     path("sandbox/<uuid:pk>/html/", sandbox.message_html, name="sandbox-html"),
     path("sandbox/<uuid:pk>/raw/", sandbox.message_raw, name="sandbox-raw"),
+    path("alerts/", alerts.alert_list, name="alert-list"),
     path("audit/", audit.audit_list, name="audit-list"),
     path("support/", support.support, name="support"),
     path("support/report/", support.support_report, name="support-report"),

@@ -178,4 +178,5 @@ def preferences():
         "secret_warning_days": "30",
         "probe_minutes": "60",
         "silence_hours": "24",
+        "alert_quiet_minutes": "60",
     }

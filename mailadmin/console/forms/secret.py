@@ -22,6 +22,7 @@ from .base import ConsoleForm, Lines
 SECRET_FIELDS = (
     *("secret", "second_secret", "private_key", "passphrase", "proxy_password", "client_key"),
     *("certificate", "second_certificate", "client_certificate", "ca_pem"),
+    *("url", "signing"),
 )
 NOT_STORED_YET = (
     "Encrypted when it is saved, and never shown again. To keep it outside the database, type a reference: "

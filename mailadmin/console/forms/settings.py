@@ -41,6 +41,7 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
         ("Secrets", ("secret_warning_days",)),
         ("DNS", ("resolvers",)),
         ("Watching", ("probe_minutes", "silence_hours")),
+        ("Alerts", ("alert_quiet_minutes", "console_url")),
     )
     use_required_attribute = False
 
@@ -56,6 +57,8 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
             "probe_minutes",
             "silence_hours",
             "resolvers",
+            "alert_quiet_minutes",
+            "console_url",
         )
         widgets = {
             "queue_lifetime_hours": _number(),
@@ -71,6 +74,8 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
             "probe_minutes": _number(),
             "silence_hours": _number(),
             "resolvers": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+            "alert_quiet_minutes": _number(),
+            "console_url": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "inputmode": "url"}),
         }
         labels = {
             "queue_lifetime_hours": "Try a queued message for (hours)",
@@ -82,6 +87,8 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
             "probe_minutes": "Test every connection every (minutes)",
             "silence_hours": "Warn when no message got through for (hours)",
             "resolvers": "DNS resolvers",
+            "alert_quiet_minutes": "Tell the same thing again after (minutes)",
+            "console_url": "Address of this console",
         }
         help_texts = {
             "queue_lifetime_hours": "A message that nobody takes is tried again and again for this long; then it has "
@@ -99,6 +106,9 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
             "matter. 0: never.",
             "resolvers": "IP addresses, with a port after a colon if it is not 53, several with commas. They are asked "
             "for servers and about sender domains. Empty: those of this server.",
+            "alert_quiet_minutes": "Until then it is only counted, and told with the number. The channels that are "
+            "told stand below. 0: every time.",
+            "console_url": "For the links in alerts, such as https://mail.example.org. Empty: without links.",
         }
         error_messages = {
             "queue_lifetime_hours": _sentences("hours", "At least one hour."),
@@ -107,6 +117,7 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
             "secret_warning_days": _DAYS,
             "probe_minutes": _sentences("minutes", "0 or more minutes."),
             "silence_hours": _sentences("hours", "0 or more hours."),
+            "alert_quiet_minutes": _sentences("minutes", "0 or more minutes."),
         }
 
     def parts(self) -> list[tuple[str, list[BoundField]]]:

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 
 from mailadmin.console import audit
 from mailadmin.console.access import needs
+from mailadmin.console.alerts import channel_lines
 from mailadmin.console.forms import SendingForm, SettingsForm
 from mailadmin.console.installation import facts
 from mailadmin.console.proposals import Proposal
@@ -35,6 +36,7 @@ def show_settings(request: HttpRequest, form: SettingsForm, proposal: Proposal |
         "proposal": proposal,
         "sending_form": SendingForm(instance=Settings.load()),
         "facts": facts(),
+        "channels": channel_lines(),
     }
     return render(request, "mailadmin/settings/settings.html", context)
 

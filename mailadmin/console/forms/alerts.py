@@ -1,0 +1,106 @@
+"""The form of an alert channel: where alerts go, and which."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.views.decorators.debug import sensitive_variables
+
+from mailadmin.core import limits, references
+from mailadmin.core.alerts import CHOSEN, ChannelKind
+from mailadmin.core.errors import MailError
+from mailadmin.core.validation import webhook_url
+from mailadmin.models import AlertChannel
+from mailadmin.models.opening import REFERENCE, open_stored
+
+from .base import Sections, textarea
+from .secret import SecretField, SecretForm
+
+_PARTS = ("the kind", "the kind", "the host of the webhook address")
+
+
+class AlertChannelForm(SecretForm):
+    """A channel of alerts. The address of a webhook and its signing secret are never shown again."""
+
+    front: ClassVar[Sections] = (
+        ("Channel", ("name", "kind", "recipients", "url", "signing")),
+        ("What is told", ("events", "enabled")),
+    )
+    destination_parts = {"url": _PARTS, "signing": _PARTS}
+    shown_when: ClassVar[dict[str, str]] = {
+        "recipients": f"kind={ChannelKind.EMAIL}",
+        "url": f"kind={ChannelKind.WEBHOOK},{ChannelKind.SLACK},{ChannelKind.TEAMS}",
+        "signing": f"kind={ChannelKind.WEBHOOK}",
+    }
+
+    url = SecretField(lines=True, help_text="The whole address. Whoever knows it may post there, so it is a secret.")
+    signing = SecretField(
+        help_text="The receiver verifies by it that an alert is ours. “openssl rand -base64 32” makes a good one."
+    )
+    events = forms.MultipleChoiceField(
+        label="Events",
+        choices=[(event.value, event.label) for event in CHOSEN],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one event, or switch the channel off."},
+        help_text="The same thing is told again only after the quiet time, with how often it happened.",
+    )
+
+    class Meta:
+        model = AlertChannel
+        fields = ("name", "kind", "recipients", "enabled")
+        widgets = {"kind": forms.RadioSelect, "recipients": textarea(2)}
+        labels = {"name": "Name", "kind": "Kind", "recipients": "Send to", "enabled": "Enabled"}
+        help_texts = {
+            "name": "For people, such as “Operations”.",
+            "recipients": "Addresses, with commas between them. They are sent by any route but the failing one.",
+            "enabled": "A channel that is off is told nothing.",
+        }
+        error_messages = {"name": {"required": "Type a name.", "unique": "Another channel has this name."}}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("events", self.instance.events or list(CHOSEN))
+        self.fields["url"].widget.attrs["rows"] = 2
+
+    def needs(self, slot: str) -> bool:
+        """Tell whether the chosen kind works by what is in `slot`."""
+        kind = self.cleaned_data.get("kind")
+        return kind == ChannelKind.WEBHOOK if slot == "signing" else kind != ChannelKind.EMAIL
+
+    @sensitive_variables()
+    def clean_url(self) -> str:
+        """Return the typed address, "" where none was typed, and set the row's host by it. Raises ValidationError."""
+        typed = str(self.cleaned_data.get("url", "")).strip()
+        if not typed:
+            return ""
+        reference = references.parse(typed)
+        try:
+            address = open_stored(f"{REFERENCE}{reference}", "", "Webhook address") if reference else typed
+            host = webhook_url(address)[1]
+        except (ValueError, MailError) as error:
+            text = error.fault.text if isinstance(error, MailError) else str(error)
+            raise ValidationError(text) from None
+        self.instance.host = host
+        return typed
+
+    def clean(self) -> dict[str, Any]:
+        """Keep only what the chosen kind needs; refuse one channel too many."""
+        typed = self.data
+        chosen = typed.getlist("events") if hasattr(typed, "getlist") else typed.get("events", [])
+        values = super().clean()
+        if self.data is not typed:  # a draft of single values is shown instead: somebody else saved meanwhile
+            self.data = {**self.data, "events": chosen}
+        if self.instance._state.adding and AlertChannel.objects.count() >= limits.ALERT_CHANNELS:
+            self.add_error(
+                None, f"At most {limits.ALERT_CHANNELS} channels can be set up; delete one that is not used."
+            )
+        if values.get("kind") == ChannelKind.EMAIL:
+            self.instance.host = ""
+            values |= {"url": "", "signing": ""}
+        elif "recipients" not in self.errors:
+            values["recipients"] = ""
+        events = values.get("events", [])
+        self.instance.events = [] if len(events) == len(CHOSEN) else events
+        return values

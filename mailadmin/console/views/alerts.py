@@ -1,0 +1,139 @@
+"""Alerts: their channels, which belong to the Settings page, and the list of what was told."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from mailadmin.console import alerts, audit
+from mailadmin.console.access import needs
+from mailadmin.console.forms.alerts import AlertChannelForm
+from mailadmin.console.forms.secret import SECRET_FIELDS
+from mailadmin.core import limits
+from mailadmin.core.alerts import Event
+from mailadmin.models import Alert, AlertChannel
+
+
+class FilterForm(forms.Form):
+    """The filter of the list; it stands in the address."""
+
+    event = forms.ChoiceField(
+        label="Event", required=False, choices=[("", "Any"), *((event.value, event.label) for event in Event)]
+    )
+
+
+@require_GET
+@needs("mailadmin.view_alert")
+def alert_list(request: HttpRequest) -> HttpResponse:
+    """Show what was told, to whom, and what became of it, newest first."""
+    form = FilterForm(request.GET)
+    rows = Alert.objects.prefetch_related("deliveries")
+    if not form.is_valid():
+        rows = rows.none()
+    elif event := form.cleaned_data["event"]:
+        rows = rows.filter(event=event)
+    page = Paginator(rows, limits.PAGE_ROWS).get_page(request.GET.get("page"))
+    context = {
+        "form": form,
+        "page": page,
+        "lines": alerts.alert_lines(list(page.object_list)),
+        "filtered": bool(request.GET.get("event")),
+        "channels": AlertChannel.objects.filter(enabled=True).count(),
+        "may_change": request.user.has_perm("mailadmin.change_settings"),
+        "settings_url": f"{reverse('mailadmin:settings')}#alerts",
+    }
+    return render(request, "mailadmin/alerts/list.html", context)
+
+
+@sensitive_post_parameters(*SECRET_FIELDS)
+@needs("mailadmin.change_settings")
+def channel_new(request: HttpRequest) -> HttpResponse:
+    """Show an empty form, or add a channel."""
+    return _form_page(request, AlertChannelForm(request.POST or None))
+
+
+@sensitive_post_parameters(*SECRET_FIELDS)
+@needs("mailadmin.change_settings")
+def channel_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Show the form of a channel, or save it."""
+    row = get_object_or_404(AlertChannel, pk=pk)
+    return _form_page(request, AlertChannelForm(request.POST or None, instance=row))
+
+
+@require_http_methods(["GET", "POST"])
+@needs("mailadmin.change_settings")
+def channel_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask, and delete a channel; what it was told stays in the list of alerts."""
+    row = get_object_or_404(AlertChannel, pk=pk)
+    if request.method != "POST":
+        return render(request, "mailadmin/alerts/delete.html", {"row": row})
+    with transaction.atomic():
+        audit.record(request, "deleted", row)
+        name = row.name
+        row.delete()
+    messages.success(request, f"The channel “{name}” is deleted.")
+    return _to_settings()
+
+
+@require_POST
+@needs("mailadmin.change_settings")
+@transaction.atomic
+def channel_switch(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Switch a channel on or off (POST `enabled` = "on" or "off")."""
+    row = get_object_or_404(AlertChannel, pk=pk)
+    wanted = request.POST.get("enabled") == "on"
+    if row.enabled != wanted:
+        row.enabled = wanted
+        row.save(update_fields=["enabled", "changed_at"])
+        audit.record(request, "switched on" if wanted else "switched off", row)
+        messages.success(request, f"“{row.name}” is {'told again' if wanted else 'off, and told nothing'}.")
+    return _to_settings()
+
+
+@require_POST
+@needs("mailadmin.change_settings")
+def channel_test(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Send a test alert to a channel, and say what came of it."""
+    row = get_object_or_404(AlertChannel, pk=pk)
+    try:
+        sent = alerts.send_test(request, row)
+    except alerts.TooHasty as error:
+        messages.warning(request, str(error))
+        return _to_settings()
+    if sent.state == sent.State.SENT:
+        messages.success(request, f"The test alert went to “{row.name}”. {sent.detail}")
+    else:
+        messages.error(request, f"The test alert did not go to “{row.name}”. {sent.detail}")
+    return _to_settings()
+
+
+def _form_page(request: HttpRequest, form: AlertChannelForm) -> HttpResponse:
+    is_new = form.instance._state.adding
+    before = audit.snapshot(AlertChannel() if is_new else form.instance)
+    if request.method == "POST" and form.is_valid():
+        _save(request, form, before, is_new)
+        return _to_settings()
+    row = None if is_new else AlertChannel.objects.get(pk=form.instance.pk)
+    context = {"form": form, "row": row, "preview": alerts.preview(row) if row else ""}
+    return render(request, "mailadmin/alerts/channel.html", context)
+
+
+@transaction.atomic
+def _save(request: HttpRequest, form: AlertChannelForm, before: audit.Snapshot, is_new: bool) -> None:
+    row = form.save()
+    audit.record(request, "created" if is_new else "changed", row, audit.diff(before, audit.snapshot(row)))
+    alerts.remember_address(request)
+    messages.success(request, f"The channel “{row.name}” is saved. Send it a test alert.")
+
+
+def _to_settings() -> HttpResponse:
+    return redirect(f"{reverse('mailadmin:settings')}#alerts")
