@@ -56,6 +56,33 @@ class Found:
         """Tell whether a server answered as it should."""
         return any(candidate.good for candidate in self.candidates)
 
+    @property
+    def summary(self) -> str:
+        """Return in a sentence what came out."""
+        provider = self.candidates[0].provider if self.candidates else None
+        if self.good:
+            return f"A server for {self.mailbox.address} answers as it should."
+        if provider and not provider.by_smtp:
+            return self.candidates[0].why
+        if self.candidates:
+            return f"A server for {self.mailbox.domain} is known, but none was seen to answer as it should."
+        return f"No server for {self.mailbox.domain} was found."
+
+    @property
+    def advice(self) -> str:
+        """Return in a sentence what to do now."""
+        provider = self.candidates[0].provider if self.candidates else None
+        if self.good:
+            return "It has a valid certificate and takes a sign-in. Test Connection tells whether it takes yours."
+        if provider and not provider.by_smtp:
+            return "Nothing was tried, because it takes no password that an application could use by SMTP for long."
+        if self.candidates:
+            return "What was seen of each server, or that it was not tried, stands beside it."
+        return (
+            "Ask whoever runs its mail for the name and port of the server that takes mail from applications, or start "
+            "from a provider."
+        )
+
 
 def discover(
     mailbox: Mailbox,

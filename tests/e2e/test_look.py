@@ -21,6 +21,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "oauth-edit": ("/oauth/", "Office 365"),
     "smtp-list": ("/smtp/", ""),
     "smtp-new": ("/smtp/new/", ""),
+    "discovery": ("/smtp/find/", ""),
     "smtp-edit": ("/smtp/", "Relay in Berlin"),
     "service-list": ("/services/", ""),
     "service-new": ("/services/new/", ""),
