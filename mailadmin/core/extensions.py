@@ -50,15 +50,12 @@ def rows(features: Mapping[str, str], used: Mapping[str, str]) -> list[list[str]
 def _row(name: str, parameters: str, used: Mapping[str, str]) -> list[str]:
     meaning = f"up to {_size(parameters)}" if name == "SIZE" and _size(parameters) else _MEANINGS.get(name, "")
     said = "" if name == "SIZE" else clean(parameters, limit=_PARAMETER_CHARS)
-    sentences = [said, meaning or "not known here", used.get(name, "")]
-    return [clean(name, limit=_PARAMETER_CHARS), ". ".join(_capital(part) for part in sentences if part) + "."]
+    ours = used.get(name, "not used" if meaning else "nothing is known of it here")
+    sentences = [said, *(part[0].upper() + part[1:] for part in (meaning, ours) if part)]
+    return [clean(name, limit=_PARAMETER_CHARS), ". ".join(filter(None, sentences)) + "."]
 
 
 def _size(parameters: str) -> str:
     """Return the largest message in words, "" where none is named (0 means no limit, RFC 1870 section 3)."""
     said = parameters.strip()
     return in_words(int(said)) if said.isascii() and said.isdigit() and len(said) < 20 and int(said) else ""
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:] if not text[0].isdigit() else text

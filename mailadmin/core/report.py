@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-
 # Said wherever a server took a message: nobody but the recipient can say more.
 NOT_IN_THE_INBOX = "delivery to the inbox is not proven"
 
@@ -113,7 +112,7 @@ def as_text(heading: str, steps: Sequence[Step]) -> str:
         time = f" ({step.seconds * 1000:.0f} ms)" if step.state.done and step.state is not StepState.NOT_RUN else ""
         lines.append(f"{place}. {step.title}: {step.state.label}{time}{' - ' + step.fact if step.fact else ''}")
         lines += [f"   {note}" for note in step.notes]
-        lines += [f"   {label}: {value}" for label, value in step.details]
+        lines += [f"   - {label}: {value}" for label, value in step.details]
         if step.problem:
             lines.append(f"   {step.problem} {step.cause}".rstrip())
             lines += [f"   To do {number}: {text}" for number, text in enumerate(step.remedy, 1)]

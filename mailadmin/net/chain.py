@@ -28,20 +28,17 @@ def verified_chain(sock: ssl.SSLSocket) -> list[bytes]:
     return _chain(sock, "get_verified_chain")
 
 
-def missing(chain: tuple[Certificate, ...], *, refused: bool = False) -> str:
-    """Return the name of an issuer whose certificate the server should have sent and did not, "" when the chain is
-    whole as far as can be told. All but the root are to be sent (RFC 5246 section 7.4.2, RFC 8446 section 4.4.2);
-    who does not happen to have the missing one refuses such a server.
-
-    A chain that was `refused` leads nowhere: then a certificate that comes alone and not from itself lacks its issuer.
-    """
-    if refused:
-        return chain[0].issuer if len(chain) == 1 and not chain[0].self_issued else ""
+def missing(chain: tuple[Certificate, ...]) -> str:
+    """Return the name of an issuer whose certificate the server should have sent and our own store had to add, "" for
+    none. All but the root are to be sent (RFC 5246 section 7.4.2, RFC 8446 section 4.4.2)."""
     return next((one.subject for one in chain if not (one.sent or one.self_issued)), "")
 
 
 def _chain(sock: ssl.SSLSocket, name: str) -> list[bytes]:
     """Return a chain in DER. Python 3.11 and 3.12 have it too, without a public name and as objects."""
     source: Any = sock if hasattr(sock, name) else sock._sslobj  # type: ignore[attr-defined]  # as said
-    found = getattr(source, name)() or [] if source else []  # none once the connection is closed
+    try:
+        found = getattr(source, name)() or []
+    except AttributeError:  # the connection is closed, and with it went what knows the chain
+        return []
     return [one if isinstance(one, bytes) else ssl.PEM_cert_to_DER_cert(one.public_bytes()) for one in found]

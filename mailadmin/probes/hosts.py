@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from mailadmin.core.errors import MailError
+from mailadmin.core.fault import Fault
 from mailadmin.core.report import Step, StepState
 from mailadmin.core.settings import CredentialKind, EntraApp
 from mailadmin.net.certificate import Certificate
@@ -35,7 +36,7 @@ def look_at_host(step: Step, host: str, app: EntraApp, policy: NetworkPolicy) ->
     try:
         look_at(peer, policy, app.cloud.ca_pem, app.proxy)
     except MailError as error:
-        _describe(step, peer, error.fault.text)
+        _describe(step, peer, error.fault)
         raise
     _describe(step, peer)
     if shown := peer.certificate:
@@ -45,7 +46,7 @@ def look_at_host(step: Step, host: str, app: EntraApp, policy: NetworkPolicy) ->
         certificates.warn_of_end(step, shown, "The certificate", _RENEW)
 
 
-def _describe(step: Step, peer: Peer, failure: str = "") -> None:
+def _describe(step: Step, peer: Peer, failure: Fault | None = None) -> None:
     """Add the legs in their order, and the certificate, to the details of `step`."""
     times = {leg: milliseconds(seconds) for leg, seconds in peer.seconds.items()}
     if peer.proxy:
@@ -62,7 +63,7 @@ def _describe(step: Step, peer: Peer, failure: str = "") -> None:
         step.details.append(["Encrypted", f"in {times['tls']}"])
 
 
-def _describe_certificate(step: Step, peer: Peer, shown: Certificate, failure: str) -> None:
+def _describe_certificate(step: Step, peer: Peer, shown: Certificate, failure: Fault | None) -> None:
     if peer.refused:
         step.notes.append(f"The certificate is {shown.words(datetime.now(UTC))}.")
-    certificates.describe(step, shown, peer.host, refused=failure if peer.refused else "")
+    certificates.describe(step, shown, peer.host, refused=failure if peer.refused else None)

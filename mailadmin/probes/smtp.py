@@ -224,7 +224,7 @@ def _encryption(session: SmtpSession, recorder: Recorder) -> None:
         try:
             session.secure()
         except MailError as error:
-            smtp_facts.refusal(session, step, error.fault.text)
+            smtp_facts.refusal(session, step, error.fault)
             raise
         smtp_facts.encryption(session, step)
         smtp_facts.changed_offer(session, step, before)

@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from mailadmin.core import extensions as offers
+from mailadmin.core.fault import Fault
 from mailadmin.core.queue_ids import queue_id
 from mailadmin.core.report import NOT_IN_THE_INBOX, Step, StepState
 from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute
@@ -70,12 +71,12 @@ def changed_offer(session: SmtpSession, step: Step, before: Mapping[str, str]) -
     step.details.append(["Methods to sign in", f"{methods[0]} before encryption, {methods[1]} after it"])
 
 
-def refusal(session: SmtpSession, step: Step, why: str) -> None:
+def refusal(session: SmtpSession, step: Step, why: Fault) -> None:
     """Describe a certificate that was refused, and `why`; nothing when the encryption failed before one was seen."""
     shown = session.certificate()
     if shown:
-        _note_certificate(step, shown, told=why)
-        certificates.describe(step, shown, session.host, refused=why.partition("; the certificate was")[0])
+        _note_certificate(step, shown, told=why.text)
+        certificates.describe(step, shown, session.host, refused=why)
 
 
 def encryption(session: SmtpSession, step: Step) -> None:

@@ -12,8 +12,8 @@ _WANTED = ("request-id", "x-ms-request-id", "client-request-id", "date")
 
 
 def rows(dialogue: Iterable[str]) -> list[list[str]]:
-    """Return a row for each answer in `dialogue` (lines "> ..." of ours and "< ..." of Microsoft's): its status, and
-    what a support case wants to know of it."""
+    """Return a row for each answer in `dialogue` (lines "> ..." of ours, "< ..." of Microsoft) that has such names:
+    its status and these."""
     found: list[list[str]] = []
     asked = ""
     for line in dialogue:
@@ -27,4 +27,4 @@ def rows(dialogue: Iterable[str]) -> list[list[str]]:
                 asked = said
             elif found and said not in found[-1][1]:
                 found[-1][1] += f", {said}"
-    return found
+    return [row for row in found if ", " in row[1]]

@@ -102,7 +102,7 @@ def test_the_text_to_copy_has_each_step_with_its_time_and_the_remedy() -> None:
         "",
         "1. Encryption: ok (42 ms) - TLS 1.3",
         "   The certificate ends in 9 days.",
-        "   Cipher: TLS_AES_256_GCM_SHA384",
+        "   - Cipher: TLS_AES_256_GCM_SHA384",
         "2. Sign-in: failed (0 ms)",
         "   Sign-in was refused. The password is wrong.",
         "   To do 1: Type it again.",

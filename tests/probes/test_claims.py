@@ -73,3 +73,32 @@ def test_whatever_stands_in_a_claim_nothing_breaks(value: Any) -> None:
     claims.about_identity(said, APP)
     claims.about_send(said)
     claims.about_options(said, [("Option", ("Mail.Read",))])
+
+
+def test_n1_the_claims_that_matter_are_told_by_their_names() -> None:
+    said = {"aud": GRAPH[0], "tid": TENANT, "azp": CLIENT, "roles": ["Mail.Send"], "scp": "a b", "ver": "2.0", "exp": 0}
+    assert claims.rows(said) == [
+        ["Audience (aud)", GRAPH[0]],
+        ["Tenant (tid)", TENANT],
+        ["App (appid)", CLIENT],
+        ["Application permissions (roles)", "Mail.Send"],
+        ["Delegated permissions (scp)", "a b"],
+        ["Version (ver)", "2.0"],
+        ["Holds until (exp)", "1970-01-01 00:00:00 UTC"],
+    ]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+KNOWN = ["aud", "tid", "appid", "azp", "app_displayname", "roles", "scp", "idtyp", "ver", "iat", "exp"]
+
+
+@given(st.dictionaries(st.sampled_from(KNOWN), JSON))
+def test_whatever_a_token_says_its_rows_are_short_and_printable(said: dict[str, Any]) -> None:
+    for label, text in claims.rows(said):
+        assert text
+        assert "\n" not in text
+        assert len(text) <= 210 or label.startswith("Application permissions")

@@ -10,7 +10,7 @@ import pytest
 
 from mailadmin.core.report import Step, StepState, as_text, overall, verdict
 from mailadmin.core.secret import Secret
-from mailadmin.core.settings import Credential, OAuthRoute
+from mailadmin.core.settings import Credential, OAuthRoute, ProxyKind
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.probes.graph import graph_plan, probe_graph
 from mailadmin.probes.recorder import Cancelled, Recorder
@@ -26,6 +26,7 @@ from tests.fakes.graph_server import (
     jwt,
     token_body,
 )
+from tests.fakes.proxies import FakeProxy
 from tests.fakes.routes import CLIENT_SECRET, a_mail, entra_app, oauth_route
 from tests.fakes.sandbox import running_sandbox, sandbox_oauth
 
@@ -315,3 +316,69 @@ def test_cancelled_test_stops_before_its_next_step() -> None:
             probe_graph(route, recorder, OPEN)
         assert server.requests == []
     assert [step.state for step in recorder.steps[:2]] == [OK, OK]
+
+
+def test_n1_each_host_has_its_legs_and_its_chain() -> None:
+    with Microsoft(PROVEN) as server:
+        steps = probe(known(oauth_route(entra_app(server.host, server.ca_pem))))
+    for key in ("signin-host", "graph-host"):
+        details = dict(steps[key].details)
+        assert details["IPv4"] == "127.0.0.1"
+        assert details["Answer after"].endswith(" ms")
+        assert details["IPv4 127.0.0.1"].startswith("connected in ")
+        assert details["Certificate 1 of 2"].startswith("mailadmin sandbox, issued by mailadmin sandbox CA")
+        assert details["Encrypted"].startswith("in ")
+
+
+def test_s11_by_a_proxy_both_legs_to_each_host_are_told() -> None:
+    with Microsoft(PROVEN) as server, FakeProxy(ProxyKind.HTTP, {"localhost": server.port}) as proxy:
+        steps = probe(known(oauth_route(entra_app(server.host, server.ca_pem, proxy=proxy.anonymous))))
+    for key in ("signin-host", "graph-host"):
+        details = dict(steps[key].details)
+        assert details["Proxy"] == f"{proxy.anonymous}, which looks the name up"
+        assert details["Connected to the proxy"].startswith("in ")
+        assert details["Through the proxy to the host"].startswith("in ")
+
+
+def test_n1_a_refused_certificate_of_a_host_is_shown() -> None:
+    with Microsoft(PROVEN) as server:
+        step = probe(oauth_route(entra_app(server.host, "")))["signin-host"]
+    details = dict(step.details)
+    assert step.state is FAILED
+    assert details["Name asked for"] == "localhost"
+    assert details["Certificate refused"]
+    assert details["Certificate 1 of 1"] == "mailadmin sandbox, issued by mailadmin sandbox CA"
+    assert "Unless “mailadmin sandbox CA” is a root" in step.notes[-1]
+
+
+def test_n1_the_claims_that_matter_and_what_support_asks_for_are_told() -> None:
+    token = jwt(aud="x", appid="app-1", app_displayname="Mailer", iat=1790000000, ver="1.0", secret_claim="hidden")
+    tokens = (Says(200, token_body(token), {"x-ms-request-id": "e-1", "Date": "Mon, 02 Nov 2026 10:00:00 GMT"}),)
+    steps = scripted(Says(400, graph_error("ErrorInvalidRecipients"), {"request-id": "g-1"}), tokens=tokens)
+    details = dict(steps["token"].details)
+    assert details["Name of the app"] == "Mailer"
+    assert details["Application permissions (roles)"] == "Mail.Send"
+    assert details["Issued (iat)"] == "2026-09-21 14:13:20 UTC"
+    assert details["Answer 2"] == "200, x-ms-request-id e-1, date Mon, 02 Nov 2026 10:00:00 GMT"
+    assert "hidden" not in str(steps["token"].details)
+    assert "request-id g-1" in dict(steps["mailbox"].details)["Answer 1"]
+    assert "client-request-id" in dict(steps["mailbox"].details)["Answer 1"]
+
+
+def test_n1_a_refused_token_tells_what_support_asks_for() -> None:
+    refusal = Says(401, entra_error(7000215), {"x-ms-request-id": "e-2"})
+    step = scripted(PROVEN, tokens=(refusal,))["token"]
+    assert "x-ms-request-id e-2" in dict(step.details)["Answer 2"]
+
+
+def test_n1_an_accepted_message_says_what_is_not_proven() -> None:
+    step = scripted(PROVEN, Says(202, b"", {"request-id": "g-2"}), mail=a_mail())["message"]
+    assert "delivery to the inbox is not proven" in step.notes[0]
+    details = dict(step.details)
+    assert (details["Mailbox"], details["Answer of Graph"]) == ("robot@example.org", "202 Accepted, request-id g-2")
+
+
+def test_n1_the_limits_that_hold_are_told_at_the_settings() -> None:
+    for large, words in ((False, "4 MB as a whole, encoded"), (True, "150 MB by upload, for each file")):
+        step = probe(oauth_route(entra_app(f"localhost:{free_port()}", ""), large_messages=large))["settings"]
+        assert step.details == [["Mailbox", "robot@example.org"], ["Largest message", words]]

@@ -25,9 +25,10 @@ from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.probes.recorder import Cancelled, Recorder
 from mailadmin.probes.smtp import SMTP_PLAN, probe_smtp, smtp_plan
 from tests.fakes import certificates
-from tests.fakes.graph_server import ScriptedServer, says
+from tests.fakes.graph_server import ScriptedServer
+from tests.fakes.graph_server import says as answers
 from tests.fakes.proxies import PASSWORD as PROXY_PASSWORD
-from tests.fakes.proxies import FakeProxy
+from tests.fakes.proxies import FakeProxy, says
 from tests.fakes.smtp_actions import close, silent
 from tests.fakes.smtp_routes import CONTENT, PASSWORD, mail, smtp_route, with_password
 from tests.fakes.smtp_server import SmtpServer, far_away
@@ -247,6 +248,102 @@ def test_notices_that_the_server_does_not_offer_are_a_warning() -> None:
     assert "does not offer them (DSN)" in steps["sender"].notes[-1]
 
 
+class TestTheChain:
+    """N1: every certificate is shown, for a handshake that was verified and for one that was refused."""
+
+    ROOT = certificates.authority()
+    MIDDLE = ROOT.subordinate("Middle CA")
+
+    def tls_step(self, server: SmtpServer, ca_pem: str) -> Step:
+        route = smtp_route(server.port, security=Security.STARTTLS, tls=TlsSettings(ca_pem=ca_pem))
+        return probe(route)["tls"]
+
+    def test_n1_each_certificate_has_its_names_dates_key_and_fingerprint(self) -> None:
+        identity = self.MIDDLE.issue("localhost", "127.0.0.1")
+        whole = replace(identity, certificate=identity.certificate + self.MIDDLE.pem)
+        with SmtpServer(identity=whole) as server:
+            step = self.tls_step(server, self.ROOT.pem)
+        details = dict(step.details)
+        assert step.state is OK
+        assert details["Protocol"] == "TLS 1.3"
+        assert details["Name asked for"] == "localhost"
+        assert details["Certificate 1 of 3"] == "localhost, issued by Middle CA"
+        assert details["Certificate 1 of 3: names"] == "localhost, 127.0.0.1"
+        assert details["Certificate 1 of 3: valid"].endswith("89 days left")
+        assert details["Certificate 2 of 3: key"] == "EC secp256r1; signed by ECDSA with SHA256"
+        assert len(details["Certificate 2 of 3: SHA-256"]) == 95
+        assert details["Certificate 3 of 3"].endswith("issued by itself; known here, not sent by the server")
+
+    def test_n1_a_chain_that_lacks_an_issuer_is_a_warning(self) -> None:
+        with SmtpServer(identity=self.MIDDLE.issue("localhost")) as server:
+            step = self.tls_step(server, self.ROOT.pem + self.MIDDLE.pem)
+        assert step.state is WARNING
+        assert "did not send the certificate of the issuer “Middle CA”" in step.notes[-1]
+
+    def test_n1_an_issuer_that_ends_soon_is_a_warning(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        identity = self.MIDDLE.issue("localhost", ends=timedelta(days=5000))
+        whole = replace(identity, certificate=identity.certificate + self.MIDDLE.pem)
+        monkeypatch.setattr(limits, "CERTIFICATE_WARNING_DAYS", 4000)
+        with SmtpServer(identity=whole) as server:
+            step = self.tls_step(server, self.ROOT.pem)
+        assert step.state is WARNING
+        assert "The certificate of the issuer “Middle CA”, which the server sends too, ends in" in step.notes[-1]
+
+    def test_n1_a_refused_certificate_is_shown_with_why_and_what_was_asked_for(self) -> None:
+        with SmtpServer(identity=certificates.wrong_name()) as server:
+            step = failed_step(smtp_route(server.port, security=Security.STARTTLS))
+        details = dict(step.details)
+        assert details["Name asked for"] == "localhost"
+        assert "Hostname mismatch" in details["Certificate refused"]
+        assert details["Does a name of it fit?"] == "no; it is for mail.example.org, *.relay.example.org"
+        assert details["Certificate 1 of 1: names"] == "mail.example.org, *.relay.example.org"
+
+    def test_n1_an_unknown_issuer_that_was_not_sent_is_explained(self) -> None:
+        with SmtpServer(identity=self.MIDDLE.issue("localhost")) as server:
+            step = failed_step(smtp_route(server.port, security=Security.STARTTLS))
+        assert step.code == "cert-unknown-issuer"
+        assert "sent its own certificate alone. Unless “Middle CA” is a root" in step.notes[-1]
+        assert dict(step.details)["Does a name of it fit?"] == "yes; it is for localhost"
+
+
+def test_n1_the_offer_is_told_in_words_before_and_after_the_encryption() -> None:
+    features = ("SIZE 35000000", "PIPELINING", "AUTH PLAIN LOGIN", "X-ODD one")
+    with SmtpServer(identity=certificates.good(), features=features) as server:
+        steps = probe(with_password(server.port, security=Security.STARTTLS))
+    greeting, tls = dict(steps["greeting"].details), dict(steps["tls"].details)
+    assert greeting["SIZE"].startswith("Up to 35 MB.")
+    assert greeting["PIPELINING"].endswith("Used.")
+    assert greeting["X-ODD"] == "one. Nothing is known of it here."
+    assert tls["No longer offered"] == "STARTTLS"
+    assert tls["Methods to sign in"] == "PLAIN LOGIN before encryption, PLAIN LOGIN after it"
+
+
+def test_n1_what_is_offered_only_under_encryption_is_told_there() -> None:
+    first = "250-fake.example.org\r\n250 STARTTLS"
+    with SmtpServer({"EHLO": [first]}, identity=certificates.good(), features=("AUTH PLAIN",)) as server:
+        tls = dict(probe(with_password(server.port, security=Security.STARTTLS))["tls"].details)
+    assert tls["After encryption: AUTH"] == "PLAIN. Methods to sign in (RFC 4954). Used to sign in."
+    assert tls["Methods to sign in"] == "none before encryption, PLAIN after it"
+
+
+def test_n1_the_queue_id_is_told_and_that_the_inbox_is_not_proven() -> None:
+    with SmtpServer({"DOT": ["250 2.0.0 Ok: queued as 4Xyz12AbCd"]}) as server:
+        step = probe(smtp_route(server.port), recipient=RECIPIENT, mail=mail())["message"]
+    assert step.details == [
+        ["Answer of the server", "250 2.0.0 Ok: queued as 4Xyz12AbCd"],
+        ["Queue ID, to find the message in that server's log", "4Xyz12AbCd"],
+    ]
+    assert step.notes == ["The server took the message; delivery to the inbox is not proven."]
+
+
+def test_n1_the_steps_follow_one_another_without_gaps() -> None:
+    with SmtpServer(identity=certificates.good()) as server:
+        steps = [step for step in probe(smtp_route(server.port)).values() if step.seconds]
+    ends = [step.offset + step.seconds for step in steps]
+    assert steps[0].offset == 0
+    assert all(step.offset >= end for step, end in zip(steps[1:], ends, strict=False))
+
+
 class TestThroughAProxy:
     """S11: the leg to the proxy has a step of its own, and its failures are told apart from the server's."""
 
@@ -274,6 +371,24 @@ class TestThroughAProxy:
             step = failed_step(smtp_route(server.port, proxy=proxy.anonymous))
             assert server.sessions == []
         assert (step.key, step.code) == ("proxy", "proxy-sign-in")
+
+    @pytest.mark.parametrize(
+        ("kind", "act"), [(ProxyKind.HTTP, "HTTP/1.1 502 Bad Gateway\r\n\r\n"), (ProxyKind.SOCKS5, "\x05\x05\x00\x01")]
+    )
+    def test_s11_a_server_that_the_proxy_does_not_reach_fails_at_the_second_leg(
+        self, kind: ProxyKind, act: str
+    ) -> None:
+        with FakeProxy(kind, act=says(act.encode("latin-1"))) as proxy:
+            steps = probe(smtp_route(587, host="mail.example.org", proxy=proxy.anonymous))
+        assert (steps["proxy"].state, steps["tunnel"].state) == (OK, FAILED)
+        assert steps["tunnel"].code == "proxy-target"
+        assert steps["tunnel"].offset == steps["proxy"].offset + steps["proxy"].seconds
+
+    def test_s11_a_proxy_that_is_not_there_fails_at_the_first_leg(self) -> None:
+        with FakeProxy(ProxyKind.HTTP) as proxy:
+            pass
+        step = failed_step(smtp_route(587, host="mail.example.org", proxy=proxy.anonymous))
+        assert (step.key, step.code) == ("proxy", "proxy-unreachable")
 
     def test_s11_a_missing_password_is_told_before_anything_is_dialled(self) -> None:
         with FakeProxy(ProxyKind.SOCKS5) as proxy:
@@ -322,7 +437,7 @@ class TestOurOwnCertificate:
 
 def test_s16_a_certificate_that_its_issuer_withdrew_fails_at_tls() -> None:
     lists: list[bytes] = []
-    with ScriptedServer(lambda exchange: says(200, lists[0])(exchange), tls=False) as crl:
+    with ScriptedServer(lambda exchange: answers(200, lists[0])(exchange), tls=False) as crl:
         identity = certificates.authority().issue(
             "localhost", points=[certificates.point(f"http://localhost:{crl.port}/ca.crl")]
         )
