@@ -26,7 +26,7 @@ _IPV4 = r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]|\.\d)"
 _LABEL = r"[A-Za-z0-9_](?:[\w-]*[A-Za-z0-9])?"
 _TOP = r"(?:[a-z]{2,}|[A-Z]{2,}|xn--[a-z0-9-]+)"
 _HOST = rf"(?<![\w.@-])(?:\*\.)?(?:{_LABEL}\.)+{_TOP}(?![\w-]|\.\w)"
-_FOUND = re.compile(f"(?P<address>{_ADDRESS})|(?P<id>{_GUID})|(?P<ip4>{_IPV4})|(?P<ip6>{_IPV6})|(?P<host>{_HOST})")
+_FOUND = re.compile(f"(?P<id>{_GUID})|(?P<ip4>{_IPV4})|(?P<ip6>{_IPV6})|(?P<host>{_HOST})")
 
 
 class Placeholders:
@@ -46,7 +46,7 @@ class Placeholders:
     def apply(self, text: str) -> str:
         """Return `text` with placeholders in place of names."""
         # What stands in the text already must not be taken for a name: each piece is replaced once.
-        pieces = [(text, False)]
+        pieces = self._split([(text, False)], re.compile(_ADDRESS), "address")  # they hold hosts and users
         for kind, name in self._known:
             if name.casefold() not in self._public:
                 pieces = self._split(pieces, re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])", re.IGNORECASE), kind)
