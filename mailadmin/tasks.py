@@ -16,6 +16,7 @@ from mailadmin.core import limits
 from mailadmin.delivery.outbox import publish, sweep
 from mailadmin.delivery.outbox.one import deliver_one
 from mailadmin.delivery.outbox.roster import celery_of_this_host, own_name
+from mailadmin.watch import schedule
 
 
 # Acknowledged when it is done: what a dying process had not claimed yet goes to another one at once. Where it had, the
@@ -34,3 +35,12 @@ def sweep_outbox() -> None:
     for delivery_id in sweep.due(limits.SWEEP_ROWS):
         deliver.delay(str(delivery_id))
     sweep.sweep()
+    # A task of its own, which may take a minute; one that nobody took before the next look is of no use.
+    watch.apply_async(expires=limits.PROBE_LOOK_SECONDS)
+
+
+@shared_task(name=publish.WATCH, ignore_result=True)  # type: ignore[untyped-decorator]  # no types
+def watch() -> None:
+    """Test the connections that are due for it, and send alerts, unless another process has done so within the
+    minute. Never raises."""
+    schedule.tick()

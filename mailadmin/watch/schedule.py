@@ -53,13 +53,15 @@ def tick() -> None:
 
 @contextmanager
 def watching() -> Iterator[None]:
-    """Look after the schedule in a thread of its own while the block runs; its end does not wait for a test."""
+    """Look after the schedule in a thread of its own while the block runs; its end waits only a moment for a test."""
     over = threading.Event()
-    threading.Thread(target=_watch, args=(over,), name="mailadmin-watch", daemon=True).start()
+    thread = threading.Thread(target=_watch, args=(over,), name="mailadmin-watch", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         over.set()
+        thread.join(limits.TEST_STOP_SECONDS)
 
 
 def due_routes(snapshot: routes.Snapshot) -> list[Route]:
@@ -94,7 +96,7 @@ def forget_old_tests() -> int:
 def _watch(over: threading.Event) -> None:
     while not over.is_set():
         tick()
-        connections.close_all()  # the next look is far away
+        connections.close_all()  # the next look is far away, or there is none
         over.wait(limits.PROBE_LOOK_SECONDS)
 
 

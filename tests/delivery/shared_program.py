@@ -130,6 +130,17 @@ def mail(threads: int, rounds: int) -> list[tuple[str, float]]:
     return ends
 
 
+def watch(*_: int) -> str:
+    """Look after the schedule."""
+    from django.db import connections
+
+    from mailadmin.watch import schedule
+
+    schedule.tick()
+    connections.close_all()
+    return "looked"
+
+
 def shared() -> Any:
     from mailadmin.transports.shared import shared
 
@@ -151,6 +162,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "outage": outage,
     "send": send,
     "mail": mail,
+    "watch": watch,
 }
 
 if __name__ == "__main__":

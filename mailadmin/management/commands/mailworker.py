@@ -9,7 +9,7 @@ import threading
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from mailadmin.delivery.outbox.engine import Engine, Report
 from mailadmin.delivery.outbox.roster import own_name
 from mailadmin.delivery.outbox.wake import alias
 from mailadmin.models import OutboxEntry
+from mailadmin.watch.schedule import watching
 
 
 def _threads(text: str) -> int:
@@ -37,7 +38,8 @@ class Command(BaseCommand):
 
     help = (
         "Send queued messages until told to stop. Any number of these may run, on any number of hosts with the same "
-        "database. With --once (for cron) it ends when nothing is due; exit code 0 when it got so far, else 1."
+        "database. Beside that one of them tests the connections at their interval and sends alerts. With --once (for "
+        "cron) it only sends, and ends when nothing is due; exit code 0 when it got so far, else 1."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -62,7 +64,7 @@ class Command(BaseCommand):
         if not once:
             self.stdout.write(f"Worker {engine.name} sends with {threads} threads. Ctrl-C stops it.")
         try:
-            with _stopped_by_signals(engine), _without_pools():
+            with _stopped_by_signals(engine), _without_pools(), nullcontext() if once else watching():
                 engine.run(once)
         except DatabaseError as error:
             raise CommandError(
