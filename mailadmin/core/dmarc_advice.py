@@ -19,8 +19,8 @@ _POLICIES = {
     ),
 }
 _DKIM = (
-    "A DKIM signature by this domain counts, too; whether there is one only a message shows: look for dkim=pass and "
-    "header.d= in the Authentication-Results of one that arrived."
+    "DKIM by this domain counts, too, but only a message shows it: dkim=pass with header.d= in the "
+    "Authentication-Results of one that arrived."
 )
 _YOU = "you, on the form of the connection"
 
