@@ -19,6 +19,7 @@ from .forms.secret import SecretField
 from .sections import Form, Row, Section
 
 _EMPTY = "empty"
+_STAYS = "What is stored stays in use until this form is saved."
 _LONG = 60  # characters of an old value beside its field; a certificate says nothing to a reader
 
 
@@ -26,6 +27,7 @@ _LONG = 60  # characters of an old value beside its field; a certificate says no
 class Mark:
     """One field with another value than now: where it is, what it is called, and both values in words."""
 
+    name: str
     anchor: str
     label: str
     was: str
@@ -80,11 +82,15 @@ class Draft:
 def proposed(draft: Draft, title: str, why: str, back: tuple[str, str] = ("", "")) -> tuple[Form, Proposal]:
     """Return the form of `draft`, its changed fields marked, and what the page says above it."""
     form = draft.form()
-    marks = marks_of(form, draft.before()) if not draft.row._state.adding or draft.typed is not None else []
     typed_again = _to_type_again(draft, form)
-    wanted = [name for name in dict.fromkeys((draft.focus, *typed_again)) if name in form.fields]
+    wanted = [name for name in dict.fromkeys((*draft.focus.split(), *typed_again)) if name in form.fields]
+    new = draft.row._state.adding and draft.typed is None  # then everything is filled in anew
+    marks = [] if new else [one for one in marks_of(form, draft.before()) if one.name not in wanted]
     missing = tuple((_anchor(form[name]), _label(form, name)) for name in wanted)
     mark(form, marks, wanted)
+    for name in wanted:
+        if isinstance(form.fields[name], SecretField):  # in place of "leave empty to keep it"
+            form[name].help_text = typed_again.get(name, _STAYS)
     return form, Proposal(title, why, tuple(marks), missing, (*typed_again.values(), *draft.notes), back)
 
 
@@ -92,19 +98,20 @@ def marks_of(form: forms.BaseForm, before: forms.BaseForm) -> list[Mark]:
     """Return the fields whose value in `form` differs from that in `before`."""
     names = [name for name, field in form.fields.items() if not _untold(field)]
     return [
-        Mark(_anchor(form[name]), _label(form, name), in_words(before[name]), in_words(form[name]))
+        Mark(name, _anchor(form[name]), _label(form, name), in_words(before[name]), in_words(form[name]))
         for name in names
-        if form.fields[name].has_changed(before[name].value(), form[name].value())
+        if before[name].value() != form[name].value()
+        and form.fields[name].has_changed(before[name].value(), form[name].value())
     ]
 
 
 def mark(form: Any, marks: Iterable[Mark], wanted: Iterable[str] = ()) -> None:
     """Say at each changed field what it held, and at each of the `wanted` ones that something is to be typed."""
-    told = {one.anchor: f"{'emptied' if one.now == _EMPTY else 'changed'}, was: {one.was}" for one in marks}
-    told |= {_anchor(form[name]): "to be typed here" for name in wanted}
-    form.marked = frozenset(name for name in form.fields if _anchor(form[name]) in told)
-    for name in form.marked:
-        said = format_html('{} <span class="was">{}</span>', _label(form, name), told[_anchor(form[name])])
+    told = {one.name: f"{'emptied' if one.now == _EMPTY else 'changed'}, was: {one.was}" for one in marks}
+    told |= dict.fromkeys(wanted, "to be typed here")
+    form.marked = frozenset(told)
+    for name, words in told.items():
+        said = format_html('{} <span class="was">{}</span>', _label(form, name), words)
         form.fields[name].label = form[name].label = said
 
 

@@ -81,9 +81,8 @@ def _errors(row, fix: Fix, service: IntegratedService, code: str) -> list[str]:
     extra = {"integrated_service": str(service.pk)} if fix.target is Target.TWIN else {}
     unknown = set(fix.changes) - set(FORMS[section.name].base_fields)
     form = Draft(section, row, {**fix.changes, **extra}, focus=fix.focus).form()
-    if fix.focus and fix.focus not in form.fields:
-        unknown.add(fix.focus)
+    unknown |= {name for name in fix.focus.split() if name not in form.fields}
     fresh = row if row._state.adding else section.model.objects.get(pk=row.pk)
     sent = section.form(as_sent(form), instance=fresh)
-    typed = {*getattr(sent, "typed_secrets", dict)(), fix.focus}
+    typed = {*getattr(sent, "typed_secrets", dict)(), *fix.focus.split()}
     return [f"{code} for {row}: {fix.title}: {name}" for name in (*unknown, *(set(sent.errors) - typed))]

@@ -113,11 +113,15 @@ def test_typed_values_of_a_saved_row_that_are_gone_give_way_to_the_saved_ones(ad
 
 
 def test_a_fix_of_the_integrated_service_opens_its_form(admin_client, oauth, service):
-    fix = Fix("Type a new client secret", "It ended.", {"credential_ends_on": ""}, Target.SERVICE, "secret")
+    fix = Fix(
+        "Type a new client secret", "It ended.", {"credential_ends_on": ""}, Target.SERVICE, "secret credential_ends_on"
+    )
     response = admin_client.get(page_of(failed(oauth, fix)))
     assert response.context["form"].instance == service
-    assert ("id_secret", "Client secret") in response.context["proposal"].wanted
+    asked = [label for _, label in response.context["proposal"].wanted]
+    assert asked == ["Client secret", "Client secret ends on"]
     assert 'Client secret <span class="was">to be typed here</span>' in response.text
+    assert "What is stored stays in use until this form is saved." in response.text
 
 
 def test_n16_the_graph_twin_is_a_new_form_that_is_filled_in(admin_client, smtp, service):

@@ -310,7 +310,11 @@ def test_n2_a_typed_scope_gives_way_to_the_default(aadsts):
 
 def test_a_client_secret_that_ended_is_typed_anew_with_its_new_last_day():
     found = first(entra("7000222", "The provided client secret keys are expired."), GRAPH)
-    assert (found.target, found.focus, found.changes) == (Target.SERVICE, "secret", {"credential_ends_on": ""})
+    assert (found.target, found.focus, found.changes) == (
+        Target.SERVICE,
+        "secret credential_ends_on",
+        {"credential_ends_on": ""},
+    )
     by_certificate = replace(APP, credential=Credential(CredentialKind.CERTIFICATE, Secret(SECRET)))
     assert first(entra("700027", "Client assertion contains an invalid signature"), by_certificate).focus == "bundle"
 

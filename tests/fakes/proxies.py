@@ -17,9 +17,9 @@ USER, PASSWORD = "anna", "pröxy-pass-9"
 
 
 class FakeProxy:
-    """Use as a context manager. `names` are known to this proxy alone, with the ports of this machine behind them;
-    any other host is this machine. `act` answers a request instead of the good answer; `merged` sends the good answer
-    and the server's first words in one piece."""
+    """Use as a context manager. `names` ("mail.example.org", or "mail.example.org:587" for one port of it) are known to
+    this proxy alone, with the ports of this machine behind them; any other host is this machine. `act` answers a
+    request instead of the good answer; `merged` sends the good answer and the server's first words in one piece."""
 
     def __init__(
         self,
@@ -79,12 +79,26 @@ class FakeProxy:
                 self._act(self, sock)
                 return
             host, port = target
-            with socket.create_connection(("127.0.0.1", self._names.get(host, port))) as server:
+            try:
+                server = socket.create_connection(("127.0.0.1", self._behind(host, port)))
+            except ConnectionRefusedError:
+                sock.sendall(self._refusal)
+                return
+            with server:
                 self._sockets.append(server)
                 said = server.recv(65536) if self._merged else b""
                 sock.sendall(self._good + said)
                 threading.Thread(target=_copy, args=(sock, server), daemon=True).start()
                 _copy(server, sock)
+
+    def _behind(self, host: str, port: int) -> int:
+        return self._names.get(f"{host}:{port}", self._names.get(host, port))
+
+    @property
+    def _refusal(self) -> bytes:
+        if self._kind is ProxyKind.HTTP:
+            return b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
+        return b"\x05\x05\x00\x01\x7f\x00\x00\x01\x12\x34"
 
     @property
     def _good(self) -> bytes:

@@ -55,7 +55,7 @@ def credential_to_type(fault: Fault, app: EntraApp) -> Iterator[Fix]:
     if kind is CredentialKind.SECRET:
         # The old last day would belong to the old secret, and one that is over is not even tried.
         why = "In Entra: Certificates & secrets, New client secret. Copy its Value, not its ID, and its last day."
-        yield Fix("Type a new client secret", why, {"credential_ends_on": ""}, focus=field)
+        yield Fix("Type a new client secret", why, {"credential_ends_on": ""}, focus=f"{field} credential_ends_on")
     else:
         yield Fix(f"Replace the {word}", "Entra, or this server, did not accept the present one.", focus=field)
 

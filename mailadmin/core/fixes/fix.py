@@ -22,7 +22,7 @@ class Target(StrEnum):
 class Fix:
     """One change: what the button says, why it helps, and the values to put into the form, by the fields' names and as
     a browser would send them ("" for an empty field or a box without a tick). No value is ever a secret: what only a
-    person can know is typed into the field `focus`."""
+    person can know is typed into the fields `focus` (names with blanks between)."""
 
     title: str
     why: str

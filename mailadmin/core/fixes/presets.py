@@ -45,9 +45,10 @@ def fixed_user(host: str) -> str:
 
 
 def password_rule(host: str) -> str:
-    """Return in sentences what the provider takes as user name and password, "" when nobody knows."""
+    """Return in sentences what the provider takes as user name and password, "" when nobody knows, or when it takes
+    none at all."""
     provider = of_host(host)
-    return provider.sign_in if provider else ""
+    return provider.sign_in if provider and provider.by_smtp else ""
 
 
 def sender_rule(host: str) -> str:

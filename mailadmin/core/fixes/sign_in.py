@@ -42,10 +42,11 @@ def whole_user_name(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
 
 def type_it_again(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     """The password is wrong, missing or cannot be read."""
-    if route.auth is SmtpAuth.PASSWORD and not (fault.kind is Kind.SECRET_MISSING and "proxy" in fault.text.lower()):
-        yield Fix(
-            "Type the password again", f"It may have been changed, or mistyped, for {route.user}.", focus="secret"
-        )
+    of_proxy = fault.kind is Kind.SECRET_MISSING and "proxy" in fault.text.lower()
+    if route.auth is SmtpAuth.PASSWORD and not of_proxy:
+        who = route.user or "this connection"
+        why = password_rule(route.host) or f"It may have been changed, or mistyped, for {who}."
+        yield Fix("Type the password again", why, focus="secret")
 
 
 def type_app_password(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
