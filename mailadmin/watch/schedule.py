@@ -1,4 +1,5 @@
-"""Tests of every enabled route by themselves, at an interval, and what else is done now and then: alerts.
+"""Tests of every enabled route by themselves, at an interval, and what else is done now and then: alerts, and
+reading the DNS of sender domains again.
 
 Whoever has the time calls `tick`: a worker's process, Celery's sweep, cron. One process of the installation at a time
 does it. A test is a real one as far as the sender; nothing is sent. What it says of the route is noted as what a
@@ -31,6 +32,7 @@ from mailadmin.models import ConnectionTest, OAuthService, RouteState, Settings,
 from mailadmin.transports.shared import NotNow, Pace, shared
 
 from .alerts import look
+from .sender_domains import refresh_due
 from .slots import Standing, due
 
 # A little less than the time between two looks of one process, so that its own next look is not too early.
@@ -108,6 +110,7 @@ def _look_after() -> None:
     _quietly(lambda: _test_all(due_routes(snapshot)))
     _quietly(forget_old_tests)
     look()
+    _quietly(refresh_due)
 
 
 def _test_all(due_now: Sequence[Route]) -> None:

@@ -120,20 +120,22 @@ def refresh(found: DomainInUse) -> DomainInUse:
 
 
 def refresh_due() -> str:
-    """Read one domain in use whose reading is older than a day, and return its name; "" when none is due. For the
-    worker: it never raises because of the DNS, and leaves a resolver that does not answer alone for an hour."""
+    """Read one domain again whose reading is older than a day, and return its name; "" when none is due. For the
+    schedule: only what a person read once is read by itself, it never raises because of the DNS, and leaves a resolver
+    that does not answer alone for an hour."""
     global _rests_until
-    if not available() or time.monotonic() < _rests_until:
+    if time.monotonic() < _rests_until or not available():
         return ""
     old = timezone.now() - timedelta(hours=limits.DNS_READING_HOURS)
-    due = [found for found in sender_domains() if found.row.read_at is None or found.row.read_at < old]
-    for found in due[:1]:
-        try:
-            refresh(found)
-        except DnsUnavailable:
-            _rests_until = time.monotonic() + limits.DNS_REST_SECONDS
-        return found.domain
-    return ""
+    row = SenderDomain.objects.filter(read_at__lt=old).order_by("read_at").first()
+    found = sender_domain(row.domain) if row else None
+    if found is None:
+        return ""
+    try:
+        refresh(found)
+    except DnsUnavailable:
+        _rests_until = time.monotonic() + limits.DNS_REST_SECONDS
+    return found.domain
 
 
 class _Names:

@@ -159,13 +159,15 @@ def test_what_an_older_version_kept_is_read_anew(dns: DnsServer) -> None:
     assert refresh(found("shop.example")).reading
 
 
-def test_n10_the_worker_reads_each_domain_once_a_day(dns: DnsServer) -> None:
+def test_n10_the_worker_reads_once_a_day_what_a_person_read(dns: DnsServer) -> None:
     SmtpConnection.objects.create(name="Relay", host="r.example", from_address="a@shop.example")
     SenderDomain.objects.create(domain="other.example")
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False) as clock:
-        assert [refresh_due(), refresh_due(), refresh_due()] == ["other.example", "shop.example", ""]
-        clock.shift(timedelta(hours=25))
-        assert refresh_due() == "other.example"
+        refresh(found("shop.example"))
+        clock.shift(timedelta(hours=23))
+        assert refresh_due() == ""
+        clock.shift(timedelta(hours=2))
+        assert [refresh_due(), refresh_due()] == ["shop.example", ""]
 
 
 def test_n10_the_worker_leaves_a_dead_resolver_alone(dns: DnsServer) -> None:
