@@ -12,7 +12,7 @@ from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.report import Step, StepState
 from mailadmin.core.settings import AddressFamily
-from mailadmin.net import dialler, race
+from mailadmin.net import dialler, race, stopping
 
 
 def family_of(address: str) -> str:
@@ -39,44 +39,47 @@ def stopwatch() -> Iterator[Callable[[], float]]:
 
 class OtherFamily:
     """One attempt to connect to an address of the family that was not used, beside the test; it says nothing to the
-    server and is over within OTHER_FAMILY_SECONDS. The addresses are those that the policy let pass."""
+    server and is over within OTHER_FAMILY_SECONDS. The addresses are those that the policy let pass; `address` is the
+    one that is tried, "" where there is only one family."""
 
     def __init__(self, addresses: Sequence[str], used: str, host: str, port: int) -> None:
         """Begin at once; `used` is the address that the test is connected to."""
         self._host, self._port = host, port
-        self._address = next((one for one in addresses if family_of(one) != family_of(used)), "")
+        self.address = next((one for one in addresses if family_of(one) != family_of(used)), "")
         self._answer: tuple[bool, str] | None = None
+        self._ended = threading.Event()
         self._until = time.monotonic() + limits.OTHER_FAMILY_SECONDS
-        self._thread = threading.Thread(target=self._try, name="mailadmin-other-family", daemon=True)
-        if self._address and race.routed(self._address):
-            self._thread.start()
+        self._tried = bool(self.address) and race.routed(self.address)
+        if self._tried:
+            threading.Thread(target=self._try, name="mailadmin-other-family", daemon=True).start()
 
-    def tell(self, step: Step) -> bool:
-        """Add what came out to `step`, and return whether there was anything to say. Waits for the rest of the time."""
-        if not self._address:
-            return False
-        label = f"{family_of(self._address)} {self._address}"
-        if self._thread.ident is None:
-            step.details.append([label, f"not tried: this machine has no {family_of(self._address)}"])
-            return True
-        self._thread.join(max(self._until - time.monotonic(), 0) + limits.RACE_SECONDS)
+    def tell(self, step: Step) -> None:
+        """Add what came out to `step`. Waits for the rest of the time, unless it is stopped."""
+        label = f"{family_of(self.address)} {self.address}"
+        if not self._tried:
+            step.details.append([label, f"not tried: this machine has no {family_of(self.address)}"])
+            return
+        stopping.wait(self._ended, self._until - time.monotonic() + limits.RACE_SECONDS)
+        if stopping.pressed():
+            return
         well, words = self._answer or (False, "no answer in time")
         step.details.append([label, words])
         if not well and step.state in (StepState.OK, StepState.WARNING):
             step.state = StepState.WARNING
             step.notes.append(
                 f"The server does not answer by {label} ({words}), although the DNS names it and this machine has "
-                f"{family_of(self._address)}: connections may begin late. Have the server or that DNS record mended, "
+                f"{family_of(self.address)}: connections may begin late. Have the server or that DNS record mended, "
                 f"or choose the other family in the settings."
             )
-        return True
 
     def _try(self) -> None:
         seconds = limits.OTHER_FAMILY_SECONDS
         with stopwatch() as taken:
             try:
-                dialler.connect([self._address], self._port, seconds, self._host, AddressFamily.IN_TURN).close()
+                dialler.connect([self.address], self._port, seconds, self._host, AddressFamily.IN_TURN).close()
             except MailError as error:
-                self._answer = (False, error.fault.text.removeprefix(f"{self._address}: "))
-                return
-            self._answer = (True, f"connected in {milliseconds(taken())}")
+                self._answer = (False, error.fault.text.removeprefix(f"{self.address}: "))
+            else:
+                self._answer = (True, f"connected in {milliseconds(taken())}")
+            finally:
+                self._ended.set()

@@ -96,9 +96,13 @@ class Recorder:
         """Return the step called `key`."""
         return self.steps[self._place(key)]
 
-    def amend(self, key: str) -> None:
-        """Tell the sink of what was added to the step called `key` after its end."""
+    @contextmanager
+    def after(self, key: str) -> Iterator[Step]:
+        """Give the step called `key` after its end, to add what was found out beside the ladder; a stop holds here
+        too."""
         place = self._place(key)
+        with stopping.under(self._stop):
+            yield self.steps[place]
         self._sink(place, self.steps[place])
 
     def skip(self, key: str, fact: str) -> None:

@@ -80,8 +80,9 @@ def probe_smtp(
     finally:
         session.quit()
     for other in beside:
-        if other.tell(recorder.named(Phase.TCP)):
-            recorder.amend(Phase.TCP)
+        if other.address:
+            with recorder.after(Phase.TCP) as step:
+                other.tell(step)
     return recorder.finish()
 
 
@@ -109,7 +110,7 @@ def _connection(session: SmtpSession, recorder: Recorder) -> OtherFamily:
         step.details += address_rows(session.addresses, dns())
     with recorder.step(Phase.TCP) as step, stopwatch() as tcp:
         session.connect()
-        peer = session.wire.peer
+        peer = session.wire.peer or session.addresses[0]  # none when the server has hung up already
         step.fact = f"Connected to {peer}, port {session.port}"
         step.details.append([f"{family_of(peer)} {peer}", f"connected in {milliseconds(tcp())}; used for this test"])
         _warn_of_clear_text(session, step)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from mailadmin.core import limits
 from mailadmin.core.report import Step, StepState
-from mailadmin.net import race
+from mailadmin.net import race, stopping
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.probes.families import OtherFamily, address_rows
 from mailadmin.probes.recorder import Recorder
@@ -30,7 +31,9 @@ def port() -> Iterator[int]:
 
 def told(addresses: tuple[str, ...], port: int) -> Step:
     step = Step("tcp", "Connect", StepState.OK)
-    OtherFamily(addresses, "127.0.0.1", "mail.example.org", port).tell(step)
+    other = OtherFamily(addresses, "127.0.0.1", "mail.example.org", port)
+    if other.address:
+        other.tell(step)
     return step
 
 
@@ -78,6 +81,19 @@ def test_one_that_says_nothing_is_waited_for_no_longer_than_its_time(monkeypatch
             client.close()
     assert step.state is StepState.WARNING
     assert "no answer" in step.details[0][1]
+
+
+@needs_ipv6
+def test_a_stop_ends_the_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(socket.socket, "connect", lambda sock, address: released.wait(20), raising=False)
+    stop, step = stopping.Stop(), Step("tcp", "Connect", StepState.OK)
+    other = OtherFamily(BOTH, "127.0.0.1", "mail.example.org", 9)
+    stop.press()
+    with stopping.under(stop):
+        other.tell(step)
+    released.set()
+    assert (step.state, step.details) == (StepState.OK, [])
 
 
 def test_a_server_with_one_family_is_not_asked_for_the_other(port: int) -> None:

@@ -157,6 +157,7 @@ def test_a_step_that_fails_keeps_the_time_it_would_have_handed_over(recorder: Re
 def test_what_is_added_after_a_step_is_told(recorder: Recorder, told: list[tuple[int, StepState]]) -> None:
     with recorder.step("tcp"):
         pass
-    recorder.steps[1].notes.append("And this.")
-    recorder.amend("tcp")
+    with recorder.after("tcp") as step:
+        step.notes.append("And this.")
     assert told[-1] == (1, StepState.OK)
+    assert recorder.steps[1].notes == ["And this."]
