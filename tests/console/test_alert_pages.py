@@ -37,7 +37,7 @@ def values(**changes: object) -> dict[str, object]:
 def saved(client, **changes) -> AlertChannel:
     response = client.post(reverse("mailadmin:settings-alert-new"), values(**changes))
     assert response.status_code == 302, response.context["form"].errors
-    assert response.url.endswith("#alerts")
+    assert response.url == "/settings/"
     return AlertChannel.objects.get(name=changes.get("name", "Operations"))
 
 
@@ -245,7 +245,11 @@ class TestList:
         )
         AlertDelivery.objects.create(alert=alert, channel_name="Ops", state="failed", detail="HTTP 404 <i>")
         AlertDelivery.objects.create(
-            alert=alert, channel_name="Mail", state="sent", log_id="0b8f2a54-6a0e-4d51-8c0a-3c1f6f2c7a11"
+            alert=alert,
+            channel_name="Mail",
+            state="sent",
+            detail="By it.",
+            log_id="0b8f2a54-6a0e-4d51-8c0a-3c1f6f2c7a11",
         )
         Alert.objects.create(event="recovered", title="“Relay A” is no longer failing.")
         text = viewer_client.get("/alerts/").text

@@ -106,8 +106,7 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
             "matter. 0: never.",
             "resolvers": "IP addresses, with a port after a colon if it is not 53, several with commas. They are asked "
             "for servers and about sender domains. Empty: those of this server.",
-            "alert_quiet_minutes": "Until then it is only counted, and told with the number. The channels that are "
-            "told stand below. 0: every time.",
+            "alert_quiet_minutes": "Until then it is only counted, and told with the number. 0: every time.",
             "console_url": "For the links in alerts, such as https://mail.example.org. Empty: without links.",
         }
         error_messages = {

@@ -81,7 +81,7 @@ def channel_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
         name = row.name
         row.delete()
     messages.success(request, f"The channel “{name}” is deleted.")
-    return _to_settings()
+    return redirect("mailadmin:settings")
 
 
 @require_POST
@@ -96,7 +96,7 @@ def channel_switch(request: HttpRequest, pk: UUID) -> HttpResponse:
         row.save(update_fields=["enabled", "changed_at"])
         audit.record(request, "switched on" if wanted else "switched off", row)
         messages.success(request, f"“{row.name}” is {'told again' if wanted else 'off, and told nothing'}.")
-    return _to_settings()
+    return redirect("mailadmin:settings")
 
 
 @require_POST
@@ -108,12 +108,12 @@ def channel_test(request: HttpRequest, pk: UUID) -> HttpResponse:
         sent = alerts.send_test(request, row)
     except alerts.TooHasty as error:
         messages.warning(request, str(error))
-        return _to_settings()
+        return redirect("mailadmin:settings")
     if sent.state == sent.State.SENT:
         messages.success(request, f"The test alert went to “{row.name}”. {sent.detail}")
     else:
         messages.error(request, f"The test alert did not go to “{row.name}”. {sent.detail}")
-    return _to_settings()
+    return redirect("mailadmin:settings")
 
 
 def _form_page(request: HttpRequest, form: AlertChannelForm) -> HttpResponse:
@@ -121,7 +121,7 @@ def _form_page(request: HttpRequest, form: AlertChannelForm) -> HttpResponse:
     before = audit.snapshot(AlertChannel() if is_new else form.instance)
     if request.method == "POST" and form.is_valid():
         _save(request, form, before, is_new)
-        return _to_settings()
+        return redirect("mailadmin:settings")
     row = None if is_new else AlertChannel.objects.get(pk=form.instance.pk)
     context = {"form": form, "row": row, "preview": alerts.preview(row) if row else ""}
     return render(request, "mailadmin/alerts/channel.html", context)
@@ -133,7 +133,3 @@ def _save(request: HttpRequest, form: AlertChannelForm, before: audit.Snapshot, 
     audit.record(request, "created" if is_new else "changed", row, audit.diff(before, audit.snapshot(row)))
     alerts.remember_address(request)
     messages.success(request, f"The channel “{row.name}” is saved. Send it a test alert.")
-
-
-def _to_settings() -> HttpResponse:
-    return redirect(f"{reverse('mailadmin:settings')}#alerts")
