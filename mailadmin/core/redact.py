@@ -61,8 +61,10 @@ def _holds(run: str, secrets: tuple[bytes, ...]) -> bool:
 
 
 def _forms(secret: str) -> list[str]:
-    """Return `secret` as it stands in clear text, in JSON, in HTML and in URLs, the longest first."""
+    """Return `secret` as it stands in clear text, in JSON, in HTML, in URLs and in hexadecimal, the longest first."""
     forms = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], html.escape(secret)}
+    digits = secret.encode("utf-8", "surrogatepass").hex()
+    forms |= {digits, digits.upper()}
     if secret.isprintable():
         forms |= {quote(secret, safe=""), quote_plus(secret), quote(secret)}
     return sorted(forms, key=len, reverse=True)
