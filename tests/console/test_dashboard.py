@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from mailadmin.console.charts import HEIGHT, WIDTH, Bucket, bars
 from mailadmin.console.figures import PERIODS, buckets, figures
+from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import AuditEntry, IntegratedService, OAuthService, RouteState, SandboxServer, SmtpConnection
 from tests.console.rows_to_watch import delivery, finished_test, plain_row
@@ -216,3 +217,53 @@ def test_bars_stand_on_each_other_and_inside_the_picture() -> None:
     assert all(block.height >= 2 for block in chart.blocks)  # one failure in a thousand can be seen
     assert all(0 <= block.y <= HEIGHT and block.x + block.width <= WIDTH for block in chart.blocks)
     assert bars([Bucket("1", "1")]).empty
+
+
+def test_the_worst_few_are_open_and_the_rest_is_folded_with_a_count(viewer_client: Client) -> None:
+    delivery()
+    for number in range(limits.BANNERS_OPEN + 2):
+        finished_test("ok", route_id=plain_row(25 + number, name=f"Relay {number}").pk)
+    row = SmtpConnection.objects.get(name="Relay 4")
+    stopped(row)
+    SmtpConnection.objects.exclude(pk=row.pk).update(port=99, changed_at=timezone.now())
+    text = shown(viewer_client)
+    before, _, folded = text.partition("2 more things to look at")
+    assert before.count('class="banner ') == limits.BANNERS_OPEN
+    assert before.index("“Relay 4” is stopped") < before.index("was changed and not tested since")
+    assert folded.count("was changed and not tested since") == 2
+
+
+def test_n13_a_change_that_was_not_tested_can_be_tested_from_there(
+    operator_client: Client, viewer_client: Client
+) -> None:
+    """N13."""
+    row = plain_row(25)
+    delivery()
+    finished_test("ok", route_id=row.pk)
+    row.port = 26
+    row.save()
+    start = reverse("mailadmin:test-start", args=["smtp", row.pk])
+    text = shown(operator_client)
+    assert "“Relay A” was changed and not tested since." in text
+    assert start in text
+    assert f'href="{reverse("mailadmin:smtp-edit", args=[row.pk])}"' not in text  # not for those who may not change it
+    assert start not in shown(viewer_client)
+
+
+def test_while_the_first_steps_are_shown_no_banner_repeats_them(admin_client: Client) -> None:
+    plain_row(25)
+    assert "was never tested" not in shown(admin_client)
+    finished_test("ok")
+    delivery()
+    assert "“Relay A” was never tested." in shown(admin_client)
+
+
+def test_n11_a_schedule_without_anybody_is_told_with_what_starts_it(admin_client: Client) -> None:
+    """N11."""
+    row = plain_row(25)
+    finished_test("ok", route_id=row.pk)
+    SmtpConnection.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    text = shown(admin_client)
+    assert "Scheduled tests do not run: nobody looked after them so far." in text
+    assert "python manage.py mailworker" in text
+    assert "python manage.py mailadmin_health --probe" in text

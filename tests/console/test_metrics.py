@@ -15,7 +15,9 @@ from mailadmin.console.metrics import Gauge, exposition, gauges
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.core.preferences import Preferences, Sending
 from mailadmin.core.settings import RouteKey, RouteKind
-from mailadmin.models import Worker
+from mailadmin.models import ConnectionTest, Worker
+from mailadmin.watch.finding import ERROR, WARNING, Finding
+from mailadmin.watch.of_secrets import Ending
 from mailadmin.watch.outbox import Counted, Overview
 from mailadmin.watch.route_vitals import Condition, RouteVital
 from mailadmin.watch.vitals import Vitals
@@ -147,3 +149,19 @@ def test_every_text_and_number_comes_back_as_it_was(label: str, text: str, value
 def test_no_name_of_a_route_breaks_the_lines(name: str) -> None:
     found = vitals(routes=[replace(RELAY, name=name)])
     assert len(exposition(gauges(found, True)).split("\n")) == len(exposition(gauges(vitals(), True)).split("\n"))
+
+
+def test_p14_n11_the_age_of_each_test_the_days_left_and_what_is_wrong() -> None:
+    """P14, N11."""
+    test = ConnectionTest(state="failed", started_at=NOW - timedelta(minutes=5))
+    ending = Ending("service:1:first", "client secret", "Contoso app", NOW.date(), 9, ())
+    findings = [Finding(ERROR, "a", "stopped", "A"), Finding(WARNING, "b", "expiry", "B", early=True)]
+    watched = {"watched_at": NOW - timedelta(seconds=40), "tests": {RELAY.key: test}}
+    found = told(vitals(**watched, endings=[ending], findings=findings))
+    assert found[one("mailadmin_route_test_age_seconds", kind="smtp", route="Relay A")] == 300
+    assert found[one("mailadmin_route_test_passed", kind="smtp", route="Relay A")] == 0
+    assert found[one("mailadmin_days_left", what="client secret", of="Contoso app", key="service:1:first")] == 9
+    assert found[one("mailadmin_findings", tone="error")] == 1
+    assert found[one("mailadmin_findings", tone="warning")] == 0  # the other one is only told early
+    assert found[one("mailadmin_watch_age_seconds")] == 40
+    assert one("mailadmin_watch_age_seconds") not in told(vitals())

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from celery import current_app
 from django.db import OperationalError, connection
 from django.utils import timezone
 
@@ -22,6 +23,7 @@ from mailadmin.delivery import guard, health, routes
 from mailadmin.delivery.shared.folder import beside
 from mailadmin.models import ConnectionTest, OAuthService, RouteState, Settings, SmtpConnection
 from mailadmin.signals import route_changed
+from mailadmin.tasks import sweep_outbox
 from mailadmin.transports import shared
 from mailadmin.transports.shared import Pace
 from mailadmin.watch import schedule
@@ -286,6 +288,17 @@ class TestOneAtATime:
                 threading.Event().wait(0.05)
         assert outcomes() == ["ok"]
         assert not any(thread.name == "mailadmin-watch" for thread in threading.enumerate())
+
+
+class TestCelery:
+    def test_n11_the_sweep_of_celery_names_a_task_that_looks_after_it(
+        self, server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(current_app.conf, "task_always_eager", True)
+        plain(server)
+        due_again()
+        sweep_outbox()
+        assert outcomes() == ["ok"]
 
 
 class TestForgetting:
