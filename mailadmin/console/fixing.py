@@ -55,6 +55,7 @@ def permission_for(draft: Draft) -> str:
     return draft.section.permission("add" if draft.row._state.adding else "change")
 
 
+@sensitive_variables("typed")
 def _service(row: Row | None, typed: Mapping[str, str] | None, fix: Fix) -> Draft:
     """Return the saved integrated service that the tested route signs in with."""
     chosen = _row(SERVICE, typed.get("integrated_service")) if typed else service_of(row)

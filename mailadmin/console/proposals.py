@@ -56,7 +56,7 @@ class Draft:
     section: Section
     row: Row
     changes: Mapping[str, Any]
-    typed: Mapping[str, str] | None = None
+    typed: Mapping[str, str] | None = field(default=None, repr=False)  # with what was typed as secrets
     focus: str = ""
     notes: list[str] = field(default_factory=list)
 
