@@ -105,6 +105,7 @@ def test_p4_a_start_from_a_provider_without_javascript(
     page.goto("/smtp/find/")
     provider = page.locator("#provider-sendgrid")
     provider.locator("summary").click()
+    picture(page, "discovery-open")
     provider.get_by_role("link", name="smtp.sendgrid.net, port 587").click()
     expect(page.locator("[name=user_name]")).to_have_value("apikey")
     expect(page.get_by_role("heading", name="SendGrid (Twilio)")).to_be_visible()
