@@ -39,12 +39,16 @@ def spf_findings(reading: Reading, routes: Sequence[SendsAs]) -> list[Finding]:
         return [_missing(reading, used)]
     if len(records) > 1:
         return [_several(reading, records)]
-    return [*_record(reading, records[0]), *(_route(reading, records[0], route) for route in used)]
+    judged = [_route(reading, records[0], route) for route in used]
+    if _faults(reading):  # to be named in a record that receivers throw away is nothing to tell
+        judged = [finding for finding in judged if finding.state is not State.OK]
+    return [*_record(reading, records[0]), *judged]
 
 
 def named(reading: Reading, route: SendsAs) -> bool:
     """Tell whether SPF passes for mail by `route`, as far as the DNS shows it."""
-    return bool(_by_include(reading, route)) or _by_address(reading, route) is Result.PASS
+    found = bool(_by_include(reading, route)) or _by_address(reading, route) is Result.PASS
+    return found and not _faults(reading)
 
 
 def _missing(reading: Reading, routes: Sequence[SendsAs]) -> Finding:
@@ -76,16 +80,14 @@ def _several(reading: Reading, records: tuple[str, ...]) -> Finding:
 
 def _record(reading: Reading, record: str) -> Iterator[Finding]:
     top = tree(reading.domain, reading.spf)
-    faults, error = [*_too_many(top), *broken(top)], reading.spf_parsed.error
-    unread = reading.cut or " ".join(f"{name}: {why}" for name, why in reading.spf_silent.items())
-    if faults or (error and not unread):  # the parser takes a name that nobody could read for one that is not there
-        text = " ".join(faults) or f"The parser says: {error}"
-        yield _about(reading, State.ERROR, "The SPF record is broken.", text, record)
+    if faults := _faults(reading):
+        yield _about(reading, State.ERROR, "The SPF record is broken.", faults, record)
     else:
+        unread = _unread(reading)
         title = f"There is one SPF record; it needs {top.lookups} of {limits.SPF_LOOKUPS} lookups."
         yield _about(reading, State.NOT_PROVEN if unread else State.OK, title, unread, record)
         if top.lookups >= limits.SPF_LOOKUPS - 1:
-            text = "One more include breaks the record. Take out services that are not used any more."
+            text = "Another include may break it. Take out services that are not used any more."
             yield _about(reading, State.WARNING, "The record has hardly any lookup left.", text)
     yield _ending(reading, record)
     if any(term.name == "ptr" for term in terms(record)):
@@ -96,6 +98,20 @@ def _record(reading: Reading, record: str) -> Iterator[Finding]:
         yield _about(reading, State.WARNING, f"The DNS does not know what it names: {', '.join(names)}.", text)
     if remarks := [text for text in reading.spf_parsed.remarks if reading.domain in text and not _SAID.search(text)]:
         yield _about(reading, State.WARNING, "The parser has remarks.", " ".join(remarks))
+
+
+def _faults(reading: Reading) -> str:
+    """Return why receivers throw the record away, in sentences; "" when they do not."""
+    top = tree(reading.domain, reading.spf)
+    if faults := [*_too_many(top), *broken(top)]:
+        return " ".join(faults)
+    # The parser takes a name that nobody could read for one that is not there.
+    error = "" if _unread(reading) else reading.spf_parsed.error
+    return f"The parser says: {error}" if error else ""
+
+
+def _unread(reading: Reading) -> str:
+    return reading.cut or " ".join(f"{name}: {why}" for name, why in reading.spf_silent.items())
 
 
 def _too_many(top: Node) -> Iterator[str]:

@@ -148,7 +148,8 @@ def test_our_tree_counts_as_the_parser_does(texts: dict[str, str]) -> None:
     )
     top = spf.tree("a.example", known)
     if parsed.error:
-        assert spf.broken(top) or top.lookups > limits.SPF_LOOKUPS
+        twice = any(text.count("redirect=") > 1 for text in texts.values())  # a matter of syntax, left to the library
+        assert twice or spf.broken(top) or top.lookups > limits.SPF_LOOKUPS
     else:
         assert str(top.lookups) == parsed.tags["dns_lookups"]
         assert not spf.broken(top)
