@@ -84,14 +84,14 @@ def setting_label(name: str) -> str:
 
 def recent_deliveries(code: str) -> list[Delivery]:
     """Return the latest messages that failed for this reason."""
-    return list(Delivery.objects.filter(code=code).order_by("-created_at")[: limits.RECENT_ROWS])
+    return list(Delivery.objects.filter(code=code).order_by("-created_at")[: limits.LATEST_ROWS])
 
 
 def recent_steps(code: str) -> list[ConnectionTestStep]:
     """Return the latest steps of the last days' tests that ended for this reason, with their tests."""
     since = timezone.now() - timedelta(days=limits.RECENT_DAYS)  # the index of the tests' times serves
     steps = ConnectionTestStep.objects.filter(test__started_at__gte=since, code=code)
-    return list(steps.select_related("test").order_by("-test__started_at")[: limits.RECENT_ROWS])
+    return list(steps.select_related("test").order_by("-test__started_at")[: limits.LATEST_ROWS])
 
 
 def _facts(match: Match) -> Iterator[str]:

@@ -27,7 +27,7 @@ _SLOW = frozenset(
 )
 # Entries of the knowledge base by which a peer asks for less: to go on would make it worse. Graph's are not among
 # them: its transport keeps the pause that was asked for by itself, and waits a short one out.
-_TOO_MUCH = frozenset({"rate-limited", "daily-limit", "entra-loop"})
+_TOO_MUCH = frozenset({"rate-limited", "hourly-limit", "daily-limit", "entra-loop"})
 # Where an answer, though a refusal, comes from a server that takes messages.
 _AT_WORK = (Phase.SENDER, Phase.RECIPIENT, Phase.DATA, Phase.GRAPH)
 
