@@ -71,7 +71,7 @@ class AlertChannel(SecretHolder, Named):
             return errors
         if not self.url.stored:
             errors["url"] = "Type the webhook address."
-        signing = self.signing.value() if self.kind == ChannelKind.WEBHOOK else None
+        signing = self.signing.value()
         if self.kind == ChannelKind.WEBHOOK and signing is None:
             errors["signing"] = (
                 "Type a secret that the receiver knows as well, so that it can tell our alerts from others."

@@ -19,13 +19,13 @@ from .policy import NetworkPolicy
 
 
 def post(url: Secret, body: bytes, headers: Mapping[str, str], policy: NetworkPolicy, seconds: float) -> Answer:
-    """Send `body` (JSON) to `url` ("https://...", or "http://..."), once, within `seconds`, and return the answer
-    without its body.
+    """Send `body` (JSON) to `url` ("https://...", or "http://..."), once, and return the answer without its body. The
+    connection has `seconds` to come about, and the answer as many.
 
     Raises MailError, which names the host alone: phases DNS, TCP, PROXY and TLS when no connection came about, GRAPH
     (a request over HTTP) afterwards, SETTINGS when the address or a header cannot be used.
     """
-    timeouts = HttpTimeouts(connect=seconds / 2, read=seconds / 2, total=seconds / 2)
+    timeouts = HttpTimeouts(connect=seconds, read=seconds, total=seconds)
     tls = TlsSettings(ca_pem=environment_ca())
     outcome = _posted(url, body, headers, policy, tls, timeouts)
     if isinstance(outcome, Fault):

@@ -165,7 +165,7 @@ class TestForm:
 
 
 NASTY = st.sampled_from(
-    ["", "\x00", "https://[::1", "https://a\r\nb/", "env:X", "\ud800", "9" * 5000, "webhook", "@,;"]
+    ["", "\x00", "https://[::1", "https://a\r\nb/", "env:X", "9" * 5000, "webhook", "@,;"]
 )
 
 

@@ -94,11 +94,33 @@ def test_at_the_end_of_the_process_it_looks_at_once() -> None:
     assert looks.times == 1
 
 
-def test_a_look_that_raises_ends_nothing_for_good(recwarn: pytest.WarningsRecorder) -> None:
-    """`look` never raises; were it to, the next ring would find a bell all the same."""
-    one = Bell(Looks(), lambda: True, gather=0)
+def test_the_end_of_the_process_waits_for_a_look_that_is_under_way() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    seen: list[str] = []
+
+    def look() -> None:
+        begun.set()
+        go_on.wait(5)
+        seen.append("looked")
+
+    one = Bell(look, lambda: True, gather=0)
     one.ring()
-    assert ended(one)
+    assert begun.wait(5)
+    threading.Timer(0.05, go_on.set).start()
+    one.end()
+    assert seen == ["looked"]
+
+
+def test_nobody_waits_for_a_bell_that_sleeps() -> None:
+    looks = Looks(600.0)
+    one = Bell(looks, lambda: True, gather=0)
+    one.ring()
+    while looks.times == 0 or one._looking:
+        time.sleep(0.01)
+    before = time.monotonic()
+    one.end()
+    assert time.monotonic() - before < limits.ALERT_LAST_SECONDS / 2
+    one._rung.set()  # so that the thread ends with the test
 
 
 @pytest.mark.django_db(transaction=True)

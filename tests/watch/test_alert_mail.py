@@ -31,7 +31,7 @@ def test_an_alert_goes_by_another_route_than_the_one_it_is_about(peers: Peers) -
     assert arrived.via == "smtp"
     assert arrived.recipients == ["ops@example.org", "night@example.org"]
     parsed = arrived.parsed
-    assert parsed["Subject"] == "[mail] “Contoso 365” is stopped: no message goes by it."
+    assert parsed["Subject"].strip() == "[mail] “Contoso 365” is stopped: no message goes by it."
     assert parsed["Auto-Submitted"] == "auto-generated"
     assert [part.get_content_type() for part in parsed.walk()][1:] == ["text/plain", "text/html"]
     row = AlertDelivery.objects.get()

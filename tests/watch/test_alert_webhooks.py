@@ -255,3 +255,20 @@ def test_a_channel_that_is_gone_or_off_gets_nothing_more() -> None:
         "The channel was deleted before the alert was sent.",
         "The channel was switched off before the alert was sent.",
     ]
+
+
+def test_slack_and_teams_are_signed_too_where_a_secret_is_given() -> None:
+    with ScriptedServer(says(200), tls=False) as server:
+        channel = webhook(server, kind="slack")
+        channel.signing.set(SECRET)
+        channel.save()
+        sent(channel)
+    assert "webhook-signature" in server.requests[0].headers
+
+
+def test_a_round_begins_nothing_more_when_it_has_lasted_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ALERT_ROUND_SECONDS", 0)
+    with ScriptedServer(says(200), tls=False) as server:
+        write_alert(example(""), [webhook(server)])
+        assert deliver() == 0
+    assert AlertDelivery.objects.get().state == "waiting"

@@ -32,12 +32,13 @@ class AlertChannelForm(SecretForm):
     shown_when: ClassVar[dict[str, str]] = {
         "recipients": f"kind={ChannelKind.EMAIL}",
         "url": f"kind={ChannelKind.WEBHOOK},{ChannelKind.SLACK},{ChannelKind.TEAMS}",
-        "signing": f"kind={ChannelKind.WEBHOOK}",
+        "signing": f"kind={ChannelKind.WEBHOOK},{ChannelKind.SLACK},{ChannelKind.TEAMS}",
     }
 
     url = SecretField(lines=True, help_text="The whole address. Whoever knows it may post there, so it is a secret.")
     signing = SecretField(
-        help_text="The receiver verifies by it that an alert is ours. “openssl rand -base64 32” makes a good one."
+        help_text="The receiver verifies by it that an alert is ours; “openssl rand -base64 32” makes a good one. "
+        "Slack and Teams verify nothing: leave it empty there, unless a gateway of yours stands in between."
     )
     events = forms.MultipleChoiceField(
         label="Events",

@@ -46,6 +46,7 @@ class Bell:
         self._lock = threading.Lock()
         self._rung, self._ends = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
+        self._looking = False
         self._deaf_until = 0.0
 
     def ring(self) -> None:
@@ -60,10 +61,10 @@ class Bell:
                 atexit.register(self.end)
 
     def end(self) -> None:
-        """At the end of the process: look at once where somebody rang, and wait for that, but not for long."""
+        """At the end of the process: look at once where somebody rang, and wait for a look, but not for long."""
         self._ends.set()
         thread = self._thread
-        if thread and self._rung.is_set():
+        if thread and (self._looking or self._rung.is_set()):
             thread.join(limits.ALERT_LAST_SECONDS)
 
     def _run(self) -> None:
@@ -76,13 +77,15 @@ class Bell:
     def _round(self) -> float | None:
         """Look once; return when to look again."""
         self._ends.wait(self._gather)
+        self._looking = True
         self._rung.clear()
-        if not self._anybody():
+        try:
+            if self._anybody():
+                return self._look()
             self._deaf_until = time.monotonic() + limits.ALERT_UNTOLD_SECONDS
             return None
-        try:
-            return self._look()
         finally:
+            self._looking = False
             connections.close_all()  # it may sleep for long
 
     def _finished(self, pause: float | None) -> bool:

@@ -22,7 +22,8 @@ def send(channel: AlertChannel, notice: Notice) -> Answered:
     content = body(kind, notice)
     try:
         url = channel.checked_url()
-        headers = _signed(channel, notice.id, content) if kind is ChannelKind.WEBHOOK else {}
+        wanted = kind is ChannelKind.WEBHOOK or channel.signing.stored
+        headers = _signed(channel, notice.id, content) if wanted else {}
         answer = post(url, content, headers, conf.network_policy(), limits.ALERT_SECONDS)
     except MailError as error:
         return of_fault(error.fault)

@@ -3,6 +3,7 @@ processes do not send it twice; one whose process died is taken over when its cl
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 
 from django.db.models import F
@@ -22,11 +23,12 @@ _OPEN = (State.WAITING, State.SENDING)
 
 
 def deliver() -> int:
-    """Send what is due, at most limits.ALERT_AT_ONCE deliveries; return how many were tried. Raises what the database
-    raises."""
+    """Send what is due, at most limits.ALERT_AT_ONCE deliveries and not for long; return how many were tried. Raises
+    what the database raises."""
+    until = time.monotonic() + limits.ALERT_ROUND_SECONDS
     rows = AlertDelivery.objects.filter(state__in=_OPEN, due_at__lte=timezone.now())
     rows = rows.select_related("alert", "channel").order_by("due_at", "pk")
-    return sum(_claimed(row) and _deliver(row) for row in rows[: limits.ALERT_AT_ONCE])
+    return sum(time.monotonic() < until and _claimed(row) and _deliver(row) for row in rows[: limits.ALERT_AT_ONCE])
 
 
 def next_due() -> float | None:

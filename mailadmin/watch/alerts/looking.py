@@ -45,12 +45,15 @@ def look() -> float | None:
 
 
 def anybody() -> bool:
-    """Tell whether a channel is switched on. Never raises."""
+    """Tell whether a channel is switched on; what happened is forgotten where none is. Never raises."""
     try:
-        return AlertChannel.objects.filter(enabled=True).exists()
+        found = AlertChannel.objects.filter(enabled=True).exists()
     except Exception as error:  # likewise
         tell(logging.WARNING, "The channels of alerts could not be read (%s).", type(error).__name__)
         return False
+    if not found:
+        news.take()
+    return found
 
 
 def write_alert(words: Words, channels: Sequence[AlertChannel]) -> Alert:
