@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mailadmin.core.alerts import Event
+
 from .finding import ERROR, Finding
 from .finding import Link as Link
 from .of_installation import held_finding, key_finding, late_watch, log_finding, radar_finding
@@ -40,4 +42,5 @@ def shown(every: Iterable[Finding]) -> list[Finding]:
 
 
 def _sorted(every: list[Finding]) -> list[Finding]:
-    return sorted(every, key=lambda finding: (finding.tone != ERROR, finding.early))
+    """Return what fails before what will fail, and that before what is only worth knowing."""
+    return sorted(every, key=lambda one: (one.tone != ERROR, one.early, one.event is None, one.event is Event.EXPIRY))

@@ -62,9 +62,8 @@ def a_test(row: SmtpConnection, outcome: str = "ok", minutes_ago: float = 0, **v
 
 
 def app(**values: Any) -> IntegratedService:
-    row = IntegratedService(
-        name="Contoso app", tenant="contoso.org", client_id="5a5db0c5-0000-4000-8000-000000000002", **values
-    )
+    defaults = {"name": "Contoso app", "tenant": "contoso.org", "client_id": "5a5db0c5-0000-4000-8000-000000000002"}
+    row = IntegratedService(**(defaults | values))
     row.set_secret("a client secret")
     row.save()
     return row
@@ -366,8 +365,15 @@ def test_errors_come_first_and_what_is_only_told_early_last() -> None:
     state(row, stopped=True, failing=True, reason="Wrong password.")
     plain_row(26, name="Relay B")
     app(credential_ends_on=timezone.localdate() + timedelta(days=45))
-    kinds = [(finding.tone, finding.kind, finding.early) for finding in found()]
-    assert kinds == [(ERROR, "stopped", False), (WARNING, "untested", False), (WARNING, "expiry", True)]
+    app(name="Other app", credential_ends_on=timezone.localdate() + timedelta(days=5))
+    a_test(plain_row(27, name="Relay C"), "failed")
+    assert [(finding.tone, finding.kind, finding.early) for finding in found()] == [
+        (ERROR, "stopped", False),
+        (WARNING, "test-failed", False),
+        (WARNING, "expiry", False),
+        (WARNING, "untested", False),
+        (WARNING, "expiry", True),
+    ]
 
 
 def test_every_finding_is_json_and_has_no_secret() -> None:

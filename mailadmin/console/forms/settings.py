@@ -83,7 +83,7 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
             "keep_content": "Keep the content of",
             "keep_content_days": "Keep it for (days)",
             "retention_days": "Keep the delivery log for (days)",
-            "secret_warning_days": "Warn before a secret ends (days)",
+            "secret_warning_days": "Warn before a secret or certificate ends (days)",
             "probe_minutes": "Test every connection every (minutes)",
             "silence_hours": "Warn when no message got through for (hours)",
             "resolvers": "DNS resolvers",
@@ -99,7 +99,8 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
             "database. What waits in the outbox is kept there in any case.",
             "keep_content_days": "Then it is deleted; the row in the log stays.",
             "retention_days": "Older messages, with their attempts, are removed from the log.",
-            "secret_warning_days": "The dashboard shows a banner this long before a client secret ends.",
+            "secret_warning_days": "The dashboard shows a banner this long before a secret or certificate ends. Alerts "
+            "tell it 60, 30, 14, 7 and 1 days before.",
             "probe_minutes": "A real test, as far as the sender: nothing is sent. A connection whose password or "
             "certificate is refused is stopped before a message needs it. 0: never.",
             "silence_hours": "Counted from the first message that was due and did not get through; a quiet site is no "
