@@ -20,7 +20,7 @@ from django.utils import timezone
 from mailadmin.conf import setting
 from mailadmin.core import limits
 from mailadmin.core.addresses import Address
-from mailadmin.core.errors import MailError
+from mailadmin.core.errors import MailError, Scope
 from mailadmin.core.ids import time_ordered
 from mailadmin.core.one_time import hide_codes
 from mailadmin.core.outcome import DeliveryState, RecipientOutcome, SendResult
@@ -270,7 +270,7 @@ def attempt_values(delivery_id: uuid.UUID, number: int, attempt: Attempt, logged
     if error := attempt.error:
         known = error.explanation
         values |= {
-            "unsure": error.fault.maybe_sent,
+            "unsure": error.scope is Scope.UNSURE,  # the word by which the message went no further
             "phase": error.fault.phase,
             "code": known.id,
             "server_code": error.fault.code[:80],
