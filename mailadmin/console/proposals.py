@@ -129,7 +129,8 @@ def _to_type_again(draft: Draft, form: Form) -> dict[str, str]:
     trial = draft.section.form(as_sent(form), instance=copy.copy(draft.row))
     for name in secrets:
         if name not in sentences and trial.errors.get(name):
-            sentences[name] = str(trial.errors[name][0])
+            # The form speaks to who typed; here nobody did.
+            sentences[name] = str(trial.errors[name][0]).replace("You changed ", "This changes ", 1)
     return sentences
 
 

@@ -49,7 +49,7 @@ def test_n2_the_changed_form_says_what_is_proposed_why_and_what_stood_there(admi
 def test_a_password_for_another_destination_is_to_be_typed_again_and_the_page_says_why(admin_client, smtp):
     response = admin_client.get(page_of(failed(smtp, PORT)))
     assert (
-        "You changed the port and the security, so the stored password is not sent there; type it again."
+        "This changes the port and the security, so the stored password is not sent there; type it again."
         in response.text
     )
     assert response.context["proposal"].wanted == (("id_secret", "Password"),)
