@@ -55,6 +55,7 @@ class Migration(migrations.Migration):
                 ('signing_changed_at', models.DateTimeField(blank=True, editable=False, null=True)),
             ],
             options={
+                'verbose_name': 'alert channel',
                 'ordering': (django.db.models.functions.text.Lower('name'),),
                 'abstract': False,
             },
