@@ -57,6 +57,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'alert channel',
                 'ordering': (django.db.models.functions.text.Lower('name'),),
+                'verbose_name': 'alert channel',
                 'abstract': False,
             },
         ),
