@@ -57,7 +57,6 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'alert channel',
                 'ordering': (django.db.models.functions.text.Lower('name'),),
-                'verbose_name': 'alert channel',
                 'abstract': False,
             },
         ),
