@@ -23,6 +23,7 @@ _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 # Where a reply may have come. A bounce of Postfix or Exim, or Python's error, says which it was.
 _TALK = (Phase.AUTH, Phase.SENDER, Phase.RECIPIENT, Phase.DATA, Phase.GREETING, Phase.TLS)
+_SIGN_IN_ALONE = ("524", "525", "534", "535", "538")  # RFC 4954 section 6, RFC 5248
 _SAID_AT = (
     (re.compile(r"RCPT TO|RecipientsRefused", re.IGNORECASE), Phase.RECIPIENT),
     (re.compile(r"MAIL FROM|SenderRefused", re.IGNORECASE), Phase.SENDER),
@@ -99,7 +100,8 @@ def faults_in(text: str) -> Iterator[Fault]:
         )
     elif reply := _REPLY.search(text) if not (http and http[1]) else None:
         enhanced = _ENHANCED.search(text)
-        for phase in [phase for pattern, phase in _SAID_AT if pattern.search(text)] or _TALK:
+        told = [phase for pattern, phase in _SAID_AT if pattern.search(text)]
+        for phase in (Phase.AUTH,) if reply[1] in _SIGN_IN_ALONE else told or _TALK:
             yield Fault(
                 phase, Kind.REPLY, text, host, smtp_code=int(reply[1]), enhanced=enhanced[1] if enhanced else ""
             )

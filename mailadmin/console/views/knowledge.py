@@ -67,6 +67,7 @@ def knowledge(request: HttpRequest, entry: str) -> HttpResponse:
             "known": known.explained(),
             "setting": shown.setting_label(known.setting) if known.setting else "",
             "ways": shown.ways(known),
+            "days": limits.RECENT_DAYS,
             "deliveries": shown.recent_deliveries(known.id) if user.has_perm("mailadmin.view_delivery") else [],
             "steps": shown.recent_steps(known.id) if user.has_perm("mailadmin.view_connectiontest") else [],
         },
