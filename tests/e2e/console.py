@@ -118,6 +118,35 @@ def running_console() -> Iterator[Console]:
             yield Console(folder, address, printed[1])
 
 
+@contextmanager
+def served_console(server: str) -> Iterator[Console]:
+    """Set up a console without a sandbox and serve it as a deployment would: by "gunicorn" with three workers, or by
+    "uvicorn" (ASGI)."""
+    with short_folder() as folder:
+        log, env = folder / "console.log", _process(folder)["env"]
+        set_up = [sys.executable, str(ROOT / "manage.py"), "mailadmin_up", "--setup-only"]
+        subprocess.run(set_up, check=True, env=env, stdout=subprocess.DEVNULL)
+        (port,) = free_ports(1)
+        address = f"http://127.0.0.1:{port}"
+        words = {
+            "gunicorn": [
+                "config.wsgi",
+                "--bind",
+                f"127.0.0.1:{port}",
+                "--workers",
+                "3",
+                "--threads",
+                "4",
+                "--no-control-socket",
+            ],
+            "uvicorn": ["config.asgi:application", "--port", str(port), "--log-level", "warning"],
+        }[server]
+        with running(
+            [sys.executable, "-m", server, *words], lambda: _answers(address), log, env=env | {"PWD": str(ROOT)}
+        ):
+            yield Console(folder, address, "")
+
+
 def wait_for(found: Any, seconds: float = 10) -> Any:
     """Return the first true answer of `found()`; fail when there is none in time."""
     until = time.monotonic() + seconds
