@@ -63,7 +63,7 @@ def watching() -> Iterator[None]:
         yield
     finally:
         over.set()
-        thread.join(limits.TEST_STOP_SECONDS)
+        thread.join(limits.TEST_END_SECONDS)
 
 
 def due_routes(snapshot: routes.Snapshot) -> list[Route]:

@@ -154,7 +154,7 @@ def _recipient(address: str) -> str:
 
 def _stop(test: ConnectionTest) -> None:
     """See that the test has ended before we do: its thread ends with us, and it would show as interrupted."""
-    until = time.monotonic() + limits.TEST_STOP_SECONDS
+    until = time.monotonic() + limits.TEST_END_SECONDS
     while test.running and time.monotonic() < until:
         ConnectionTest.objects.filter(pk=test.pk).update(cancel_requested=True)
         time.sleep(_POLL_SECONDS)
