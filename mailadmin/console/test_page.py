@@ -131,11 +131,14 @@ def _may_fix(request: HttpRequest, test: ConnectionTest, tested: Row | None, fix
 def _setting_url(request: HttpRequest, tested: Row | None, setting: str) -> str:
     """Return the address of `setting` on the form of what was tested or of the integrated service that it signs in
     with; "" without the right to change it."""
-    holders = [row for row in (tested, service_of(tested)) if row]
-    holder = next((row for row in holders if setting in section_of(row).form.base_fields), tested)
+    service = service_of(tested)
+    # The knowledge base calls the secret of a connection its password, and that of an integrated service its secret.
+    holders = [row for row in ((service,) if setting == "secret" else (tested, service)) if row]
+    field = "secret" if setting == "password" else setting
+    holder = next((row for row in holders if field in section_of(row).form.base_fields), tested)
     if holder is None or not _may(request, holder, "change"):
         return ""
-    return f"{section_of(holder).address('edit', holder)}#id_{setting}"
+    return f"{section_of(holder).address('edit', holder)}#id_{field}"
 
 
 def _kit_url(request: HttpRequest, tested: Row | None) -> str:

@@ -12,7 +12,7 @@ from django.utils.html import escape
 from mailadmin.console.knowledge import setting_label
 from mailadmin.core.knowledge import entries
 from mailadmin.core.outcome import DeliveryState
-from mailadmin.models import ConnectionTest, Delivery
+from mailadmin.models import ConnectionTest, Delivery, IntegratedService, SmtpConnection
 
 pytestmark = pytest.mark.django_db
 LIST = "mailadmin:knowledge-list"
@@ -97,3 +97,22 @@ def test_the_page_says_what_follows_and_when_it_applies(viewer_client: Client) -
 @pytest.mark.parametrize("name", sorted({entry.setting for entry in entries() if entry.setting}))
 def test_every_setting_of_the_knowledge_base_has_a_name_on_a_form(name: str) -> None:
     assert setting_label(name)
+
+
+def test_a_failed_step_leads_to_the_secret_that_is_meant(
+    admin_client: Client, smtp: SmtpConnection, service: IntegratedService
+) -> None:
+    """A connection with XOAUTH2 has a secret of its own field, and the one of its integrated service."""
+    smtp.auth, smtp.integrated_service = "xoauth2", service
+    smtp.save()
+    test = ConnectionTest.objects.create(
+        kind="smtp", route_id=smtp.pk, name=smtp.name, target="smtp.example.org:587", state="failed"
+    )
+    step = test.steps.create(
+        place=0, key="auth", title="Sign-in", state="failed", code="entra-secret-wrong", problem="No.", setting="secret"
+    )
+    address = reverse("mailadmin:test", args=[test.pk])
+    assert f"{reverse('mailadmin:service-edit', args=[service.pk])}#id_secret" in admin_client.get(address).text
+    step.setting = "password"
+    step.save()
+    assert f"{reverse('mailadmin:smtp-edit', args=[smtp.pk])}#id_secret" in admin_client.get(address).text
