@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from mailadmin import testruns
+from mailadmin.core import limits
 from mailadmin.core.alert_texts import example
 from mailadmin.core.alerts import LABEL
-from mailadmin.models import Alert, AlertChannel, AlertDelivery, Delivery, Settings
+from mailadmin.delivery import routes
+from mailadmin.models import Alert, AlertChannel, AlertDelivery, Delivery, Incident, Settings
 from mailadmin.watch import alerts
 from mailadmin.watch.alerts import news
 from mailadmin.watch.alerts.deliver import deliver
 from mailadmin.watch.alerts.looking import write_alert
+from tests.console.rows_to_watch import finished_test
 from tests.delivery.conftest import Peers, add_oauth, add_smtp, plain
 from tests.fakes.smtp_server import SmtpServer
 
-from .alert_rows import mail_channel, outcomes, stop
+from .alert_rows import mail_channel, mend, outcomes, stop
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +74,33 @@ def test_a_route_that_only_a_test_found_failing_does_not_carry_the_alert_either(
     stop(second)
     alerts.look()
     assert {row.detail for row in AlertDelivery.objects.all()} == {"Sent by “Relay C”."}
+
+
+def test_n5_that_a_certificate_ends_is_told_by_the_only_route_though_it_is_about_it(peers: Peers) -> None:
+    """N5: the route works for another month."""
+    row = add_smtp(peers)
+    mail_channel()
+    days = timezone.localdate() + timedelta(days=10)
+    test = finished_test("ok", route_id=row.pk, name=row.name, digest=testruns.digest_of(row.to_route()))
+    details = [["Certificate 1 of 1: valid", f"1 Jan 2026 to {days.day} {days:%b %Y}, 10 days left"]]
+    test.steps.create(place=1, key="tls", title="Encryption", details=details)
+    alerts.look()
+    (arrived,) = peers.arrived
+    assert "The server's certificate of “Relay A” ends in 10 days." in arrived.parsed["Subject"]
+
+
+def test_that_the_only_route_has_recovered_is_told_by_it(peers: Peers) -> None:
+    row = add_smtp(peers)
+    mail_channel(events=["recovered"])
+    stop(row)
+    alerts.look()
+    mend(row)
+    routes.forget()
+    alerts.look()
+    Incident.objects.update(well_at=timezone.now() - timedelta(seconds=limits.ALERT_SETTLE_SECONDS + 1))
+    alerts.look()
+    (arrived,) = peers.arrived
+    assert arrived.parsed["Subject"].strip() == "[mail] “Relay A” is no longer failing."
 
 
 def test_an_alert_that_fails_is_no_loop(peers: Peers) -> None:

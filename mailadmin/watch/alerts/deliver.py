@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from mailadmin.core import limits
 from mailadmin.core.alert_answers import Answered
-from mailadmin.core.alerts import ChannelKind
+from mailadmin.core.alerts import ChannelKind, Event
 from mailadmin.core.settings import RouteKey, RouteKind
 from mailadmin.models import Alert, AlertChannel, AlertDelivery, Incident
 
@@ -83,10 +83,12 @@ def _send(alert: Alert, channel: AlertChannel) -> Answered:
 
 
 def _failing(alert: Alert) -> frozenset[RouteKey]:
-    """Return the routes that must not carry the alert: the one that it is about, and all others that fail now."""
-    keys = Incident.objects.filter(over=False).values_list("facts", flat=True)
+    """Return the routes that must not carry the alert: the one that it says to be failing, and all others that fail
+    now. One that has recovered, or of which something ends in a month, does carry it."""
+    keys = Incident.objects.filter(over=False, event=Event.FAILING).values_list("facts", flat=True)
     pairs = {(str(facts.get("route_kind", "")), str(facts.get("route_id", ""))) for facts in keys}
-    pairs.add((alert.route_kind, str(alert.route_id or "")))
+    if alert.event == Event.FAILING:
+        pairs.add((alert.route_kind, str(alert.route_id or "")))
     return frozenset(RouteKey(RouteKind(kind), route_id) for kind, route_id in pairs if kind and route_id)
 
 
