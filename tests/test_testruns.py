@@ -16,7 +16,8 @@ from mailadmin.core.report import StepState
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import ProxyKind, RouteKey, RouteKind, SmtpRoute
 from mailadmin.models import ConnectionTest, RouteState
-from mailadmin.testruns.runs import run, write
+from mailadmin.testruns.rows import write
+from mailadmin.testruns.runs import run
 from tests.console.rows_to_watch import wait_for
 from tests.fakes import certificates
 from tests.fakes.proxies import FakeProxy
@@ -128,8 +129,12 @@ def test_a_test_that_is_stopped_before_it_starts_says_so() -> None:
 def test_a_test_without_a_beat_shows_as_interrupted(anna: User) -> None:
     test = write(smtp_route(1), anna, "", True)
     assert test.shown_state == "running"
+    test.steps.filter(place=0).update(state="running")
     test.beat_at = timezone.now() - timedelta(seconds=limits.TEST_LOST_SECONDS + 1)
     assert test.shown_state == "interrupted"
+    first, *others = testruns.steps_of(test)
+    assert (first.state, first.fact) == (StepState.NOT_RUN, "The test was interrupted here.")
+    assert {step.state for step in others} == {StepState.NOT_RUN}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from .batches import NothingToTest, StillRunning, start_all, stop_all
 from .drafts import count_for, forget_draft, open_draft
 from .ladders import SERVICE, AppSubject, Subject, target
-from .runs import TooManyTests, report, run_now, start, steps_of, steps_of_all, write
+from .rows import report, steps_of, steps_of_all, write
+from .runs import TooManyTests, run_now, start
 from .subjects import app_subject, rows_to_test, subject_of_row
 from .values import digest_of, values_of
 

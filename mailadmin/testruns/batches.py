@@ -18,7 +18,8 @@ from mailadmin.core.redact import clean
 from mailadmin.models import ConnectionTest
 
 from .ladders import SERVICE, Subject
-from .runs import beating, finish_test, run_in_thread, write
+from .rows import beating, finish_test, write
+from .runs import run_in_thread
 from .subjects import Row, rows_to_test, subject_of_row
 
 Work = tuple[ConnectionTest, Subject]

@@ -4,39 +4,35 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, fields
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.db import DatabaseError, connections, models, transaction
+from django.db import connections, transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from mailadmin import conf
 from mailadmin.core import limits
 from mailadmin.core.errors import MailError
-from mailadmin.core.report import Step, StepState, as_text, overall, verdict
+from mailadmin.core.report import Step, StepState, overall, verdict
 from mailadmin.delivery import health
 from mailadmin.delivery.convert import test_mail
-from mailadmin.models import ConnectionTest, ConnectionTestStep, RouteState
+from mailadmin.models import ConnectionTest, RouteState
 from mailadmin.probes.recorder import Cancelled, Recorder, fail
 from mailadmin.transports.base import Mail
 
 from .drafts import keep_draft
 from .fixing import fixes_for
-from .ladders import AppSubject, Subject, kind_and_id, name_of, plan, target, walk
+from .ladders import AppSubject, Subject, plan, walk
+from .rows import beating, finish_test, write, write_step
 from .stop_button import stoppable
-from .values import digest_of, values_of
 
 logger = logging.getLogger("mailadmin.tests")
 
 State = ConnectionTest.State
-_STEP_COLUMNS = [column.name for column in fields(Step)]
 _BROKEN = "The test itself ended with an unexpected error. It is in the server's log, under the number of this test."
 
 
@@ -88,31 +84,6 @@ def run_now(
     return test
 
 
-def steps_of(test: ConnectionTest) -> list[Step]:
-    """Return the steps of `test` as values."""
-    rows = test.steps.values(*_STEP_COLUMNS)
-    return [Step(**{**row, "state": StepState(row["state"])}) for row in rows]
-
-
-def steps_of_all(tests: Sequence[ConnectionTest]) -> dict[UUID, list[Step]]:
-    """Return the steps of each of `tests` by its number. One statement."""
-    found: dict[UUID, list[Step]] = {test.pk: [] for test in tests}
-    rows = ConnectionTestStep.objects.filter(test__in=found).order_by("place").values("test_id", *_STEP_COLUMNS)
-    for row in rows:
-        found[row.pop("test_id")].append(Step(**{**row, "state": StepState(row["state"])}))
-    return found
-
-
-def report(test: ConnectionTest, steps: list[Step]) -> str:
-    """Return the report to copy. It holds no secret."""
-    when = f"{test.started_at:%Y-%m-%d %H:%M:%S} UTC"
-    heading = f"Test of {test.name} ({test.target}) on {when}: {test.shown_label}"
-    return as_text(heading, steps)
-
-
-# -- Writing the rows ---------------------------------------------------------------------------------
-
-
 def _refuse_haste(user: Any) -> None:
     """Raise TooManyTests when `user` started `TESTS_PER_MINUTE` tests within the last minute."""
     if user is None:
@@ -129,43 +100,6 @@ def _refuse_haste(user: Any) -> None:
             f"You started {limits.TESTS_PER_MINUTE} tests within the last minute, which is the limit. "
             f"Wait {seconds} {'second' if seconds == 1 else 'seconds'}, then test again."
         )
-
-
-def write(
-    subject: Subject,
-    user: Any,
-    recipient: str,
-    saved_values: bool,
-    *,
-    scheduled: bool = False,
-    batch: UUID | None = None,
-) -> ConnectionTest:
-    """Write the row of a test that is about to run, with its waiting steps and what it is made with, and return it.
-    `batch` is the same for tests that were started together."""
-    kind, row_id = kind_and_id(subject)
-    with transaction.atomic():
-        test = ConnectionTest.objects.create(
-            kind=kind,
-            route_id=row_id or None,
-            name=name_of(subject),
-            target=target(subject)[:320],
-            recipient=recipient,
-            saved_values=saved_values,
-            asked_by=user,
-            asked_by_name=user.get_username() if user else "",
-            scheduled=scheduled,
-            batch=batch,
-            values=values_of(subject),
-            digest=digest_of(subject),
-        )
-        ConnectionTestStep.objects.bulk_create(
-            ConnectionTestStep(test=test, place=place, key=key, title=title)
-            for place, (key, title) in enumerate(plan(subject))
-        )
-    return test
-
-
-# -- Walking the ladder -------------------------------------------------------------------------------
 
 
 def run_in_thread(test: ConnectionTest, subject: Subject) -> None:
@@ -186,7 +120,7 @@ def run(test: ConnectionTest, subject: Subject) -> None:
     def written(place: int, step: Step) -> None:
         if error := recorder.errors.get(step.key):
             step.fixes = [fix.as_data() for fix in fixes_for(subject, error)]
-        _write_step(test, place, step)
+        write_step(test, place, step)
 
     recorder = Recorder(plan(subject), sink=written, cancelled=asked_to_stop)
     with beating(ConnectionTest.objects.filter(pk=test.pk), f"test {test.pk}"), stoppable(test, recorder.stop):
@@ -213,7 +147,7 @@ def _probe(subject: Subject, recorder: Recorder, test: ConnectionTest) -> None:
     except MailError as error:  # for example: nothing says who the message is from
         fail(recorder.steps[0], error)
         recorder.steps[0].fixes = [fix.as_data() for fix in fixes_for(subject, error)]
-        _write_step(test, 0, recorder.steps[0])
+        write_step(test, 0, recorder.steps[0])
         return
     learn = partial(_learn_size, test, subject)
     walk(subject, recorder, policy, recipient=test.recipient, mail=mail, learn_size=learn)
@@ -259,35 +193,3 @@ def _state(steps: list[Step]) -> str:
         StepState.NOT_PROVEN: State.NOT_PROVEN,
     }
     return known.get(overall(steps), State.FAILED)
-
-
-def _write_step(test: ConnectionTest, place: int, step: Step) -> None:
-    ConnectionTestStep.objects.filter(test=test, place=place).update(**asdict(step))
-
-
-def finish_test(test: ConnectionTest, state: str, text: str) -> None:
-    """Write that `test` has ended, in which state, and its verdict."""
-    now = timezone.now()
-    ConnectionTest.objects.filter(pk=test.pk).update(state=state, verdict=text, beat_at=now, finished_at=now)
-
-
-@contextmanager
-def beating(tests: models.QuerySet[ConnectionTest], name: str) -> Iterator[None]:
-    """Show every few seconds that `tests` live: one step may take as long as its time-out. `name` is for the log."""
-    ended = threading.Event()
-    beat = threading.Thread(target=_beat, args=(tests, name, ended), name=f"beat of {name}", daemon=True)
-    beat.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        beat.join()
-
-
-def _beat(tests: models.QuerySet[ConnectionTest], name: str, ended: threading.Event) -> None:
-    while not ended.wait(limits.TEST_BEAT_SECONDS):
-        try:
-            tests.update(beat_at=timezone.now())
-        except DatabaseError as error:  # one missed beat does no harm
-            logger.warning("Connection %s could not be kept alive: %s", name, error)
-    connections.close_all()
