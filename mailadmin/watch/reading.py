@@ -95,7 +95,7 @@ def read() -> Reading:
     now = timezone.now()
     snapshot, settings = routes.current(), Settings.load()
     outbox = overview(snapshot.preferences)
-    oauth, smtp = _rows(OAuthService), _rows(SmtpConnection)
+    oauth, smtp = _rows(OAuthService, now), _rows(SmtpConnection, now)
     rows: list[Row] = [*oauth, *smtp]
     return Reading(
         now=now,
@@ -113,10 +113,14 @@ def read() -> Reading:
     )
 
 
-def _rows(model: type[OAuthService] | type[SmtpConnection]) -> list[Row]:
+def _rows(model: type[OAuthService] | type[SmtpConnection], now: datetime) -> list[Row]:
     """Return all routes of one kind in their order, each with the key of its latest finished test (`test_pk`) and the
-    time of the last message that it took (`used_at`): one look into an index for each."""
-    newest = ConnectionTest.objects.filter(route_id=OuterRef("pk"), saved_values=True, state__in=_ENDED)
+    time of the last message that it took (`used_at`): one look into an index for each. A test of a time that has not
+    come, because the clock was set back, is not the latest."""
+    ahead = now + timedelta(seconds=limits.SHARED_AHEAD_SECONDS)
+    newest = ConnectionTest.objects.filter(
+        route_id=OuterRef("pk"), saved_values=True, state__in=_ENDED, started_at__lte=ahead
+    )
     taken = DeliveryAttempt.objects.filter(route_id=OuterRef("pk"), accepted=True).order_by("-logged_at")
     return list(
         model._default_manager.select_related("integrated_service").annotate(

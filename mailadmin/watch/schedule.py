@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import connections
@@ -72,11 +73,12 @@ def due_routes(snapshot: routes.Snapshot) -> list[Route]:
     interval = 60.0 * Settings.load().probe_minutes
     if not interval:
         return []
-    now, standings = timezone.now().timestamp(), _standings()
+    now = timezone.now()
+    standings = _standings(now)
     return [
         route
         for route in snapshot.routes
-        if route.key in standings and due(route.key, standings[route.key], interval, now)
+        if route.key in standings and due(route.key, standings[route.key], interval, now.timestamp())
     ]
 
 
@@ -141,10 +143,12 @@ def _test_some(todo: queue.SimpleQueue[Route], until: float) -> None:
         connections.close_all()
 
 
-def _standings() -> dict[RouteKey, Standing]:
-    """Return what decides about each enabled route. Three statements, and one for the tests."""
+def _standings(now: datetime) -> dict[RouteKey, Standing]:
+    """Return what decides about each enabled route. Three statements, and one for the tests; those of a time that has
+    not come (the clock was set back) do not count, or there would be none until then."""
     states = {state.key: state for state in RouteState.objects.all()}
-    latest = ConnectionTest.objects.filter(saved_values=True, route_id__isnull=False).order_by()
+    ahead = now + timedelta(seconds=limits.SHARED_AHEAD_SECONDS)
+    latest = ConnectionTest.objects.filter(saved_values=True, route_id__isnull=False, started_at__lte=ahead).order_by()
     tested = dict(latest.values_list("route_id").annotate(at=Max("started_at")))
     found = {}
     for model in (OAuthService, SmtpConnection):

@@ -30,14 +30,17 @@ def due(key: RouteKey, standing: Standing, interval: float, now: float) -> bool:
 
     Never sooner than a message would try it. A paused route is left alone: its server may be under repair. A stopped
     one is tried once a day, because each refused sign-in brings a lock nearer. One that rests is tried when its rest
-    is over, as one message would.
+    is over, as one message would. A moment that lies far ahead says nothing: the clock was set back since.
     """
+    latest = now + limits.SHARED_AHEAD_SECONDS
     last = standing.tested_at if standing.tested_at is not None else standing.changed_at
+    last = last if last <= latest else 0.0
     if standing.paused:
         return False
     if standing.stopped_at is not None:
-        return now - max(last, standing.stopped_at) >= max(interval, limits.PROBE_STOPPED_SECONDS)
-    if standing.rests_until is not None and last < standing.rests_until:
+        since = max(last, standing.stopped_at if standing.stopped_at <= latest else 0.0)
+        return now - since >= max(interval, limits.PROBE_STOPPED_SECONDS)
+    if standing.rests_until is not None and last < standing.rests_until <= now + limits.MAX_REST_SECONDS:
         return now >= standing.rests_until
     return last < slot(key, interval, now)
 

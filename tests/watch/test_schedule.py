@@ -27,6 +27,7 @@ from mailadmin.tasks import sweep_outbox
 from mailadmin.transports import shared
 from mailadmin.transports.shared import Pace
 from mailadmin.watch import schedule
+from mailadmin.watch.findings import findings
 from tests.console.rows_to_watch import finished_test
 from tests.delivery.conftest import Peers, add_oauth, plain
 from tests.delivery.shared_processes import told_by
@@ -141,6 +142,19 @@ class TestTesting:
         finished_test("ok", route_id=row.pk)
         schedule.tick()
         assert server.sessions == []
+
+    def test_a_test_that_was_made_before_the_clock_was_set_back_does_not_put_off_the_next_one(
+        self, server: SmtpServer
+    ) -> None:
+        row = plain(server)
+        due_again()
+        finished_test("failed", route_id=row.pk, started_at=timezone.now() + timedelta(days=400))
+        schedule.tick()
+        assert len(server.sessions) == 1
+        assert [finding.kind for finding in findings()] == []
+        shared.install(shared.Process)
+        schedule.tick()
+        assert len(server.sessions) == 1
 
     def test_held_mail_does_not_stop_the_tests(self, server: SmtpServer) -> None:
         plain(server)

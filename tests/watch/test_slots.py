@@ -41,8 +41,9 @@ def test_routes_are_spread_over_the_interval() -> None:
 
 @given(ids, intervals, times, times)
 def test_a_route_that_is_well_is_tested_once_for_each_of_its_turns(
-    key: RouteKey, interval: float, tested: float, now: float
+    key: RouteKey, interval: float, one: float, other: float
 ) -> None:
+    tested, now = sorted((one, other))
     standing = Standing(changed_at=0, tested_at=tested)
     assert due(key, standing, interval, now) is (tested < slot(key, interval, now))
     assert not due(key, replace(standing, tested_at=now), interval, now)
@@ -85,3 +86,15 @@ def test_a_route_that_still_counts_as_failing_after_its_try_waits_for_its_turn()
     rested = Standing(0, NOW, rests_until=NOW - 60)
     assert not due(KEY, rested, HOUR, NOW + 1)
     assert due(KEY, rested, HOUR, NOW + HOUR + 1)
+
+
+@given(ids, intervals, times, st.floats(DAY, 3650 * DAY))
+def test_a_clock_that_was_set_back_keeps_no_route_from_being_tested(
+    key: RouteKey, interval: float, now: float, ahead: float
+) -> None:
+    later = now + ahead
+    assert due(key, Standing(0, later), interval, now)
+    assert due(key, Standing(later), interval, now)
+    assert due(key, Standing(0, tested_at=0, stopped_at=later), interval, now)
+    assert due(key, Standing(0, tested_at=0, rests_until=later), interval, now)
+    assert not due(key, Standing(0, tested_at=now, stopped_at=later), interval, now)
