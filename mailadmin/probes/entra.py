@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from mailadmin.core import expiry, limits
@@ -65,14 +66,9 @@ def probe_app(
 def describe_app(step: Step, app: EntraApp) -> str:
     """Note into `step` what `app` signs in with and by which way, and return the app in a few words.
 
-    Raises MailError when it has no credential.
+    Raises MailError when it has no credential, or one that cannot be opened.
     """
-    credential = app.credential
-    if credential is None or (credential.kind is not CredentialKind.MANAGED_IDENTITY and not credential.secret):
-        raise MailError(Fault(Phase.SETTINGS, Kind.SECRET_MISSING))
-    if credential.secret and not credential.secret.reveal():
-        raise MailError(Fault(Phase.SETTINGS, Kind.SECRET_MISSING))
-    _describe_credential(step, credential)
+    _describe_credential(step, _credential_of(app))
     for host in dict.fromkeys((app.cloud.authority_host, app.cloud.graph_host)):
         if app.proxy:
             step.notes.append(f"{host} is reached by the proxy {app.proxy}.")
@@ -133,6 +129,24 @@ def _complete(app: EntraApp) -> None:
         if not value:
             text = f"The integrated service lacks {what}."
             raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text))
+
+
+def _credential_of(app: EntraApp) -> Credential:
+    """Return what `app` signs in with, once it is there and can be opened. Raises MailError of the token's phase, which
+    says that the secret of an app is meant and not that of a connection."""
+    missing = MailError(Fault(Phase.TOKEN, Kind.SECRET_MISSING))
+    credential = app.credential
+    if credential is None:
+        raise missing
+    if credential.kind is CredentialKind.MANAGED_IDENTITY:
+        return credential
+    try:
+        there = bool(credential.secret and credential.secret.reveal())
+    except MailError as error:
+        raise MailError(replace(error.fault, phase=Phase.TOKEN)) from None
+    if not there:
+        raise missing
+    return credential
 
 
 def _describe_credential(step: Step, credential: Credential) -> None:

@@ -84,7 +84,7 @@ def test_a_missing_setting_is_named(changes: dict[str, str], fact: str) -> None:
 def test_a_missing_credential_is_told(credential: Credential | None) -> None:
     steps = probe(entra_app(f"localhost:{free_port()}", "", credential=credential))
     assert states(steps) == [FAILED, NOT_RUN, NOT_RUN]
-    assert steps["settings"].code == "secret-missing"
+    assert steps["settings"].code == "client-secret-missing"
 
 
 def test_a_managed_identity_needs_neither_tenant_nor_client_id_nor_sign_in_host() -> None:

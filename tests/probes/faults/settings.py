@@ -71,7 +71,7 @@ def services() -> Iterator[Row]:
         ("No service identity", "identity-missing", oauth_route(app, identity=" ")),
         ("No tenant", "tenant-missing", oauth_route(replace(app, tenant=""))),
         ("No client id", "client-id-missing", oauth_route(replace(app, client_id=""))),
-        ("No client secret", "secret-missing", oauth_route(replace(app, credential=Credential()))),
+        ("No client secret", "client-secret-missing", oauth_route(replace(app, credential=Credential()))),
         ("A Graph host that is none", "host-missing", oauth_route(nowhere)),
     ):
         yield Row(what, "", "settings", entry, YOU, NEXT, partial(graph_ladder, route))
@@ -89,7 +89,7 @@ def credentials() -> Iterator[Row]:
     yield at_token("A managed identity that may not be used", "identity-unavailable", YOU, unasked(machine))
     unreadable = partial(_app, Credential(secret=Secret(_unreadable)))
     what = "The stored client secret cannot be decrypted"
-    yield Row(what, "", "settings", "secret-unreadable", YOU, NEXT, unasked(unreadable))
+    yield Row(what, "", "settings", "client-secret-unreadable", YOU, NEXT, unasked(unreadable))
 
 
 def _app(credential: Credential) -> EntraApp:
