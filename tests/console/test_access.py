@@ -69,7 +69,11 @@ TABLE = {
 }
 # Everything else in the console changes settings, or shows what only administrators see.
 ADMIN_ONLY = {
-    *(f"{kind}-{page}" for kind in ("smtp", "oauth", "service") for page in ("new", "edit", "delete", "deleted", "history", "restore")),
+    *(
+        f"{kind}-{page}"
+        for kind in ("smtp", "oauth", "service")
+        for page in ("new", "edit", "delete", "deleted", "history", "restore")
+    ),
     *(f"{kind}-{page}" for kind in ("smtp", "oauth") for page in ("move", "switch")),
     *("service-credential", "service-credential-switch", "service-credential-forget"),
     "discovery",
@@ -102,7 +106,8 @@ NAMES = sorted({pattern.name for pattern in urls.urlpatterns} - FOR_MONITORS)
 
 def address(name: str) -> str:
     pattern = next(pattern for pattern in urls.urlpatterns if pattern.name == name)
-    values = {"kind": "smtp", "pk": PK, "entry": "credentials-refused", "domain": "nowhere.example", "place": 0, "number": 0}
+    names = {"kind": "smtp", "entry": "credentials-refused", "domain": "nowhere.example"}
+    values = {**names, "pk": PK, "place": 0, "number": 0}
     return reverse(f"mailadmin:{name}", kwargs={key: values[key] for key in pattern.pattern.converters})
 
 
