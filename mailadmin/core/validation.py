@@ -228,9 +228,14 @@ def guid(text: str) -> bool:
         return False
 
 
+# Beside the control characters of ASCII: those of C1 (some terminals obey them), and U+0085, U+2028 and U+2029, which
+# end a line as well, so that no header can hold them.
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
 def one_line(text: str) -> str:
     """Return `text` trimmed. Raises ValueError when it holds a line break or control character (header injection)."""
-    if re.search(r"[\x00-\x1f\x7f]", text):
+    if _BREAKS.search(text):
         raise ValueError("This may not hold line breaks or control characters.")
     return text.strip()
 

@@ -106,6 +106,7 @@ REFUSED = [
     ),
     ("one_line", "Shop\r\nBcc: eve@example.org", "may not hold line breaks or control characters."),
     ("one_line", "a\x00b", "may not hold line breaks"),
+    *(("one_line", f"Re{mark}lay", "may not hold line breaks") for mark in "\x85\x9b\u2028\u2029"),
     ("certificates", "hello", "This is not a readable PEM certificate"),
     ("certificates", "", "This is not a readable PEM certificate"),
     ("certificates", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "not a readable PEM"),
@@ -203,6 +204,7 @@ def test_no_header_can_be_smuggled_in_by_a_line(text: str) -> None:
     except ValueError:
         return
     assert not re.search(r"[\r\n\x00]", taken)
+    assert len(taken.splitlines()) <= 1
 
 
 class TestClientCertificates:
