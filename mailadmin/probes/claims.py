@@ -30,7 +30,7 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 def permissions(claims: Claims) -> list[str]:
     """Return the application permissions that the token names (`roles`), sorted."""
     roles = claims.get("roles")
-    return sorted(str(role) for role in roles) if isinstance(roles, list) else []
+    return sorted(filter(None, map(_words, roles))) if isinstance(roles, list) else []
 
 
 def rows(claims: Claims) -> list[list[str]]:
@@ -40,7 +40,7 @@ def rows(claims: Claims) -> list[list[str]]:
         ["Tenant (tid)", _words(claims.get("tid"))],
         ["App (appid)", _words(claims.get("appid") or claims.get("azp"))],
         ["Name of the app", _words(claims.get("app_displayname"))],
-        ["Application permissions (roles)", ", ".join(map(_words, permissions(claims)))],
+        ["Application permissions (roles)", ", ".join(permissions(claims))],
         ["Delegated permissions (scp)", _words(claims.get("scp"))],
         ["Kind of token (idtyp)", _words(claims.get("idtyp"))],
         ["Version (ver)", _words(claims.get("ver"))],
@@ -57,7 +57,7 @@ def wide(claims: Claims) -> list[str]:
 
 def about_audience(claims: Claims, app: EntraApp, scopes: Iterable[str]) -> list[str]:
     """Explain a token (`aud`) for another service or another cloud than the scopes ask for; [] when it fits."""
-    audience = str(claims.get("aud", ""))
+    audience = _words(claims.get("aud"))
     wanted = next((urlsplit(scope).netloc.lower() for scope in scopes if urlsplit(scope).netloc), "")
     if not audience or not wanted:
         return []
@@ -79,7 +79,7 @@ def about_identity(claims: Claims, app: EntraApp) -> list[str]:
     A tenant that is named by a domain cannot be compared with the ID in the token.
     """
     found = []
-    tenant, client = str(claims.get("tid", "")), str(claims.get("appid") or claims.get("azp") or "")
+    tenant, client = _words(claims.get("tid")), _words(claims.get("appid") or claims.get("azp"))
     if tenant and _GUID.fullmatch(app.tenant) and tenant.lower() != app.tenant.lower():
         found.append(f"The token is of the tenant {tenant}, the settings name {app.tenant}.")
     if client and app.client_id and client.lower() != app.client_id.lower():
@@ -129,7 +129,10 @@ def _moment(value: object) -> str:
 
 
 def _host(audience: str) -> str:
-    return urlsplit(audience).netloc.lower()
+    try:
+        return urlsplit(audience).netloc.lower()
+    except ValueError:  # such as "https://["
+        return ""
 
 
 def _cloud_of(host: str, app: EntraApp) -> str:

@@ -93,6 +93,28 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=5,
 )
+HOSTILE = {
+    "aud": "https://[\x1b]0;title\x07" + "a" * 5000,
+    "tid": "other\x00tenant\n\u202e" + "t" * 5000,
+    "appid": "other\x9bapp" + "c" * 5000,
+    "roles": ["Mail.Send\x00\x1b[31m" + "r" * 5000, {"odd": 1}],
+}
+
+
+def test_what_a_token_says_is_fit_to_be_shown_and_stored_in_every_sentence() -> None:
+    """A zero byte would end the test on PostgreSQL, an escape sequence would reach the terminal."""
+    sentences = [
+        *claims.about_audience(HOSTILE, APP, GRAPH),
+        *claims.about_identity(HOSTILE, APP),
+        *claims.permissions(HOSTILE),
+        *(text for _, text in claims.rows(HOSTILE)),
+    ]
+    assert len(sentences) > 6
+    for sentence in sentences:
+        assert sentence.isprintable()
+        assert len(sentence) < 600
+
+
 KNOWN = ["aud", "tid", "appid", "azp", "app_displayname", "roles", "scp", "idtyp", "ver", "iat", "exp"]
 
 
