@@ -18,7 +18,8 @@ from mailadmin import conf
 from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.report import Step, StepState, overall, verdict
-from mailadmin.delivery import health
+from mailadmin.core.settings import Route
+from mailadmin.delivery import health, routes
 from mailadmin.delivery.convert import test_mail
 from mailadmin.models import ConnectionTest, RouteState
 from mailadmin.probes.recorder import Cancelled, Recorder, fail
@@ -29,6 +30,7 @@ from .fixing import fixes_for
 from .ladders import AppSubject, Subject, plan, walk
 from .rows import beating, finish_test, write, write_step
 from .stop_button import stoppable
+from .values import digest_of
 
 logger = logging.getLogger("mailadmin.tests")
 
@@ -180,10 +182,18 @@ def _tell_health(test: ConnectionTest, subject: Subject, steps: list[Step], erro
     passed = overall(steps) in (StepState.OK, StepState.WARNING)
     if isinstance(subject, AppSubject) or not (test.saved_values and test.route_id):
         return
-    if test.scheduled and (passed or error):
+    if not test.scheduled:
+        if passed:
+            health.resume(subject.key)
+    elif (passed or error) and _still_so(test, subject):
         health.tested(subject, error)
-    elif passed:
-        health.resume(subject.key)
+
+
+def _still_so(test: ConnectionTest, subject: Route) -> bool:
+    """Tell whether the route is enabled and set up as it was when `test` began: what the old password met is no news of
+    the new one."""
+    saved = next((route for route in routes.current().routes if route.key == subject.key), None)
+    return saved is not None and digest_of(saved) == test.digest
 
 
 def _state(steps: list[Step]) -> str:

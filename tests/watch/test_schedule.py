@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 from celery import current_app
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from mailadmin import testruns
@@ -239,6 +239,26 @@ class TestHealth:
             tick()
         assert outcomes() == ["failed"]
         assert not RouteState.objects.filter(stopped=True).exists()
+
+    @pytest.mark.parametrize("after", ["a new password", "switched off", "deleted"])
+    def test_what_a_route_met_as_it_was_stops_none_that_was_changed_meanwhile(self, after: str) -> None:
+        def change(connection: Any) -> bool:
+            row = SmtpConnection.objects.get()
+            if after == "deleted":
+                row.delete()
+            else:
+                row.enabled = after != "switched off"
+                row.set_secret("geheim-2")
+                row.save()
+            connections.close_all()  # this is the thread of the fake server
+            connection.say(REFUSED)
+            return True
+
+        with SmtpServer({"AUTH": [change]}) as server:
+            signs_in(server)
+            tick()
+        assert outcomes() == ["failed"]
+        assert not RouteState.objects.exists()
 
     def test_a_test_by_a_person_stops_nothing(self, server: SmtpServer) -> None:
         row = signs_in(server, password="wrong")
