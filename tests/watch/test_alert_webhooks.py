@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.utils import timezone
 
 from mailadmin.core import limits
@@ -255,6 +256,41 @@ def test_a_channel_that_is_gone_or_off_gets_nothing_more() -> None:
         "The channel was deleted before the alert was sent.",
         "The channel was switched off before the alert was sent.",
     ]
+
+
+@pytest.mark.parametrize("change", ["deleted", "switched off", "moved"])
+def test_a_channel_withdrawn_while_the_alerts_before_it_leave_gets_nothing_more(change: str) -> None:
+    """A round may last a minute; what an administrator takes back meanwhile holds at once."""
+    with ScriptedServer(says(200), tls=False) as first, ScriptedServer(says(200), tls=False) as leaked:
+        write_alert(example(""), [webhook(first), webhook(leaked, "Second")])
+        with ScriptedServer(says(200), tls=False) as other:
+            steps = iter([lambda: withdraw(change, other)])
+
+            def after_the_first(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+                done = execute(sql, params, many, context)
+                if "sent" in (params or ()):
+                    next(steps, lambda: None)()
+                return done
+
+            with connection.execute_wrapper(after_the_first):
+                deliver()
+        assert len(first.requests) == 1
+        assert leaked.requests == []
+        assert len(other.requests) == (change == "moved")
+
+
+def withdraw(change: str, other: ScriptedServer) -> None:
+    """Do to the second channel what another process may do."""
+    row = AlertChannel.objects.get(name="Second")
+    if change == "deleted":
+        row.delete()
+    elif change == "switched off":
+        AlertChannel.objects.filter(pk=row.pk).update(enabled=False)
+    else:
+        row.host = other.host
+        row.url.set(f"http://{other.host}/new")
+        row.signing.set(SECRET)
+        row.save()
 
 
 def test_slack_and_teams_are_signed_too_where_a_secret_is_given() -> None:

@@ -27,7 +27,7 @@ def deliver() -> int:
     what the database raises."""
     until = time.monotonic() + limits.ALERT_ROUND_SECONDS
     rows = AlertDelivery.objects.filter(state__in=_OPEN, due_at__lte=timezone.now())
-    rows = rows.select_related("alert", "channel").order_by("due_at", "pk")
+    rows = rows.select_related("alert").order_by("due_at", "pk")
     return sum(time.monotonic() < until and _claimed(row) and _deliver(row) for row in rows[: limits.ALERT_AT_ONCE])
 
 
@@ -58,8 +58,9 @@ def _claimed(row: AlertDelivery) -> bool:
 
 
 def _deliver(row: AlertDelivery) -> bool:
-    """Send a delivery that was claimed, and write what came of it."""
-    channel = row.channel
+    """Send a delivery that was claimed, and write what came of it. The channel is read now: the deliveries before it
+    took their time, and somebody may have changed or withdrawn it."""
+    channel = AlertChannel.objects.filter(pk=row.channel_id).first()
     if row.tries > limits.ALERT_TRIES:
         _end(row, State.FAILED, Answered(problem="Every try was interrupted."))
     elif channel is None or not channel.enabled:
