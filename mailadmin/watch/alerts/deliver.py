@@ -60,7 +60,7 @@ def _claimed(row: AlertDelivery) -> bool:
 def _deliver(row: AlertDelivery) -> bool:
     """Send a delivery that was claimed, and write what came of it. The channel is read now: the deliveries before it
     took their time, and somebody may have changed or withdrawn it."""
-    channel = AlertChannel.objects.filter(pk=row.channel_id).first()
+    channel = AlertChannel.objects.filter(pk=row.channel_id).first() if row.channel_id else None
     if row.tries > limits.ALERT_TRIES:
         _end(row, State.FAILED, Answered(problem="Every try was interrupted."))
     elif channel is None or not channel.enabled:
