@@ -5,24 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
 from mailadmin import conf
-from mailadmin.core import limits
 from mailadmin.core.alert_payloads import Notice, letter, payload
 from mailadmin.core.alert_texts import advice, example
 from mailadmin.core.alerts import CHOSEN, ChannelKind, Event
-from mailadmin.models import Alert, AlertChannel, AlertDelivery, AuditEntry, Settings
+from mailadmin.models import Alert, AlertChannel, AlertDelivery, Settings
 from mailadmin.watch.alerts.deliver import try_channel
 from mailadmin.watch.alerts.looking import write_alert
 
-from . import audit
+from . import audit, haste
 
 TESTED = "sent a test alert"
 # Tone and icon of an event, by the name of a state that has the same.
@@ -61,10 +58,6 @@ class AlertLine:
     deliveries: Sequence[AlertDelivery]
 
 
-class TooHasty(Exception):
-    """The user sent as many test alerts as one minute allows; the text is a sentence with the wait."""
-
-
 def channel_lines() -> list[ChannelLine]:
     """Return all channels, each with its latest delivery: two statements."""
     newest = AlertDelivery.objects.filter(channel=OuterRef("pk")).order_by("-pk").values("pk")[:1]
@@ -91,11 +84,9 @@ def remember_address(request: HttpRequest) -> None:
 
 
 def send_test(request: HttpRequest, channel: AlertChannel) -> AlertDelivery:
-    """Send a test alert to `channel`, write that into the trail, and return what came of it. Raises TooHasty."""
-    _refuse_haste(request)
-    row = try_channel(write_alert(example(conf.environment()), ()), channel)
-    audit.record(request, TESTED, channel, detail=f"{row.get_state_display()}. {row.detail}")
-    return row
+    """Note that this user sends a test alert to `channel`, send it, and return what came of it. Raises TooHasty."""
+    haste.note(request, TESTED, channel, detail=f"to {channel.where}")
+    return try_channel(write_alert(example(conf.environment()), ()), channel)
 
 
 def preview(channel: AlertChannel) -> str:
@@ -124,17 +115,3 @@ def _sample() -> Notice:
         environment=conf.environment(),
         url=f"{site}/oauth/" if site else "",
     )
-
-
-@transaction.atomic
-def _refuse_haste(request: HttpRequest) -> None:
-    """Raise TooHasty when the user sent limits.TESTS_PER_MINUTE test alerts within the last minute."""
-    minute_ago = timezone.now() - timedelta(minutes=1)
-    mine = AuditEntry.objects.filter(user=request.user, action=TESTED, at__gt=minute_ago)  # type: ignore[misc]  # signed in
-    times = list(mine.order_by("-at").values_list("at", flat=True)[: limits.TESTS_PER_MINUTE])
-    if len(times) == limits.TESTS_PER_MINUTE:
-        seconds = max(1, round((times[-1] - minute_ago).total_seconds()))
-        raise TooHasty(
-            f"You sent {limits.TESTS_PER_MINUTE} test alerts within the last minute, which is the limit. "
-            f"Wait {seconds} {'second' if seconds == 1 else 'seconds'}, then try again."
-        )

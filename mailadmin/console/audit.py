@@ -85,7 +85,7 @@ def record(
         user_name=user.get_username() if user else "",
         action=action,
         object_type=str(obj._meta.verbose_name) if obj else "",
-        object_id=str(obj.pk) if obj else "",
+        object_id=str(obj.pk) if obj and obj.pk else "",  # none before it is saved
         object_name=str(obj)[:255] if obj else "",
         changes=changes or {},
         before=before or {},

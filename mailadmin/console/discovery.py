@@ -1,28 +1,22 @@
-"""Finding the server of an e-mail address, as the page shows it: cards, the gallery of providers, and how often a
-user may search."""
+"""Finding the server of an e-mail address, as the page shows it: cards, and the gallery of providers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import groupby
-from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.db import transaction
 from django.http import HttpRequest
-from django.utils import timezone
 
 from mailadmin import conf
-from mailadmin.core import limits, providers, validation
+from mailadmin.core import providers, validation
 from mailadmin.core.discovery import Candidate, Mailbox, Standing
 from mailadmin.core.providers import Provider, ProviderKind
-from mailadmin.models import AuditEntry, Settings, SmtpConnection
+from mailadmin.models import Settings, SmtpConnection
 from mailadmin.net.resolver import Resolver
 from mailadmin.probes.discovery import Found, discover
 
-from . import audit
+from . import haste
 from .starts import oauth_link, smtp_link
 
 ACTION = "searched for a server"
@@ -31,10 +25,6 @@ _STANDINGS = {
     Standing.BAD: ("warning", "Not verified"),
     Standing.UNTRIED: ("", ""),
 }
-
-
-class TooManySearches(Exception):
-    """The user searched as often as one minute allows; the text is a sentence with the wait."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +58,8 @@ class Card:
 
 
 def search(request: HttpRequest, mailbox: Mailbox) -> Found:
-    """Note that this user searches, and search. Raises TooManySearches, and conf.ConfigurationError."""
-    with transaction.atomic():
-        _refuse_haste(request)
-        audit.record(request, ACTION, detail=mailbox.address)
+    """Note that this user searches, and search. Raises TooHasty, and conf.ConfigurationError."""
+    haste.note(request, ACTION, detail=mailbox.address)
     resolver = Resolver(validation.resolvers(Settings.load().resolvers))
     return discover(mailbox, resolver, conf.network_policy())
 
@@ -89,23 +77,6 @@ def gallery() -> list[tuple[str, list[Card]]]:
         (title, [_of_provider(provider) for provider in providers.providers() if provider.kind is kind])
         for kind, title in titles.items()
     ]
-
-
-def _refuse_haste(request: HttpRequest) -> None:
-    """Raise TooManySearches when the user searched `TESTS_PER_MINUTE` times within the last minute: a search opens as
-    many connections as a test."""
-    user: Any = request.user
-    minute_ago = timezone.now() - timedelta(minutes=1)
-    # The lock makes two requests of one user count one after the other.
-    get_user_model()._default_manager.select_for_update().filter(pk=user.pk).first()
-    recent = AuditEntry.objects.filter(at__gt=minute_ago, user_id=user.pk, action=ACTION).order_by("-at")
-    times = list(recent.values_list("at", flat=True)[: limits.TESTS_PER_MINUTE])
-    if len(times) == limits.TESTS_PER_MINUTE:
-        seconds = max(1, round((times[-1] - minute_ago).total_seconds()))
-        raise TooManySearches(
-            f"You searched {limits.TESTS_PER_MINUTE} times within the last minute, which is the limit. "
-            f"Wait {seconds} {'second' if seconds == 1 else 'seconds'}, then search again."
-        )
 
 
 def _card(candidates: list[Candidate], mailbox: Mailbox) -> Card:

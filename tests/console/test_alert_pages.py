@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 from hypothesis import HealthCheck, given
 from hypothesis import settings as few
@@ -164,9 +165,7 @@ class TestForm:
         assert not AlertChannel.objects.exists()
 
 
-NASTY = st.sampled_from(
-    ["", "\x00", "https://[::1", "https://a\r\nb/", "env:X", "9" * 5000, "webhook", "@,;"]
-)
+NASTY = st.sampled_from(["", "\x00", "https://[::1", "https://a\r\nb/", "env:X", "9" * 5000, "webhook", "@,;"])
 
 
 @few(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -208,7 +207,7 @@ class TestTestAlert:
         assert len(hook.requests) == 1
         assert Alert.objects.get().event == "test"
         entry = AuditEntry.objects.get(action="sent a test alert")
-        assert (entry.object_name, entry.detail) == ("Operations", f"Sent. {hook.host} took it.")
+        assert (entry.object_name, entry.detail) == ("Operations", f"to {hook.host}")
 
     def test_what_went_wrong_is_told_with_the_remedy(self, admin_client):
         with ScriptedServer(says(404, b"canary-answer"), tls=False) as gone:
@@ -229,6 +228,18 @@ class TestTestAlert:
             self.press(admin_client, row)
         assert "which is the limit. Wait" in self.press(admin_client, row).text
         assert len(hook.requests) == limits.TESTS_PER_MINUTE
+
+    def test_it_is_in_the_trail_before_it_leaves_so_that_many_at_once_are_counted(self, admin_client, hook):
+        row, written = saved(admin_client, url=f"http://{hook.host}/hook"), []
+
+        def watch(execute, sql, params, many, context):
+            if sql.startswith("INSERT"):
+                written.append((sql.split('"')[1], len(hook.requests)))
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(watch):
+            self.press(admin_client, row)
+        assert ("mailadmin_auditentry", 0) in written
 
 
 class TestList:

@@ -69,7 +69,7 @@ def test_n10_a_domain_is_read_by_a_button_and_shown_with_advice(operator_client:
     for words in ("shop.example", "Relay", "warning", "not proven", "just now"):
         assert words in listing
     entry = AuditEntry.objects.get()
-    assert (entry.action, entry.object_name, entry.detail) == ("tested", "shop.example", "read the DNS")
+    assert (entry.action, entry.object_name) == ("read the DNS", "shop.example")
 
 
 def test_n10_reading_again_at_once_asks_nobody(operator_client: Client, dns: DnsServer) -> None:
@@ -91,7 +91,19 @@ def test_n10_when_nothing_answers_the_last_reading_stays(operator_client: Client
     (message,) = told(operator_client.post(url("domain-read")))[-1:]
     assert message.startswith("The DNS of shop.example could not be read. The DNS could not answer")
     assert SenderDomain.objects.get().reading == before
-    assert AuditEntry.objects.count() == 1
+    assert AuditEntry.objects.count() == 2, "that somebody asked is written down whatever was answered"
+
+
+def test_n10_nobody_asks_a_dns_that_does_not_answer_again_and_again(operator_client: Client, dns: DnsServer) -> None:
+    """N10: each try may hold a process of the server for limits.DNS_ADVICE_SECONDS."""
+    dns.fault = Fault.SERVFAIL
+    for _ in range(limits.TESTS_PER_MINUTE):
+        operator_client.post(url("domain-read"))
+    asked = len(dns.questions)
+    assert "which is the limit. Wait" in told(operator_client.post(url("domain-read")))[-1]
+    assert len(dns.questions) == asked
+    entries = AuditEntry.objects.filter(action="read the DNS", object_name="shop.example", object_id="")
+    assert entries.count() == limits.TESTS_PER_MINUTE
 
 
 def test_n10_an_administrator_adds_a_domain_and_takes_it_out(admin_client: Client, dns: DnsServer) -> None:

@@ -18,6 +18,7 @@ from mailadmin.console import alerts, audit
 from mailadmin.console.access import needs
 from mailadmin.console.forms.alerts import AlertChannelForm
 from mailadmin.console.forms.secret import SECRET_FIELDS
+from mailadmin.console.haste import TooHasty
 from mailadmin.core import limits
 from mailadmin.core.alerts import Event
 from mailadmin.models import Alert, AlertChannel
@@ -106,7 +107,7 @@ def channel_test(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = get_object_or_404(AlertChannel, pk=pk)
     try:
         sent = alerts.send_test(request, row)
-    except alerts.TooHasty as error:
+    except TooHasty as error:
         messages.warning(request, str(error))
         return redirect("mailadmin:settings")
     if sent.state == sent.State.SENT:

@@ -8,8 +8,9 @@ from django.views.decorators.http import require_http_methods
 
 from mailadmin import conf
 from mailadmin.console.access import needs, refuse
-from mailadmin.console.discovery import TooManySearches, cards, gallery, search, tried_in_vain
+from mailadmin.console.discovery import cards, gallery, search, tried_in_vain
 from mailadmin.console.forms.discovery import DiscoveryForm
+from mailadmin.console.haste import TooHasty
 from mailadmin.net import resolver
 from mailadmin.probes.discovery import Found
 
@@ -41,6 +42,6 @@ def _found(request: HttpRequest, form: DiscoveryForm) -> Found | None:
         return None
     try:
         return search(request, form.cleaned_data["address"])
-    except (TooManySearches, conf.ConfigurationError) as error:
+    except (TooHasty, conf.ConfigurationError) as error:
         form.add_error("address", str(error))
         return None

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from mailadmin.console import audit
+from mailadmin.console import audit, haste
 from mailadmin.console.access import needs
 from mailadmin.console.domains import in_words, parts_of, row_of, tree_of
 from mailadmin.console.forms.domains import AddDomainForm, SelectorsForm
@@ -57,8 +57,13 @@ def read(request: HttpRequest, domain: str) -> HttpResponse:
     found = _found(domain)
     if found.row.read_at and timezone.now() - found.row.read_at < timedelta(seconds=limits.DNS_READ_AGAIN_SECONDS):
         messages.info(request, "The DNS was read a moment ago; a change there takes minutes to show.")
-    elif _read(request, found):
-        audit.record(request, "tested", _found(domain).row, detail="read the DNS")
+        return redirect("mailadmin:domain", domain=domain)
+    try:
+        haste.note(request, "read the DNS", found.row)
+    except haste.TooHasty as error:
+        messages.warning(request, str(error))
+    else:
+        _read(request, found)
     return redirect("mailadmin:domain", domain=domain)
 
 
@@ -98,15 +103,14 @@ def _found(domain: str) -> DomainInUse:
     return found
 
 
-def _read(request: HttpRequest, found: DomainInUse) -> bool:
-    """Read the DNS and tell the person how it stands; tell whether anything was answered."""
+def _read(request: HttpRequest, found: DomainInUse) -> None:
+    """Read the DNS and tell the person how it stands, or that nothing was answered."""
     try:
         findings = refresh(found).findings()
     except DnsUnavailable as error:
         messages.error(request, f"The DNS of {found.domain} could not be read. {error}")
-        return False
-    messages.success(request, f"The DNS of {found.domain} was read: {in_words(findings)}.")
-    return True
+    else:
+        messages.success(request, f"The DNS of {found.domain} was read: {in_words(findings)}.")
 
 
 def _listing(request: HttpRequest, form: AddDomainForm) -> HttpResponse:
