@@ -141,7 +141,7 @@ def digest_of(subject: Subject) -> str:
     facts = [
         (path, _exact(value))
         for path, value in _tested(subject)
-        if path not in _UNNAMED and (path not in usual or usual[path] != value)
+        if path not in _UNNAMED and (path not in usual or _exact(usual[path]) != _exact(value))
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 

@@ -45,7 +45,7 @@ def test_a_wrong_password_fails_at_the_sign_in_with_its_remedy(page: Page) -> No
     step = _failed_step(page)
     expect(step.locator(".step-title")).to_have_text("Sign-in")
     _explains(step)
-    expect(step.locator("details.talk")).to_have_attribute("open", "")
+    expect(step.locator("details.talk:has(.dialogue)")).to_have_attribute("open", "")
     expect(page.locator("main")).not_to_contain_text("not-the-password")
     step.get_by_role("link", name="Go to this setting").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sandbox SMTP")
