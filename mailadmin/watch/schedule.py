@@ -46,7 +46,8 @@ def tick() -> None:
     raises: what fails now is done the next time."""
     try:
         shared().book(_NAME, _PACE, 0)
-        with shared().lease(_NAME, 1, 0):
+        # The place has an end of its own, which a long look may outlast; a test that has begun is not due again.
+        with shared().lease(_NAME, 1, limits.WATCH_LEASE_SECONDS):
             _look_after()
     except NotNow:
         return

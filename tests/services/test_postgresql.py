@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.service("postgresql")]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOG = tuple(f"tests/console/test_{name}.py" for name in ("log", "log_pages", "log_export", "outbox", "waiting"))
+WATCH = ("tests/watch/test_findings.py", "tests/watch/test_schedule.py::TestOneAtATime")
 
 
 @pytest.mark.timeout(300)
@@ -22,7 +23,7 @@ def test_models_and_delivery_hold_on_postgresql_and_the_log_survives_a_roll_back
     require_postgresql()
     with running_postgresql() as address:
         result = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/delivery", "tests/models", *LOG],
+            [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/delivery", "tests/models", *LOG, *WATCH],
             cwd=ROOT,
             env=os.environ | {"DATABASE_URL": address, "MAILADMIN_DATA_DIR": str(tmp_path)},
             capture_output=True,

@@ -18,6 +18,7 @@ from mailadmin.delivery import routes
 from mailadmin.models import (
     AlertChannel,
     ConnectionTest,
+    Delivery,
     IntegratedService,
     OAuthService,
     RouteState,
@@ -105,7 +106,7 @@ class TestRoutes:
 
     def test_settings_that_cannot_be_read_are_an_error(self) -> None:
         plain_row(25)
-        SmtpConnection.objects.update(family="carrier pigeon")
+        SmtpConnection.objects.update(family="pigeon")
         assert one("broken").title == "“Relay A” cannot be used: no message goes by it."
 
     def test_a_paused_route_tells_who_paused_it(self) -> None:
@@ -197,13 +198,33 @@ class TestMail:
 
     def test_fallback_names_the_preferred_route(self) -> None:
         row = plain_row(25)
-        a_test(row)
+        a_test(row, minutes_ago=5)
         delivery(DeliveryState.FALLBACK, route_name="Relay B")
         delivery(DeliveryState.SENDING, minutes_ago=0)
         finding = one("fallback")
         assert (finding.event, finding.name) == (Event.FALLBACK, "Relay A")
-        assert finding.text == "Relay A did not take the latest message, so Relay B sent it."
+        assert finding.text == "“Relay A” did not take the latest message, so “Relay B” sent it."
         assert finding.path == "/log/?state=sent-by-fallback"
+
+    def test_fallback_is_over_when_the_preferred_route_was_tested_well_since(self) -> None:
+        row, fallback = plain_row(25), plain_row(26, name="Relay B", order=1)
+        a_test(row, minutes_ago=10)
+        a_test(fallback)
+        delivery(DeliveryState.FALLBACK, route_name="Relay B", route_id=fallback.pk, minutes_ago=5)
+        assert one("fallback").name == "Relay A"
+        a_test(row)
+        assert found() == []
+
+    def test_fallback_accuses_no_route_of_several_and_none_that_comes_after(self) -> None:
+        rows = [plain_row(25 + number, name=f"Relay {number}", order=number) for number in range(3)]
+        for row in rows:
+            a_test(row, minutes_ago=10)
+        message = delivery(DeliveryState.FALLBACK, route_name="Relay 2", route_id=rows[2].pk)
+        finding = one("fallback")
+        assert (finding.name, finding.route) == ("", None)
+        assert finding.text == "A preferred route did not take the latest message, so “Relay 2” sent it."
+        Delivery.objects.filter(pk=message.pk).update(route_id=rows[0].pk)  # as after a change of the order
+        assert found() == []
 
     def test_direct_messages_that_may_have_arrived_are_counted_for_a_day(self) -> None:
         a_test(plain_row(25))
@@ -289,6 +310,17 @@ class TestEndings:
             test.steps.create(place=1, key="tls", title="Encryption", details=details)
             keys = [finding.key for finding in found("expiry")]
             assert keys == ([f"expiry:smtp:{row.pk}:server:{ends:%Y%m%d}:{expected}"] if expected is not None else [])
+
+    def test_n5_a_server_s_certificate_that_nobody_looked_at_since_is_not_said_to_have_ended(self) -> None:
+        """N5: where no schedule runs, the test that saw it may be old, and the server has the next one."""
+        row = plain_row(25, security="starttls")
+        test = a_test(row, minutes_ago=60 * 24 * 20)
+        ends = timezone.localdate() - timedelta(days=3)
+        details = [["Certificate 1 of 2: valid", f"1 Jan 2026 to {ends.day} {ends:%b %Y}, 17 days left"]]
+        test.steps.create(place=1, key="tls", title="Encryption", details=details)
+        assert "test the connection to see whether it was renewed since." in one("expiry").text
+        delivery(attempts=({"route_id": row.pk, "accepted": True},))
+        assert found() == []
 
     def test_the_next_to_end_comes_first(self) -> None:
         every = [Ending(str(days), "secret", "App", timezone.localdate(), days, ()) for days in (3, -1, 20)]
