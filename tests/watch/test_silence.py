@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailadmin.core.alerts import LABEL
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.watch.silence import silence, silent_since
 from tests.console.rows_to_watch import delivery
@@ -75,6 +77,29 @@ class TestReading:
         delivery(DeliveryState.EXPIRED, minutes_ago=60 * 30)
         assert self.found()
         delivery(state, minutes_ago=10)
+        assert self.found() is None
+
+    @pytest.mark.parametrize(
+        "values", [{"is_test": True}, {"label": LABEL}, {"code": "recipient-unknown"}, {"code": "attachment-missing"}]
+    )
+    def test_a_test_an_alert_and_a_message_with_a_fault_of_its_own_are_no_sign_of_silence(
+        self, values: dict[str, Any]
+    ) -> None:
+        delivery(DeliveryState.FAILED, minutes_ago=60 * 30, **values)
+        assert self.found() is None
+        delivery(DeliveryState.FAILED, minutes_ago=60 * 29, code="credentials-refused")
+        assert self.found() == 29
+
+    def test_a_message_for_later_is_due_when_it_was_to_leave(self) -> None:
+        an_hour_ago = timezone.now() - timedelta(hours=1)
+        delivery(DeliveryState.EXPIRED, minutes_ago=60 * 90, send_at=an_hour_ago)
+        assert self.found() is None
+        delivery(DeliveryState.EXPIRED, minutes_ago=60 * 90)
+        assert self.found() == 90
+
+    def test_a_message_that_waited_long_and_left_now_ends_it(self) -> None:
+        delivery(minutes_ago=60 * 30, finished_at=timezone.now())
+        delivery(DeliveryState.FAILED, minutes_ago=60 * 29)
         assert self.found() is None
 
     def test_n11_messages_that_wait_in_the_outbox_count_as_due(self) -> None:
