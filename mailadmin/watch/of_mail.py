@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from mailadmin.core import limits
 from mailadmin.core.alerts import Event
@@ -71,13 +72,18 @@ def _unsure(found: Reading) -> Iterator[Finding]:
 
 
 def _fallback(found: Reading) -> Iterator[Finding]:
-    """Tell while the newest message that is over went by the fallback."""
+    """Tell while the newest message that is over went by the fallback, until every route before that was tested well
+    since."""
     latest = found.latest
     if latest is None or latest.state != DeliveryState.FALLBACK:
         return
-    first = next((seen.row for seen in found.routes if seen.row.name != latest.route_name), None)
-    preferred = first.name if first else "The preferred route"
-    text = f"{preferred} did not take the latest message, so {latest.route_name} sent it."
+    before = takewhile(lambda seen: seen.row.pk != latest.route_id, found.routes)
+    doubtful = [seen.row for seen in before if not seen.well_since(latest.created_at)]
+    if not doubtful:
+        return
+    first = doubtful[0] if len(doubtful) == 1 else None
+    preferred = f"“{first.name}”" if first else "A preferred route"
+    text = f"{preferred} did not take the latest message, so “{latest.route_name}” sent it."
     query = {"state": str(DeliveryState.FALLBACK)}
     yield Finding(
         WARNING,
@@ -87,7 +93,7 @@ def _fallback(found: Reading) -> Iterator[Finding]:
         text,
         Event.FALLBACK,
         route=RouteKey(RouteKind(first.kind), str(first.pk)) if first else None,
-        name=preferred if first else "",
+        name=first.name if first else "",
         links=(link("See these messages", "log-list", query=query, permission=_LOG),),
     )
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
+from django.utils import timezone
 from django.utils.formats import date_format
 
 from mailadmin.core import limits, pfx
 from mailadmin.core.alerts import Event
 from mailadmin.core.expiry import advice, stage
 from mailadmin.core.settings import RouteKey
-from mailadmin.models import IntegratedService, SmtpConnection
+from mailadmin.models import ConnectionTest, IntegratedService, SmtpConnection
 
 from .credentials import CredentialState, first_state, second_ready, second_state
 from .finding import ERROR, WARNING, Finding, Link, link
@@ -113,7 +114,7 @@ def _of_route(seen: RouteSeen, warning_days: int, today: date) -> Iterator[Endin
         yield Ending(key, noun, row.name, *found, to_form, after, route=row.key, shown_days=warning_days)
     if found := _last_of(row.ca_pem, today):
         yield _authority(f"{row.key}:ca", row.name, found, to_form, warning_days, row.key)
-    if seen.certificate_ends_on and seen.test:
+    if seen.certificate_ends_on and seen.test and not _renewed(seen, seen.certificate_ends_on):
         to_test = link("See the test that saw it", "test", seen.test.pk, permission="mailadmin.view_connectiontest")
         yield Ending(
             key=f"{row.key}:server:{seen.certificate_ends_on:%Y%m%d}",
@@ -123,12 +124,25 @@ def _of_route(seen: RouteSeen, warning_days: int, today: date) -> Iterator[Endin
             days=(seen.certificate_ends_on - today).days,
             links=(to_test, *to_form),
             after="{day} its server is not trusted any more, and mail goes by the next route.",
-            todo="Whoever runs the server must renew it; ask when it is not done in time.",
+            todo=f"Whoever runs the server must renew it; ask when it is not done in time.{_seen_at(seen.test)}",
             route=row.key,
             # It is renewed by itself, weeks before, as a rule: what is told earlier is noise.
             shown_days=limits.CERTIFICATE_WARNING_DAYS,
             told_days=limits.CERTIFICATE_WARNING_DAYS,
         )
+
+
+def _renewed(seen: RouteSeen, ends_on: date) -> bool:
+    """Tell whether the server must have another certificate by now: it took a message after the end of that one."""
+    return bool(seen.used_at and timezone.localdate(seen.used_at) > ends_on + timedelta(days=1))
+
+
+def _seen_at(test: ConnectionTest) -> str:
+    """Say when `test` saw what it tells, where that may have changed since."""
+    if timezone.now() - test.started_at < timedelta(days=1):
+        return ""
+    day = date_format(timezone.localtime(test.started_at), "j M")
+    return f" That was seen on {day}; test the connection to see whether it was renewed since."
 
 
 def _authority(

@@ -29,7 +29,7 @@ from mailadmin.models import (
 )
 
 from .outbox import Overview, overview
-from .route_vitals import RouteVital, route_vital, vitals_of
+from .route_vitals import Condition, RouteVital, route_vital, vitals_of
 from .server_certificate import last_day
 from .silence import silent_since
 
@@ -62,6 +62,11 @@ class RouteSeen:
     def used_since_test(self) -> bool:
         """Tell whether a message went by it after the test."""
         return bool(self.used_at and self.test and self.used_at > self.test.started_at)
+
+    def well_since(self, moment: datetime) -> bool:
+        """Tell whether it is well, and passed a test that began after `moment`."""
+        passed = self.test and self.test.state != ConnectionTest.State.FAILED and self.test.started_at > moment
+        return bool(passed and self.vital.condition is Condition.WELL)
 
 
 @dataclass(frozen=True)

@@ -178,9 +178,9 @@ def test_n5_the_end_of_a_certificate_is_told_by_its_own_word(admin_client: Clien
 
 def test_fallback_is_told_while_the_newest_message_went_by_it(viewer_client: Client) -> None:
     plain_row(25, name="First", order=0)
-    plain_row(26, name="Second", order=1)
-    delivery(DeliveryState.FALLBACK, route_name="Second")
-    assert "First did not take the latest message, so Second sent it." in shown(viewer_client)
+    second = plain_row(26, name="Second", order=1)
+    delivery(DeliveryState.FALLBACK, route_name="Second", route_id=second.pk)
+    assert "“First” did not take the latest message, so “Second” sent it." in shown(viewer_client)
     delivery(DeliveryState.SENT, route_name="First", minutes_ago=0)
     assert "Mail goes by fallback now." not in shown(viewer_client)
 
