@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -21,7 +22,7 @@ from mailadmin.net.resolver import DnsUnavailable, Resolver, available
 from mailadmin.probes import sender_domain as probe
 
 _MICROSOFT = "microsoft365"
-_rests_until = 0.0  # of time.monotonic(): this process reads nothing by itself before that
+_rests: dict[str, float] = {}  # until when (time.monotonic()) this process does not read a domain by itself
 
 
 @dataclass(frozen=True)
@@ -121,20 +122,19 @@ def refresh(found: DomainInUse) -> DomainInUse:
 
 def refresh_due() -> str:
     """Read one domain again whose reading is older than a day, and return its name; "" when none is due. For the
-    schedule: only what a person read once is read by itself, it never raises because of the DNS, and leaves a resolver
-    that does not answer alone for an hour."""
-    global _rests_until
-    if time.monotonic() < _rests_until or not available():
-        return ""
+    schedule: only what a person read once is read by itself, it never raises because of the DNS, and leaves a domain of
+    which nothing is answered alone for an hour, in which the others have their turn."""
+    now = time.monotonic()
+    resting = [domain for domain, until in _rests.items() if now < until]
     old = timezone.now() - timedelta(hours=limits.DNS_READING_HOURS)
-    row = SenderDomain.objects.filter(read_at__lt=old).order_by("read_at").first()
+    due = SenderDomain.objects.filter(read_at__lt=old).exclude(domain__in=resting).order_by("read_at")
+    row = due.first() if available() else None
     found = sender_domain(row.domain) if row else None
     if found is None:
         return ""
-    try:
+    _rests[found.domain] = now + limits.DNS_REST_SECONDS
+    with suppress(DnsUnavailable):
         refresh(found)
-    except DnsUnavailable:
-        _rests_until = time.monotonic() + limits.DNS_REST_SECONDS
     return found.domain
 
 

@@ -24,7 +24,7 @@ def no_senders_in_settings(settings) -> None:
 
 @pytest.fixture(autouse=True)
 def rested(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(domains, "_rests_until", 0.0)
+    monkeypatch.setattr(domains, "_rests", {})
 
 
 @pytest.fixture
@@ -168,6 +168,19 @@ def test_n10_the_worker_reads_once_a_day_what_a_person_read(dns: DnsServer) -> N
         assert refresh_due() == ""
         clock.shift(timedelta(hours=2))
         assert [refresh_due(), refresh_due()] == ["shop.example", ""]
+
+
+def test_n10_a_domain_whose_servers_do_not_answer_keeps_the_worker_from_no_other(dns: DnsServer) -> None:
+    SmtpConnection.objects.create(name="Relay", host="r.example", from_address="a@shop.example")
+    refresh(found("shop.example"))
+    long_ago = timezone.now() - timedelta(days=2)
+    SenderDomain.objects.update(read_at=long_ago)
+    SenderDomain.objects.create(domain="broken.example", read_at=long_ago - timedelta(days=1))
+    answers, dns.fault = dns.fault, Fault.SERVFAIL
+    assert refresh_due() == "broken.example"
+    dns.fault = answers
+    assert [refresh_due(), refresh_due()] == ["shop.example", ""]
+    assert found("shop.example").row.read_at > long_ago
 
 
 def test_n10_the_worker_leaves_a_dead_resolver_alone(dns: DnsServer) -> None:
