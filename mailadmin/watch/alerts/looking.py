@@ -10,7 +10,7 @@ from django.db import router, transaction
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from mailadmin.core import alerts
+from mailadmin.core import alerts, limits
 from mailadmin.core.alert_texts import Words, grouped
 from mailadmin.delivery import routes
 from mailadmin.delivery.telling import tell
@@ -41,7 +41,7 @@ def look() -> float | None:
         return min((pause for pause in pauses if pause is not None), default=None)
     except Exception as error:  # of any type: who calls this has other work
         tell(logging.WARNING, "Alerts could not be looked after (%s).", type(error).__name__)
-        return None
+        return limits.PROBE_LOOK_SECONDS  # as often as the schedule looks, which may not run
 
 
 def anybody() -> bool:
