@@ -7,6 +7,7 @@ import ssl
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
+from urllib.parse import urlsplit
 
 import django
 from django.conf import settings
@@ -160,11 +161,12 @@ def _preferences() -> Iterator[str]:
 
 
 def _without_names(text: str) -> str:
-    """Return `text` without the names that the settings and the workers hold."""
+    """Return `text` without the names that the settings and the workers hold, our own among them."""
     models = (OAuthService, SmtpConnection, IntegratedService)
     values = [each for model in models for each in _values_of(model)]
     workers = [(name.rpartition(":")[0] or name).split()[-1:] for name in Worker.objects.values_list("name", flat=True)]
-    return placeholders(values, machines=(host for hosts in workers for host in hosts)).apply(text)
+    console = urlsplit(Settings.load().console_url).hostname or ""
+    return placeholders(values, machines=(console, *(host for hosts in workers for host in hosts))).apply(text)
 
 
 def _values_of(model: type[OAuthService] | type[SmtpConnection] | type[IntegratedService]) -> Iterator[dict[str, str]]:

@@ -66,6 +66,12 @@ def test_without_host_names_nothing_says_whose_installation_it_is(installation: 
     assert "are replaced" in text
 
 
+def test_without_host_names_a_console_with_a_short_name_is_not_named_either(db: None) -> None:
+    Settings.objects.update_or_create(pk=1, defaults={"console_url": "http://intranet:8080"})
+    assert "http://intranet:8080" in report(hosts=True)
+    assert "intranet" not in report(hosts=False)
+
+
 def test_it_comes_even_where_a_part_is_broken(installation: None, settings: Any) -> None:
     settings.MAILADMIN = settings.MAILADMIN | {"NETWORK": {"UNKNOWN": 1}}
     SmtpConnection.objects.update(security="no-such-security")
