@@ -81,6 +81,11 @@ class ConnectionTest(models.Model):
         return self.shown_state == self.State.RUNNING
 
     @property
+    def asker(self) -> str:
+        """Return who asked for the test, in words."""
+        return "the schedule" if self.scheduled else self.asked_by_name or "the system"
+
+    @property
     def duration_ms(self) -> int | None:
         """Return how long the test took, in milliseconds, None while it runs."""
         return round((self.finished_at - self.started_at).total_seconds() * 1000) if self.finished_at else None

@@ -81,6 +81,7 @@ def test_a_running_batch_is_polled_and_says_how_far_it_is(operator_client: Clien
     assert 'hx-trigger="every' in text
     assert "<noscript>" in text
     assert "Stop all" in text
+    assert "Test with a message" not in text
     seen = text.partition("?seen=")[2].partition('"')[0]
     address = reverse("mailadmin:test-batch-cards", args=[BATCH])
     assert operator_client.get(address, {"seen": seen}).status_code == 204
@@ -90,6 +91,8 @@ def test_a_running_batch_is_polled_and_says_how_far_it_is(operator_client: Clien
     assert "hx-trigger" not in fragment
     assert "<html" not in fragment
     assert "Test all again" in fragment
+    assert "Test with a message" in fragment
+    assert 'value="otto@example.org"' in fragment
 
 
 @pytest.mark.django_db

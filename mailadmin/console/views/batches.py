@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -39,7 +40,7 @@ def start_all(request: HttpRequest) -> HttpResponse:
 @needs("mailadmin.view_connectiontest")
 def test_batch(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Show the tests side by side: while one runs the page asks for `cards` again and again."""
-    return render(request, "mailadmin/tests/batch.html", {"batch": _found(pk), "may_test": _may_test(request)})
+    return render(request, "mailadmin/tests/batch.html", _context(request, _found(pk)))
 
 
 @require_GET
@@ -49,8 +50,7 @@ def cards(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = _found(pk)
     if request.GET.get("seen") == found.seen:
         return HttpResponse(status=204)
-    context = {"batch": found, "may_test": _may_test(request), "fragment": True}
-    return render(request, "mailadmin/tests/batch_fragment.html", context)
+    return render(request, "mailadmin/tests/batch_fragment.html", _context(request, found) | {"fragment": True})
 
 
 @require_POST
@@ -69,5 +69,6 @@ def _found(pk: uuid.UUID) -> Batch:
     return found
 
 
-def _may_test(request: HttpRequest) -> bool:
-    return request.user.has_perm("mailadmin.test_route")
+def _context(request: HttpRequest, found: Batch) -> dict[str, Any]:
+    recipient = found.first.recipient or getattr(request.user, "email", "")
+    return {"batch": found, "may_test": request.user.has_perm("mailadmin.test_route"), "recipient": recipient}
