@@ -118,10 +118,12 @@ def explain(question: Question) -> Answer:
         found = routes.plan(snapshot, draft, queued=question.queued, probe=lambda key: True)
     except ConfigurationError as error:
         return Answer(str(error), leaves=False, lines=tuple(_switched_off()))
-    label = built.label or question.label or (found.routes[0].label if found.routes else "")
-    shelved = question.queued and label in snapshot.preferences.paused_labels
+    own = built.label or question.label
+    label = own or (found.routes[0].label if found.routes else "")
+    # A message is queued before it has a route, whose label could be its own.
+    shelved = question.queued and own in snapshot.preferences.paused_labels
     return Answer(
-        summary=_summary(question, found, objection, label if shelved else ""),
+        summary=_summary(question, found, objection, own if shelved else ""),
         leaves=bool(found.routes) and not objection and not shelved,
         label=label,
         notes=tuple(_notes(question, built, draft, snapshot.preferences)),

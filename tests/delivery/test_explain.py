@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mailadmin.conf import ConfigurationError
 from mailadmin.core.errors import BadMessage, MailError
+from mailadmin.core.outcome import DeliveryState
 from mailadmin.core.settings import RouteKey
 from mailadmin.delivery import health, routes
 from mailadmin.delivery.explain import Answer, Question, Verdict, explain
@@ -18,8 +21,9 @@ from mailadmin.delivery.send import send_message
 from mailadmin.models import DeliveryAttempt, OAuthService, RouteState, SenderRefusal, Settings, SmtpConnection
 from mailadmin.models.clock import ahead
 from mailadmin.transports.smtp.pace import await_turn
+from tests.fakes.smtp_server import SmtpServer
 
-from .conftest import Peers, a_message, add_oauth, add_smtp
+from .conftest import Peers, a_message, add_oauth, add_smtp, plain
 
 pytestmark = pytest.mark.django_db
 
@@ -147,6 +151,10 @@ def test_a_hold_a_redirection_and_a_paused_label_are_told(smtp: SmtpConnection) 
     row.save()
     assert not explain(Question(label="letters", queued=True)).leaves
     assert explain(Question(label="letters")).leaves
+    SmtpConnection.objects.filter(pk=smtp.pk).update(label="letters")
+    routes.forget()
+    Settings.bump()
+    assert explain(Question(queued=True)).leaves  # it has no label of its own, and is queued before it has a route
 
 
 def test_switched_off_routes_are_listed_and_nothing_enabled_is_said(smtp: SmtpConnection) -> None:
@@ -175,3 +183,57 @@ def test_any_question_gets_an_answer_or_a_sentence(
     else:
         assert answer.summary and len({line.key for line in answer.lines}) == 2
         assert all(isinstance(line.key, RouteKey) and line.reason for line in answer.lines)
+
+
+STATES: dict[str, dict[str, Any]] = {
+    "well": {},
+    "stopped": {"stopped": True, "failing": True},
+    "paused": {"paused": True, "paused_by": "anna"},
+    "resting": {"failing": True, "failures": 1, "rest": 600},
+    "resting firmly": {"failing": True, "failures": 1, "rest": 600, "firm": True},
+    "rested": {"failing": True, "failures": 1, "rest": -5},
+}
+one_route = st.fixed_dictionaries(
+    {
+        "peer": st.sampled_from(["good", "good", "busy", "no mailbox"]),
+        "state": st.sampled_from(sorted(STATES)),
+        "only_for_senders": st.sampled_from(["", "", "contoso.org", "other.org"]),
+        "enabled": st.sampled_from([True, True, True, False]),
+        "size_limit": st.sampled_from([0, 0, 10]),
+    }
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(one_route, min_size=1, max_size=4))
+def test_n4_whatever_the_routes_are_a_message_goes_as_it_was_told(db: None, drawn: list[dict[str, Any]]) -> None:
+    """N4: the routes are tried in the order that was told, up to the first that takes the message or ends it."""
+    wrong = {"good": {}, "busy": {"MAIL": ["451 4.3.0 Not now"] * 9}, "no mailbox": {"RCPT": ["550 5.1.1 Unknown"] * 9}}
+    with transaction.atomic(), ExitStack() as stack:
+        servers = {name: stack.enter_context(SmtpServer(script)) for name, script in wrong.items()}
+        peers = {}
+        for number, values in enumerate(drawn):
+            state = dict(STATES[values["state"]])
+            options = {name: values[name] for name in ("only_for_senders", "enabled")}
+            row = plain(servers[values["peer"]], f"Relay {number}", order=number, **options)
+            peers[row.name] = values["peer"]
+            state["open_until"] = ahead(state.pop("rest")) if "rest" in state else None
+            state |= {"reason": "So it is.", "since": "2026-11-21T00:00Z", "size_limit": values["size_limit"]}
+            RouteState.objects.create(kind=row.kind, route_id=row.pk, **state)
+        routes.forget()
+        message = a_message()
+        answer = explain(Question(sender=message.from_email, recipients=tuple(message.to)))
+        told = [line.name for line in sorted(answer.lines, key=lambda line: line.place or 0) if line.place]
+        with suppress(MailError, ConfigurationError):
+            send_message(message)
+        result = message.mailadmin  # type: ignore[attr-defined]  # the documented place for the result
+        attempts = DeliveryAttempt.objects.filter(delivery=result.delivery_id).order_by("number")
+        tried = [attempt.route_name for attempt in attempts]
+        ends = next((place for place, name in enumerate(told, 1) if peers[name] != "busy"), len(told))
+        assert tried == told[:ends]
+        assert answer.leaves is bool(tried)
+        taken = bool(tried) and peers[tried[-1]] == "good"
+        assert result.sent is taken
+        by_fallback = "counts as sent by fallback" in answer.summary or len(tried) > 1
+        assert (result.state == DeliveryState.FALLBACK) is (taken and by_fallback)
+        transaction.set_rollback(True)
