@@ -95,6 +95,7 @@ def found(known: Known | None, now: datetime, quiet: timedelta) -> Verdict:
     """Return the verdict on something that lasts and is wrong now."""
     if known is None:
         return Verdict(Known(since=now, told_at=now), tell=True)
+    known = _believed(known, now)
     if known.over:
         known = replace(known, since=now, over=False, held_back=known.held_back + 1)
     known = replace(known, well_at=None)
@@ -105,6 +106,7 @@ def found(known: Known | None, now: datetime, quiet: timedelta) -> Verdict:
 
 def missed(known: Known, event: Event, now: datetime, quiet: timedelta) -> Verdict:
     """Return the verdict on something that lasted and is not found wrong any more."""
+    known = _believed(known, now)
     if known.over:
         return Verdict(known if _quiet(known, now, quiet) else None)
     if known.well_at is None:
@@ -118,6 +120,7 @@ def happened(known: Known | None, times: int, now: datetime, quiet: timedelta) -
     """Return the verdict on something that happened so many `times` since the last look (perhaps 0)."""
     if known is None:
         return Verdict(Known(since=now, told_at=now), tell=True, times=times if times > 1 else 0)
+    known = _believed(known, now)
     known = replace(known, held_back=known.held_back + times)
     if _quiet(known, now, quiet):
         return Verdict(known)
@@ -141,3 +144,11 @@ def _told(known: Known, now: datetime) -> Verdict:
 
 def _quiet(known: Known, now: datetime, quiet: timedelta) -> bool:
     return known.told_at is not None and now < known.told_at + quiet
+
+
+def _believed(known: Known, now: datetime) -> Known:
+    """Return `known` with each moment that lies far ahead, because the clock was set back since, as a moment ago: else
+    nothing would be told of it until then."""
+    latest = now + timedelta(seconds=limits.SHARED_AHEAD_SECONDS)
+    moments = {name: getattr(known, name) for name in ("since", "well_at", "told_at")}
+    return replace(known, **{name: now - timedelta(seconds=1) for name, at in moments.items() if at and at > latest})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from mailadmin.core.alerts import Event, Known, Verdict
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 QUIET = timedelta(minutes=60)
+SECOND = timedelta(seconds=1)
 SETTLE = timedelta(seconds=limits.ALERT_SETTLE_SECONDS)
 
 
@@ -174,3 +176,21 @@ def test_everything_that_happens_is_counted_once(times: list[tuple[float, int]])
             counted += verdict.times or 1
         known = verdict.keep
     assert counted + (known.held_back if known else 0) == happened
+
+
+@given(st.floats(1, 3650).map(lambda days: NOON + timedelta(days=days)))
+def test_a_clock_that_was_set_back_silences_nothing(ahead: datetime) -> None:
+    lasting = Known(since=ahead, told_at=ahead)
+    assert not alerts.found(lasting, NOON, QUIET).tell  # it was told, and goes on
+
+    well = alerts.missed(replace(lasting, well_at=ahead), Event.FAILING, NOON, QUIET).keep
+    assert well is not None
+    assert alerts.missed(well, Event.FAILING, NOON + SETTLE, QUIET).recovered
+
+    again = alerts.found(replace(lasting, over=True), NOON, QUIET).keep
+    assert again is not None
+    assert alerts.found(again, NOON + QUIET, QUIET).tell
+    assert alerts.missed(replace(lasting, over=True), Event.FAILING, NOON, QUIET).keep
+    assert alerts.happened(replace(lasting, held_back=1), 1, NOON, QUIET).keep == replace(
+        lasting, since=NOON - SECOND, told_at=NOON - SECOND, held_back=2
+    )

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
 from django.utils import timezone
 
 from mailadmin import testruns
@@ -145,20 +144,3 @@ def test_nothing_enabled_at_all_is_told_as_it_is(db: Any) -> None:
     deliver()
     assert outcomes() == [("Mail", "failed", 1)]
     assert "No SMTP connection or OAuth service is enabled" in AlertDelivery.objects.get().detail
-
-
-def test_a_look_that_the_database_refused_is_repeated_where_nobody_else_looks(peers: Peers) -> None:
-    """As with "database is locked": the thread of a process without a worker must not end by it."""
-
-    def locked(execute: Any, sql: str, *args: Any) -> Any:
-        if sql.startswith("INSERT") and "incident" in sql:
-            raise OperationalError("database is locked")
-        return execute(sql, *args)
-
-    stop(add_smtp(peers))
-    mail_channel()
-    with connection.execute_wrapper(locked):
-        assert alerts.look() == limits.PROBE_LOOK_SECONDS
-    assert not Alert.objects.exists()
-    alerts.look()
-    assert Alert.objects.get().event == "failing"

@@ -252,7 +252,7 @@ def test_what_could_not_be_written_is_told_at_the_next_look(
     with monkeypatch.context() as broken:
         broken.setattr(connection, "vendor", "none")  # whatever a database may do to a writer
         broken.setattr(connection, "cursor", None)
-        assert alerts.look() is None
+        assert alerts.look() == limits.PROBE_LOOK_SECONDS  # the thread of a process without a worker does not end
     alerts.look()
     assert [one["event"] for one in posted(hook)] == ["unsure"]
 
