@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.service("mariadb")]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOG = tuple(f"tests/console/test_{name}.py" for name in ("log", "log_pages", "log_export", "outbox", "waiting"))
+WATCH = tuple(f"tests/watch/test_{name}.py" for name in ("findings", "schedule", "silence", "alerts"))
 
 # These say nothing of the database, and ran on another one already.
 ELSEWHERE = (
@@ -35,7 +36,7 @@ def test_models_and_delivery_hold_on_mariadb(tmp_path: Path) -> None:
     without = [f"--ignore=tests/delivery/test_{name}.py" for name in ELSEWHERE]
     with running_mariadb() as address:
         result = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/delivery", "tests/models", *LOG, *without],
+            [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/delivery", "tests/models", *LOG, *WATCH, *without],
             cwd=ROOT,
             env=os.environ | {"DATABASE_URL": address, "MAILADMIN_DATA_DIR": str(tmp_path)},
             capture_output=True,

@@ -15,10 +15,10 @@ pytestmark = [pytest.mark.service("postgresql")]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOG = tuple(f"tests/console/test_{name}.py" for name in ("log", "log_pages", "log_export", "outbox", "waiting"))
-WATCH = ("tests/watch/test_findings.py", "tests/watch/test_schedule.py::TestOneAtATime")
+WATCH = tuple(f"tests/watch/test_{name}.py" for name in ("findings", "schedule", "silence", "alerts"))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 def test_models_and_delivery_hold_on_postgresql_and_the_log_survives_a_roll_back(tmp_path: Path) -> None:
     require_postgresql()
     with running_postgresql() as address:
