@@ -27,7 +27,8 @@ _SLOW = frozenset(
 )
 # Entries of the knowledge base by which a peer asks for less: to go on would make it worse. Graph's are not among
 # them: its transport keeps the pause that was asked for by itself, and waits a short one out.
-_TOO_MUCH = frozenset({"rate-limited", "hourly-limit", "daily-limit", "entra-loop"})
+_TOO_MANY_MESSAGES = frozenset({"rate-limited", "hourly-limit", "daily-limit"})
+_TOO_MUCH = _TOO_MANY_MESSAGES | {"entra-loop"}
 # Where an answer, though a refusal, comes from a server that takes messages.
 _AT_WORK = (Phase.SENDER, Phase.RECIPIENT, Phase.DATA, Phase.GRAPH)
 
@@ -104,6 +105,12 @@ def rest_after(error: MailError, failures: int) -> Rest:
     if fault.phase is Phase.AUTH and fault.kind is not Kind.TICKET_MISSING:  # that one is found missing here
         return Rest(_doubled(limits.REST_SIGN_IN_SECONDS, failures), firm=True)
     return Rest(_doubled(limits.REST_SECONDS, failures), firm=fault.kind in _SLOW or error.code in _TOO_MUCH)
+
+
+def only_by_message(code: str) -> bool:
+    """Tell whether a route that failed by the entry `code` is proven well by a message alone: a peer that wants fewer
+    messages goes on to take sign-ins."""
+    return code in _TOO_MANY_MESSAGES
 
 
 def _doubled(first: float, failures: int) -> float:

@@ -76,11 +76,17 @@ def resume(key: RouteKey) -> bool:
 def tested(route: Route, error: MailError | None) -> None:
     """Write what a scheduled test says of a route (`error` None: it passed), as a message would: a wrong setting stops
     it before a message is lost by that, a failure lets it rest, and a good test of one that was stopped or failing lets
-    it be used again, as the same test by a person does. A pause stays. Best effort, and nothing where there is no
-    news."""
+    it be used again, as the same test by a person does, unless only a message can tell. A pause stays. Best effort, and
+    nothing where there is no news."""
     known = current().states
+    if error is None and known.get(route.key, WELL).failing and _only_by_message(route.key):
+        return
     if found := changes({route.key: error}, known):
         _enter(found, known, {route.key: route.name})
+
+
+def _only_by_message(key: RouteKey) -> bool:
+    return breaker.only_by_message(states.of(key).values_list("code", flat=True).first() or "")
 
 
 def pause(key: RouteKey, by: str) -> bool:

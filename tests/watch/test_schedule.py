@@ -223,6 +223,22 @@ class TestHealth:
             schedule.tick()
         assert not RouteState.objects.filter(failing=True).exists()
 
+    @pytest.mark.parametrize(("code", "well"), [("daily-limit", False), ("server-busy", True)])
+    def test_n3_a_server_that_wants_fewer_messages_is_proven_well_by_a_message_alone(
+        self, server: SmtpServer, code: str, well: bool
+    ) -> None:
+        """N3: a test that sends none would pass, and let all that waits run into the limit again."""
+        row = plain(server)
+        now = timezone.now()
+        RouteState.objects.create(
+            kind=row.kind, route_id=row.pk, failing=True, failures=3, code=code, since=now, open_until=now
+        )
+        tick()
+        assert outcomes() == ["ok"]
+        assert RouteState.objects.filter(failing=True, failures=3).exists() is not well
+        tick()
+        assert len(server.sessions) == 2  # in its next turn, as any other
+
     def test_what_a_person_paused_is_neither_tried_nor_resumed(self, server: SmtpServer) -> None:
         row = plain(server)
         health.pause(row.key, "otto")
