@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from . import limits
 
@@ -151,4 +152,5 @@ def _believed(known: Known, now: datetime) -> Known:
     nothing would be told of it until then."""
     latest = now + timedelta(seconds=limits.SHARED_AHEAD_SECONDS)
     moments = {name: getattr(known, name) for name in ("since", "well_at", "told_at")}
-    return replace(known, **{name: now - timedelta(seconds=1) for name, at in moments.items() if at and at > latest})
+    ago: dict[str, Any] = {name: now - timedelta(seconds=1) for name, at in moments.items() if at and at > latest}
+    return replace(known, **ago) if ago else known
