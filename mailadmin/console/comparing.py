@@ -73,7 +73,10 @@ def comparisons(test: ConnectionTest, steps: Sequence[Step]) -> list[Comparison]
         return []
     found = [_comparison("the previous test", previous, test, steps)]
     if previous.state not in _GOOD and (good := before.filter(state__in=_GOOD).first()):
-        found.append(_comparison("the last good test", good, test, steps))
+        since_good = _comparison("the last good test", good, test, steps)
+        if since_good.differences == found[0].differences:
+            return [since_good]  # the same twice says less than once
+        found.append(since_good)
     return found
 
 

@@ -39,11 +39,13 @@ class Lane:
 
 @dataclass(frozen=True)
 class Offer:
-    """A change of settings that would cure a step: what it does and why, and the address of the form with it."""
+    """A change of settings that would cure a step: what it does and why, and the address of the form with it; `typed`
+    tells that a person has to type it there."""
 
     title: str
     why: str
     url: str
+    typed: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def _rung(place: int, step: Step, whole: float, links: Links) -> Rung:
         icon=mark(step),
         milliseconds=milliseconds(step),
         lane=lane(step, whole),
-        offers=[Offer(fix.title, fix.why, url) for fix, url in offers if url],
+        offers=[Offer(fix.title, fix.why, url, bool(fix.focus)) for fix, url in offers if url],
         setting_url=links.setting(step.setting) if step.setting else "",
         knowledge_url=links.knowledge(step.code) if step.code else "",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpRequest
@@ -25,8 +25,8 @@ _LOST = (ConnectionTest.State.CANCELLED, ConnectionTest.State.INTERRUPTED)
 
 @dataclass(frozen=True)
 class Action:
-    """A button in the verdict: a link, or a form that `posts`. `note` says why it helps, "" where the words on the
-    button say it."""
+    """A button in the verdict: a link, or a form that `posts`. `note` says why it helps and what the button does, ""
+    where the words on it say so."""
 
     label: str
     url: str
@@ -80,18 +80,21 @@ def next_actions(test: ConnectionTest, run: Shown, *, draft_kept: bool, can_test
     found = _draft_actions(test, draft_kept, True)
     if not found and can_test_again and test.kind in ROUTES and not test.recipient:
         found.append(Action("Send a test message", "#again", "send", primary=True))
-    return found + (_cures(cause) if cause else [])
+    cures = _cures(cause) if cause else []
+    return found + [replace(one, primary=one.primary and not found) for one in cures]
 
 
 def _cures(cause: Rung) -> list[Action]:
     """Return the likeliest change that would cure a step; where none is known, its setting; else where to read on."""
     if cause.offers:
         first = cause.offers[0]
-        return [Action(first.title, first.url, "wrench", primary=True, note=first.why)]
+        does = "opens the form, where it is typed" if first.typed else "shows the form with this change"
+        note = f"{first.why} The button {does}: test it there, and save it."
+        return [Action(first.title, first.url, "wrench", primary=True, note=note)]
     if cause.setting_url:
         return [Action("Go to the setting", cause.setting_url, "pencil", primary=True)]
     if cause.step.remedy:
-        return [Action(f"See what to do at step {cause.number}", f"#step-{cause.number}", "arrow-down")]
+        return [Action(f"See what to do at step {cause.number}", f"#step-{cause.number}", "arrow-down", primary=True)]
     return []
 
 
@@ -105,7 +108,7 @@ def _draft_actions(test: ConnectionTest, kept: bool, well: bool) -> list[Action]
 
 def _links(request: HttpRequest, test: ConnectionTest, tested: Row | None) -> Links:
     def setting(name: str) -> str:
-        return _setting_url(request, tested, name)
+        return _setting_url(request, test, tested, name)
 
     def knowledge(code: str) -> str:
         return reverse("mailadmin:knowledge", args=[code])
@@ -128,13 +131,15 @@ def _may_fix(request: HttpRequest, test: ConnectionTest, tested: Row | None, fix
     return _draft_kept(request, test)
 
 
-def _setting_url(request: HttpRequest, tested: Row | None, setting: str) -> str:
-    """Return the address of `setting` on the form of what was tested or of the integrated service that it signs in
-    with; "" without the right to change it."""
+def _setting_url(request: HttpRequest, test: ConnectionTest, tested: Row | None, setting: str) -> str:
+    """Return the address of `setting` on the form of what was tested (as it was typed, while that is kept) or of the
+    integrated service that it signs in with; "" without the right to change it."""
     service = service_of(tested)
     # The knowledge base calls the secret of a connection its password, and that of an integrated service its secret.
     holders = [row for row in ((service,) if setting == "secret" else (tested, service)) if row]
     field = "secret" if setting == "password" else setting
+    if field in TESTED[test.kind].form.base_fields and _draft_kept(request, test):
+        return f"{reverse('mailadmin:test-form', args=[test.pk])}#id_{field}"
     holder = next((row for row in holders if field in section_of(row).form.base_fields), tested)
     if holder is None or not _may(request, holder, "change"):
         return ""

@@ -16,6 +16,7 @@ from mailadmin.console.test_page import next_actions
 from mailadmin.core.fixes import Fix
 from mailadmin.core.report import Step, StepState
 from mailadmin.models import ConnectionTest, ConnectionTestStep, SmtpConnection
+from mailadmin.testruns.drafts import keep_draft
 from tests.console.rows_to_watch import finished_test, plain_row
 
 LINKS = Links(
@@ -68,6 +69,22 @@ class TestNextAction:
         assert labels(test, SOUND, FAILED) == ["Use port 465 with TLS"]
         assert labels(test, SOUND, replace(FAILED, fixes=[])) == ["Go to the setting"]
         assert labels(test, replace(FAILED, fixes=[], setting="")) == ["See what to do at step 1"]
+
+    def test_the_note_says_whether_the_form_is_filled_in_or_waits_for_typing(self) -> None:
+        typed = Fix("Type a new client secret", "Copy its Value.", focus="secret")
+        for fix, words in ((FIX, "shows the form with this change"), (typed, "opens the form, where it is typed")):
+            (action,) = next_actions(
+                a_test("failed"),
+                run(a_test("failed"), replace(FAILED, fixes=[fix.as_data()])),
+                draft_kept=False,
+                can_test_again=True,
+            )
+            assert words in action.note
+
+    def test_a_draft_that_only_warns_is_saved_first_and_one_button_stands_out(self) -> None:
+        warned = replace(FAILED, state=StepState.WARNING)
+        found = labels(a_test("warning", saved_values=False), SOUND, warned, draft_kept=True)
+        assert found == ["Save what was tested", "Back to the form", "Use port 465 with TLS"]
 
     def test_who_may_not_change_it_is_told_where_to_read_what_to_do(self) -> None:
         nothing = Links(lambda setting: "", lambda code: "", lambda place, number, fix: "")
@@ -162,6 +179,30 @@ def test_n13_the_page_says_what_changed_since_the_last_good_test(viewer_client: 
     assert "Setting: Port" in since_good
     assert "<del>587</del>" in since_good
     assert f"?with={good.pk}" in since_good
+
+
+@pytest.mark.django_db
+def test_the_same_changes_are_not_told_twice(viewer_client: Client) -> None:
+    row = plain_row(25)
+    hour = timedelta(hours=1)
+    now = timezone.now()
+    finished_test("ok", route_id=row.pk, started_at=now - 2 * hour, values={"Port": "587"})
+    stopped = finished_test("failed", route_id=row.pk, started_at=now - hour, values={"Port": "587"})
+    stopped.steps.all().delete()
+    ConnectionTest.objects.get(started_at=now - 2 * hour).steps.all().delete()
+    text = page(viewer_client, "test", failed_test(row, values={"Port": "465"}).pk)
+    assert "Changed since the last good test" in text
+    assert "since the previous test" not in text
+
+
+@pytest.mark.django_db
+def test_the_way_to_a_setting_keeps_what_was_typed(admin_client: Client) -> None:
+    row = plain_row(25)
+    test = failed_test(row, saved_values=False)
+    keep_draft(test, {"pk": str(row.pk), "host": "typed.example"}, admin_client.session.session_key or "")
+    text = page(admin_client, "test", test.pk)
+    assert f"{reverse('mailadmin:test-form', args=[test.pk])}#id_port" in text
+    assert f"{reverse('mailadmin:smtp-edit', args=[row.pk])}#id_port" not in text
 
 
 @pytest.mark.django_db

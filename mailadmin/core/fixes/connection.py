@@ -32,7 +32,7 @@ def begin_in_plain_text(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     why = f"{route.host} greets in plain text on port {port} and encrypts afterwards, by STARTTLS."
     if route.security is Security.TLS:
         yield _way(port, Security.STARTTLS, why)
-    yield from _other_ways(route, f"TLS from the start is spoken on port {limits.SMTP_PORT_TLS} as a rule.")
+    yield from _other_ways(route, f"Only if {port} is a slip: this is a usual port for applications.")
 
 
 def way_of_the_port(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
