@@ -14,8 +14,8 @@ from mailadmin import conf
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the side bar. `section` is the first word of the URL names that belong to it; of several
-    permissions, set apart by blanks, one is enough."""
+    """One line of the side bar. `section` are the first words of the URL names that belong to it, set apart by blanks
+    like the permissions, of which one is enough."""
 
     title: str
     section: str
@@ -48,7 +48,9 @@ _GROUPS = (
         "Sending",
         (
             Entry("OAuth services", "oauth", "mailadmin:oauth-list", "cloud", "mailadmin.view_oauthservice"),
-            Entry("SMTP connections", "smtp", "mailadmin:smtp-list", "server", "mailadmin.view_smtpconnection"),
+            Entry(
+                "SMTP connections", "smtp discovery", "mailadmin:smtp-list", "server", "mailadmin.view_smtpconnection"
+            ),
             Entry(
                 "Integrated services",
                 "service",
@@ -106,7 +108,7 @@ def _links(request: HttpRequest, entries: Iterable[Entry]) -> Iterable[Link]:
     for entry in entries:
         address = _users_address(request) if entry.section == "users" else _address(entry.url_name)
         if address and _shown(request, entry):
-            yield Link(entry.title, address, entry.icon, entry.section == section)
+            yield Link(entry.title, address, entry.icon, section in entry.section.split())
 
 
 def _shown(request: HttpRequest, entry: Entry) -> bool:

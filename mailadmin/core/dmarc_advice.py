@@ -112,4 +112,4 @@ def _about(reading: Reading, state: State, title: str, text: str, records: tuple
 
 
 def _dns(domain: str) -> str:
-    return f"who runs the DNS of {domain}"
+    return f"whoever runs the DNS of {domain}"

@@ -16,6 +16,8 @@ from .spf_advice import spf_findings
 def advise(reading: Reading, routes: Sequence[SendsAs], named: Sequence[str] = ()) -> list[Finding]:
     """Return everything that is to be said about the domain, by topic; `named` are the DKIM selectors that a person
     typed."""
+    if reading.mx.missing:  # nothing can stand below a name that does not exist (RFC 8020)
+        return [*_mx(reading), *_nothing()]
     return [
         *_mx(reading),
         *spf_findings(reading, routes),
@@ -41,6 +43,11 @@ def _mx(reading: Reading) -> list[Finding]:
     if not lines.values:
         return [_no_mx(reading)]
     return [_exchangers(reading)]
+
+
+def _nothing() -> Iterator[Finding]:
+    for topic, state in ((Topic.SPF, State.ERROR), (Topic.DKIM, State.NONE), (Topic.DMARC, State.NONE)):
+        yield Finding(topic, state, f"There can be no {topic} record.", "The domain has to exist first.")
 
 
 def _no_mx(reading: Reading) -> Finding:
@@ -148,5 +155,5 @@ def _transport(reading: Reading) -> Iterator[Finding]:
 def _about(
     reading: Reading, topic: Topic, state: State, title: str, text: str, records: tuple[str, ...] = ()
 ) -> Finding:
-    owner = f"who runs the DNS of {reading.domain}" if state in (State.ERROR, State.WARNING) else ""
+    owner = f"whoever runs the DNS of {reading.domain}" if state in (State.ERROR, State.WARNING) else ""
     return Finding(topic, state, title, text, records, owner=owner)

@@ -226,4 +226,4 @@ def _about(reading: Reading, state: State, title: str, text: str, record: str = 
 
 
 def _dns(domain: str) -> str:
-    return f"who runs the DNS of {domain}"
+    return f"whoever runs the DNS of {domain}"

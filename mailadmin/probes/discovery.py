@@ -25,10 +25,11 @@ _Record = TypeVar("_Record")
 
 @dataclass(frozen=True)
 class Asked:
-    """One question to the DNS, and the answer in words."""
+    """One question to the DNS, and the answer in words; not `answered` tells that no resolver said anything."""
 
     question: str
     answer: str
+    answered: bool = True
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class Found:
         return any(candidate.good for candidate in self.candidates)
 
     @property
+    def silent(self) -> bool:
+        """Tell whether no question to the DNS was answered."""
+        return bool(self.asked) and not any(one.answered for one in self.asked)
+
+    @property
     def summary(self) -> str:
         """Return in a sentence what came out."""
         provider = self.candidates[0].provider if self.candidates else None
@@ -65,7 +71,9 @@ class Found:
         if provider and not provider.by_smtp:
             return self.candidates[0].why
         if self.candidates:
-            return f"A server for {self.mailbox.domain} is known, but none was seen to answer as it should."
+            return f"It is known who takes mail for {self.mailbox.domain}, but no server answered as it should."
+        if self.silent:
+            return "The DNS does not answer, so no server could be looked for."
         return f"No server for {self.mailbox.domain} was found."
 
     @property
@@ -75,9 +83,14 @@ class Found:
         if self.good:
             return "It has a valid certificate and takes a sign-in. Test Connection tells whether it takes yours."
         if provider and not provider.by_smtp:
-            return "Nothing was tried, because it takes no password that an application could use by SMTP for long."
+            return "No server was tried: SMTP with a password is refused there, or will be."
         if self.candidates:
-            return "What was seen of each server, or that it was not tried, stands beside it."
+            return "What each one answered stands below its name. It can be used all the same, and tested in the form."
+        if self.silent:
+            return (
+                "Check the network of this server, or name other DNS resolvers on the Settings page. Without the DNS "
+                "start from a provider, or type the server by hand."
+            )
         return (
             "Ask whoever runs its mail for the name and port of the server that takes mail from applications, or start "
             "from a provider."
@@ -139,7 +152,7 @@ def _answer(
     except NameUnknown:
         return [], Asked(question, "there is no such name")
     except DnsUnavailable as error:
-        return [], Asked(question, str(error))
+        return [], Asked(question, str(error), answered=False)
     return records, Asked(question, words(records) or "none")
 
 

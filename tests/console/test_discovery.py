@@ -63,7 +63,14 @@ def carried(address: str) -> dict[str, str]:
     return starts.opened(parse_qs(urlsplit(address).query)[starts.QUERY][0])
 
 
+def test_the_menu_shows_where_one_is(admin_client: Client) -> None:
+    assert '<a href="/smtp/" aria-current="page">' in admin_client.get(URL).content.decode()
+
+
 class TestSearch:
+    def test_nothing_is_said_twice_of_a_provider_that_takes_no_application(self, admin_client: Client) -> None:
+        assert found(admin_client, "shop@outlook.com").count("Addresses at outlook.com are at Outlook.com") == 1
+
     def test_p4_microsoft_365_is_found_by_its_mail_exchanger_and_leads_to_graph(self, admin_client: Client) -> None:
         """P4."""
         text = found(admin_client, "shop@example.org")

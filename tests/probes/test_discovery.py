@@ -161,6 +161,12 @@ def test_without_an_answer_of_the_dns_each_question_says_so(fault: Fault) -> Non
     assert len(found.asked) == 4
     assert all(one.answer.endswith(".") for one in found.asked)
     assert not found.good
+    assert found.summary == "The DNS does not answer, so no server could be looked for."
+    assert "DNS resolvers on the Settings page" in found.advice
+
+
+def test_a_domain_that_does_not_exist_is_not_taken_for_a_silent_dns() -> None:
+    assert search({}).summary == "No server for example.org was found."
 
 
 def test_the_questions_are_asked_at_the_same_time() -> None:

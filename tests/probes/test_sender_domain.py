@@ -46,6 +46,7 @@ def test_n10_a_domain_that_does_not_exist() -> None:
     findings = advice({**nothing, ("other.example", "TXT"): ["hello"]}, RELAY)
     assert the(findings, "does not know this domain").state is State.ERROR
     assert the(findings, "no SPF record").state is State.ERROR
+    assert not any(finding.publish for finding in findings), "nothing can be published in it"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_n10_the_record_to_publish_names_the_provider_of_the_route() -> None:
         D,
         "v=spf1 include:spf.relay.example a:smtp.relay.example ~all",
     )
-    assert missing.owner == "who runs the DNS of contoso.example"
+    assert missing.owner == "whoever runs the DNS of contoso.example"
     unnamed = the(advice({(D, "TXT"): ["v=spf1 mx -all"]}, KNOWN), "Relay Inc is not named")
     assert unnamed.state is State.ERROR
     assert unnamed.publish

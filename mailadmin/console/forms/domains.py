@@ -45,6 +45,7 @@ class SelectorsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argu
         model = SenderDomain
         fields = ("selectors",)
         widgets = {"selectors": forms.TextInput(attrs=_PLAIN)}
+        labels = {"selectors": "Selectors"}
         help_texts = {
             "selectors": "Such as mail2026, several with commas. A message that arrived names it as s= in its "
             "DKIM-Signature; the usual ones of known providers are asked for anyway."

@@ -106,11 +106,12 @@ def _found(domain: str) -> DomainInUse:
 def _read(request: HttpRequest, found: DomainInUse) -> None:
     """Read the DNS and tell the person how it stands, or that nothing was answered."""
     try:
-        findings = refresh(found).findings()
+        refresh(found)
     except DnsUnavailable as error:
-        messages.error(request, f"The DNS of {found.domain} could not be read. {error}")
+        advice = "Check the network of this server, or name other DNS resolvers on the Settings page."
+        messages.error(request, f"The DNS of {found.domain} could not be read. {error} {advice}")
     else:
-        messages.success(request, f"The DNS of {found.domain} was read: {in_words(findings)}.")
+        messages.success(request, f"The DNS of {found.domain} was read.")
 
 
 def _listing(request: HttpRequest, form: AddDomainForm) -> HttpResponse:
