@@ -166,7 +166,7 @@ def _summary(question: Question, found: Plan, objection: str, shelved: str) -> s
     first, *others = (f"“{route.name}”" for route in found.routes)
     told = f"{first} would be tried first"
     if others:
-        told += f", and {', then '.join(others)} only if the message was surely not taken before"
+        told += f"; {', then '.join(others)} only if the message was surely not taken before"
     told += (
         "." if not found.passed_over else "; it counts as sent by fallback, because a preferred route is out of order."
     )
@@ -223,11 +223,11 @@ def _facts(draft: Draft, route: Route, state: State) -> Iterator[str]:
     except (BadMessage, MailError) as error:
         yield f"It would be refused here before anything is sent: {error.explanation.title} {error.fault.text}".strip()
         return
-    sender = f"From on the wire: {dressed.sent_as}" if dressed.sent_as else "From stays as the application wrote it"
+    sender = f"Receivers see it From {dressed.sent_as}" if dressed.sent_as else "From stays as the application wrote it"
     moved = bool(headers.value(dressed.mail.content.head, "reply-to")) and not draft.has_reply_to
     yield f"{sender}{', and the original moves to Reply-To' if moved else ''}."
     if isinstance(route, SmtpRoute) and dressed.mail.sender != (draft.sender.spec if draft.sender else ""):
-        yield f"Envelope sender: {dressed.mail.sender}."
+        yield f"Reports of failed delivery go to {dressed.mail.sender} (the envelope sender)."
     if prefix := route.sender.subject_prefix.strip():
         yield f"The subject begins with “{prefix}”."
     yield from _limits(route, state)

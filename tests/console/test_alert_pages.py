@@ -250,6 +250,10 @@ class TestList:
         AlertChannel.objects.create(name="Ops", recipients="ops@example.org")
         assert "Nothing had to be told yet" in admin_client.get("/alerts/").text
 
+    def test_a_filter_stands_only_where_there_is_something_to_filter(self, viewer_client):
+        assert "Filter" not in viewer_client.get("/alerts/").text
+        assert "Clear" in viewer_client.get("/alerts/?event=failing").text
+
     def test_it_shows_each_alert_with_what_became_of_it(self, viewer_client, django_assert_num_queries):
         alert = Alert.objects.create(
             event="failing", title="<b>Relay A</b> is stopped.", text="Because.", path="/smtp/"

@@ -49,7 +49,9 @@ def test_an_empty_question_is_about_an_ordinary_message(viewer_client: Client, s
 
 
 def test_without_any_route_the_page_teaches_the_next_step(viewer_client: Client) -> None:
-    assert "There is no route yet" in ask(viewer_client)
+    page = ask(viewer_client)
+    assert "There is no route yet" in page
+    assert "mailadmin console" not in page, "the reader is in it, and the empty card says what to do"
 
 
 @pytest.mark.parametrize(

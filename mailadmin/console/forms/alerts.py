@@ -55,7 +55,7 @@ class AlertChannelForm(SecretForm):
         labels = {"name": "Name", "kind": "Kind", "recipients": "Send to", "enabled": "Enabled"}
         help_texts = {
             "name": "For people, such as “Operations”.",
-            "recipients": "Addresses, with commas between them. They are sent by any route but the failing one.",
+            "recipients": "Addresses, with commas between them. An alert leaves by any route but the failing one.",
             "enabled": "A channel that is off is told nothing.",
         }
         error_messages = {"name": {"required": "Type a name.", "unique": "Another channel has this name."}}

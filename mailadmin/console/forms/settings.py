@@ -103,8 +103,8 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
             "tell it 60, 30, 14, 7 and 1 days before.",
             "probe_minutes": "A real test, as far as the sender: nothing is sent. A connection whose password or "
             "certificate is refused is stopped before a message needs it. 0: never.",
-            "silence_hours": "Counted from the first message that was due and did not get through; a quiet site is no "
-            "matter. 0: never.",
+            "silence_hours": "Counted from the first message that was due and did not get through; a site that sends "
+            "nothing is not warned. 0: never.",
             "resolvers": "IP addresses, with a port after a colon if it is not 53, several with commas. They are asked "
             "for servers and about sender domains. Empty: those of this server.",
             "alert_quiet_minutes": "Until then it is only counted, and told with the number. 0: every time.",
