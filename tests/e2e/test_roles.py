@@ -8,16 +8,10 @@ from playwright.sync_api import expect
 from tests.e2e.conftest import NewPage
 from tests.e2e.console import Console
 
-VIEWER = [
-    "Dashboard",
-    "OAuth services",
-    "SMTP connections",
-    "Integrated services",
-    "Delivery log",
-    "Outbox",
-    "Connection tests",
-]
-OPERATOR = [*VIEWER[:4], "Send a message", *VIEWER[4:], "Sandbox"]
+SENDING = ["Dashboard", "OAuth services", "SMTP connections", "Integrated services"]
+WATCHING = ["Delivery log", "Outbox", "Connection tests", "Why this route?", "Sender domains", "Alerts"]
+VIEWER = [*SENDING, *WATCHING, "Errors explained"]
+OPERATOR = [*SENDING, "Send a message", *WATCHING, "Sandbox", "Errors explained"]
 ADMINISTRATOR = [*OPERATOR, "Settings", "Audit"]
 MENUS = {"viewer": VIEWER, "operator": OPERATOR, "administrator": ADMINISTRATOR}
 FORBIDDEN = {
