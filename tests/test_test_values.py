@@ -113,7 +113,7 @@ def test_n13_every_setting_that_a_test_proves_changes_the_digest_and_no_other_do
 def test_p9_a_secret_stands_in_the_values_by_the_time_at_which_it_was_put_in() -> None:
     """P9."""
     values = values_of(smtp())
-    assert values["Password"] == values["Proxy password"] == "put in at 2026-11-21 20:01:22 UTC"
+    assert values["Password"] == values["Proxy password"] == "stored 21 Nov 2026, 20:01:22 UTC"
     assert values_of(smtp(password=secret("")))["Password"] == "typed, not stored"
     assert CANARY not in repr(values)
     assert "MIIB" not in repr(values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # loaded where a certificate is read: a process that only sends does without
@@ -76,7 +76,7 @@ class Certificate:
         )
 
 
-def day(moment: datetime) -> str:
+def day(moment: date) -> str:
     """Return a date such as "3 Nov 2026"."""
     return f"{moment.day} {moment:%b %Y}"
 

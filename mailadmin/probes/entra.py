@@ -16,6 +16,7 @@ from mailadmin.core.errors import MailError, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.report import Step, StepState
 from mailadmin.core.settings import Credential, CredentialKind, EntraApp
+from mailadmin.net.certificate import day
 from mailadmin.net.environment import proxy_for
 from mailadmin.net.http import split_host
 from mailadmin.net.policy import NetworkPolicy
@@ -151,15 +152,15 @@ def _credential_of(app: EntraApp) -> Credential:
 
 def _describe_credential(step: Step, credential: Credential) -> None:
     word = _CREDENTIALS[credential.kind]
-    days = expiry.days_left(credential.ends_on, datetime.now(UTC).date())
-    if days is None:
+    ends, days = credential.ends_on, expiry.days_left(credential.ends_on, datetime.now(UTC).date())
+    if ends is None or days is None:
         step.notes.append(f"It signs in with its {word}.")
         return
     if days < 0:
         step.state = StepState.WARNING
-        step.notes.append(f"Its {word} ended on {credential.ends_on}.")
+        step.notes.append(f"Its {word} ended on {day(ends)}.")
         return
-    step.notes.append(f"It signs in with its {word}, which ends {expiry.countdown(days)} ({credential.ends_on}).")
+    step.notes.append(f"It signs in with its {word}, which ends {expiry.countdown(days)} ({day(ends)}).")
     if days <= limits.CERTIFICATE_WARNING_DAYS:
         step.state = StepState.WARNING
 

@@ -18,6 +18,7 @@ from mailadmin.core import settings
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import SmtpRoute
 from mailadmin.models import IntegratedService, OAuthService, SmtpConnection
+from mailadmin.net.certificate import day
 
 from .ladders import Subject
 
@@ -200,6 +201,7 @@ def _shown(value: Any) -> str:
 
 def _put_in(version: str) -> str:
     try:
-        return f"put in at {datetime.fromisoformat(version).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        at = datetime.fromisoformat(version).astimezone(UTC)
     except ValueError:
         return "typed, not stored"
+    return f"stored {day(at)}, {at:%H:%M:%S} UTC"

@@ -182,6 +182,16 @@ def test_n13_the_page_says_what_changed_since_the_last_good_test(viewer_client: 
 
 
 @pytest.mark.django_db
+def test_two_changes_for_the_same_reason_give_it_once(admin_client: Client) -> None:
+    test = failed_test(plain_row(25))
+    other = replace(FIX, title="Use port 587 with STARTTLS", changes={"port": "587"})
+    test.steps.filter(state="failed").update(fixes=[FIX.as_data(), other.as_data()])
+    text = page(admin_client, "test", test.pk)
+    assert "Use port 587 with STARTTLS" in text
+    assert text.count(f'<span class="small">{FIX.why}</span>') == 1
+
+
+@pytest.mark.django_db
 def test_the_same_changes_are_not_told_twice(viewer_client: Client) -> None:
     row = plain_row(25)
     hour = timedelta(hours=1)

@@ -61,7 +61,7 @@ def test_n10_from_the_list_to_the_record_to_publish(
     expect(main).to_contain_text("include:spf.protection.outlook.com ~all")
     page.get_by_text("What the record includes: 3 of 10 lookups").click()
     expect(page.get_by_role("listitem").filter(has_text="mx:shop.example").last).to_be_visible()
-    page.get_by_role("textbox", name="DKIM selectors").fill("mail2026")
+    page.get_by_role("textbox", name="Selectors").fill("mail2026")
     page.get_by_role("button", name="Save and look").click()
     expect(main).to_contain_text("mail2026: no key.")
     picture(page, "sender-domain")

@@ -11,6 +11,7 @@ import pytest
 from mailadmin.core.report import Step, StepState, as_text, overall, verdict
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Credential, OAuthRoute, ProxyKind
+from mailadmin.net.certificate import day
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.probes.graph import graph_plan, probe_graph
 from mailadmin.probes.recorder import Cancelled, Recorder
@@ -231,7 +232,7 @@ def test_the_first_step_tells_the_credential_its_end_the_mailboxes_and_what_is_s
         settings = probe(oauth_route(app, mailboxes=("b@example.org",), large_messages=True))["settings"]
         assert settings.state is state
         assert settings.fact.startswith("robot@example.org and 1 more mailbox, tenant ")
-        assert any(str(ends) in note and "client secret" in note for note in settings.notes)
+        assert any(day(ends) in note and "client secret" in note for note in settings.notes)
         assert any("30 messages a minute" in note for note in settings.notes)
         assert any("Mail.ReadWrite" in note for note in settings.notes)
 

@@ -14,6 +14,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Credential, CredentialKind, EntraApp
+from mailadmin.net.certificate import day
 
 _SALT = secrets.token_bytes(16)  # so that a mark can be compared in this process only
 
@@ -94,7 +95,8 @@ def _certificate_fault(app: EntraApp, certificate: str, key: Secret) -> Fault | 
         return fault(Kind.CREDENTIAL_BAD, str(error))
     now = datetime.now(UTC)
     if now > ends:
-        return fault(Kind.CREDENTIAL_ENDED, f"The certificate ended on {ends:%Y-%m-%d}.")
+        return fault(Kind.CREDENTIAL_ENDED, f"The certificate ended on {day(ends)}.")
     if now < starts:
-        return fault(Kind.CREDENTIAL_ENDED, f"The certificate is valid only from {starts:%Y-%m-%d %H:%M} UTC on.")
+        words = f"The certificate is valid only from {day(starts)}, {starts:%H:%M} UTC, on."
+        return fault(Kind.CREDENTIAL_ENDED, words)
     return None
