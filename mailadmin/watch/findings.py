@@ -43,4 +43,9 @@ def shown(every: Iterable[Finding]) -> list[Finding]:
 
 def _sorted(every: list[Finding]) -> list[Finding]:
     """Return what fails before what will fail, and that before what is only worth knowing."""
-    return sorted(every, key=lambda one: (one.tone != ERROR, one.early, one.event is None, one.event is Event.EXPIRY))
+
+    def place(one: Finding) -> tuple[bool, ...]:
+        fails = one.tone == ERROR
+        return not fails, one.early, one.event is None and not fails, one.event is Event.EXPIRY
+
+    return sorted(every, key=place)

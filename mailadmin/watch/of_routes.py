@@ -20,9 +20,10 @@ _TROUBLE = {Condition.STOPPED, Condition.BROKEN, Condition.RESTING, Condition.FA
 
 
 def route_findings(found: Reading) -> Iterator[Finding]:
-    """Yield at most one finding for each enabled route, and one when none is."""
+    """Yield one where no mail can leave at all, and at most one for each enabled route."""
     if found.configured and not found.routes:
         yield _none_enabled()
+    yield from _none_usable(found.routes)
     for seen in found.routes:
         yield from _route(seen)
 
@@ -40,6 +41,19 @@ def _none_enabled() -> Finding:
             link("SMTP connections", "smtp-list", permission="mailadmin.view_smtpconnection"),
         ),
     )
+
+
+def _none_usable(every: Sequence[RouteSeen]) -> Iterator[Finding]:
+    """Say plainly that nothing leaves, where it would have to be gathered from several findings; an alert tells of each
+    of those. That everything is paused is somebody's wish."""
+    broken = [seen for seen in every if seen.vital.condition is not Condition.PAUSED]
+    if len(every) < 2 or not broken or any(seen.vital.usable for seen in every):
+        return
+    title = f"No mail leaves: none of the {len(every)} connections can be used."
+    text = "Messages fail or wait until one of them works again. Begin with the one that is mended soonest."
+    first = broken[0]
+    links = (_edit(first), *_test(first))
+    yield Finding(ERROR, "routes:unusable", "none-usable", title, text, links=links)
 
 
 def _route(seen: RouteSeen) -> Iterator[Finding]:

@@ -84,6 +84,21 @@ class TestRoutes:
         assert (finding.tone, finding.event) == (ERROR, Event.FAILING)
         assert finding.path == "/oauth/"
 
+    def test_that_no_mail_leaves_at_all_comes_first(self) -> None:
+        first, second = plain_row(25), plain_row(26, name="Relay B")
+        state(first, stopped=True, failing=True, reason="Wrong password.", code="credentials-refused")
+        assert found("none-usable") == []
+        state(second, stopped=True, failing=True, reason="It is gone.", code="tcp-refused")
+        finding = found()[0]
+        assert (finding.kind, finding.tone, finding.event) == ("none-usable", ERROR, None)  # each of them is told
+        assert finding.title == "No mail leaves: none of the 2 connections can be used."
+        assert finding.path == f"/smtp/{first.pk}/"
+
+    def test_that_everything_is_paused_is_somebodys_wish(self) -> None:
+        for port, name in ((25, "Relay A"), (26, "Relay B")):
+            state(plain_row(port, name=name), paused=True, paused_by="anna")
+        assert found("none-usable") == []
+
     def test_a_stopped_route_is_an_error_with_its_entry_and_its_form(self) -> None:
         row = plain_row(25)
         a_test(row)

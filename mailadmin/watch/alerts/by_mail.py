@@ -14,6 +14,8 @@ from mailadmin.core.alerts import LABEL
 from mailadmin.core.errors import BadMessage, MailError
 from mailadmin.core.outcome import Priority, SendResult
 from mailadmin.core.settings import RouteKey
+from mailadmin.delivery import redirect, routes
+from mailadmin.delivery.convert import convert
 from mailadmin.delivery.options import DIRECT, SendOptions
 from mailadmin.delivery.send import send_message
 from mailadmin.models import AlertChannel
@@ -31,6 +33,7 @@ def send(channel: AlertChannel, notice: Notice, avoid: Collection[RouteKey] = ()
     message.attach_alternative(told.html, "text/html")
     options = SendOptions(label=LABEL, delivery=DIRECT, priority=Priority.URGENT, avoid=frozenset(avoid))
     try:
+        _check_way(message, options.avoid)
         result = send_message(message, options)
     except MailError as error:
         known = error.explanation
@@ -39,6 +42,16 @@ def send(channel: AlertChannel, notice: Notice, avoid: Collection[RouteKey] = ()
     except ConfigurationError as error:
         return Answered(problem=str(error), log_id=_log_id(message))
     return Answered(ok=True, way=_way(result), log_id=result.delivery_id or "")
+
+
+def _check_way(message: EmailMultiAlternatives, avoid: Collection[RouteKey]) -> None:
+    """Raise what `send_message` would raise before it tries any route: the tries of an alert that nobody can carry are
+    in the list of alerts, and would only fill the delivery log with failed messages."""
+    snapshot, draft = routes.current(), convert(message)
+    redirect.check_held(draft, snapshot.preferences)
+    found = routes.plan(snapshot, draft, avoid=avoid, probe=lambda key: True)
+    if not found.routes:
+        raise routes.no_route(found)
 
 
 def _way(result: SendResult) -> str:
