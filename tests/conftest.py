@@ -20,8 +20,9 @@ _LONG = frozenset({"test_mariadb.py", "test_postgresql.py", "test_celery.py", "t
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest; else the order stays as chance has made it."""
-    items.sort(key=lambda item: item.path.name not in _LONG)
+    """Begin with the files that take longest, then those that start a console and a browser; else the order stays as
+    chance has made it."""
+    items.sort(key=lambda item: (item.path.name not in _LONG, item.get_closest_marker("browser") is None))
 
 
 @pytest.fixture(scope="session", autouse=True)

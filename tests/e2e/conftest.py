@@ -21,12 +21,16 @@ FLAGS = (
     *("--disable-sync", "--no-first-run", "--disable-quic"),
 )
 TIMEOUT = 15_000  # milliseconds; the machine may be busy with other tests
+# From the first start to a delivered message, every page, and the way from broken set-ups.
+_WITH_EVERY_DJANGO = frozenset({"test_first_run", "test_look", "test_mending"})
 NewPage = Callable[..., Page]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what is in this folder: it drives a browser."""
+    """Mark what is in this folder: it drives a browser. Most of it is the same with every Python and Django."""
     item.add_marker(pytest.mark.browser)
+    if item.path.stem not in _WITH_EVERY_DJANGO:
+        item.add_marker(pytest.mark.browser_once)
 
 
 @pytest.fixture(scope="package")

@@ -86,7 +86,12 @@ def test_one_that_says_nothing_is_waited_for_no_longer_than_its_time(monkeypatch
 @needs_ipv6
 def test_a_stop_ends_the_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
-    monkeypatch.setattr(socket.socket, "connect", lambda sock, address: released.wait(20), raising=False)
+
+    def connect(sock: socket.socket, address: object) -> None:
+        if sock.type == socket.SOCK_STREAM:  # the look for a route is by a datagram, and is over at once
+            released.wait(20)
+
+    monkeypatch.setattr(socket.socket, "connect", connect, raising=False)
     stop, step = stopping.Stop(), Step("tcp", "Connect", StepState.OK)
     other = OtherFamily(BOTH, "127.0.0.1", "mail.example.org", 9)
     stop.press()
