@@ -126,7 +126,7 @@ class SmtpOptions(SecretHolder):
     )
 
     rate_messages = models.PositiveIntegerField(
-        "messages at most", default=0, validators=_at_most(1_000_000, "messages")
+        "messages at most", default=0, validators=_at_most(limits.MAX_RATE_MESSAGES, "messages")
     )
     rate_seconds = models.PositiveIntegerField("in a", choices=RateChoice, default=RateChoice.MINUTE)
 
