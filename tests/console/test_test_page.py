@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mailadmin.console.ladder import LANE, Links, Shown, lane, shown
-from mailadmin.console.test_page import next_actions
+from mailadmin.console.run_page import next_actions
 from mailadmin.core.fixes import Fix
 from mailadmin.core.report import Step, StepState
 from mailadmin.models import ConnectionTest, ConnectionTestStep, SmtpConnection

@@ -16,8 +16,8 @@ from mailadmin.console import audit
 from mailadmin.console.access import needs
 from mailadmin.console.comparing import others, pairs
 from mailadmin.console.reports import report_of
-from mailadmin.console.test_filters import Filters
-from mailadmin.console.test_page import context
+from mailadmin.console.run_filters import Filters
+from mailadmin.console.run_page import context
 from mailadmin.console.testing import named
 from mailadmin.core import limits
 from mailadmin.core.differences import compare
