@@ -14,11 +14,12 @@ run: $(VENV)/.run  ## set up everything and start the console on http://127.0.0.
 # A file stays in one process, for the services and the console that it starts. (By groups would be finer, but
 # pytest-xdist 3.8 with pytest 9.2 forgets its groups without a word: its issue 1386.) The order is that of
 # tests/conftest.py: pytest-xdist would begin with the files of many tests, and end with those that take minutes for one.
+# Three processes on two cores: half of the time of a test is waiting.
 test: $(VENV)/.dev  ## set up everything and run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: $(VENV)/.dev  ## the tests that need no browser and no system service
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser and not service" $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not browser and not service" $(ARGS)
 
 fuzz: $(VENV)/.dev  ## 1,000,000 generated server replies, 15,000 generated messages by SMTP and Graph (ARGS="--share 5" for 5 % of it)
 	$(BIN)/python -m tests.fuzz $(ARGS)
