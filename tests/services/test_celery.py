@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import Celery
+from celery import Celery, current_app
 from django.utils import timezone
 from kombu import pools
 
@@ -50,6 +50,7 @@ def broker(request: pytest.FixtureRequest) -> Iterator[RabbitMq | Redis]:
 def application(broker: RabbitMq | Redis, settings: Any) -> Iterator[None]:
     """Let this process be one of the project."""
     settings.MAILADMIN = settings.MAILADMIN | {"QUEUE_WAKE": "celery"}
+    before = current_app._get_current_object()
     app = Celery("application", broker=broker.address, set_as_current=True)
     publish._publisher.cache_clear()
     publish.remember_celery()
@@ -58,6 +59,7 @@ def application(broker: RabbitMq | Redis, settings: Any) -> Iterator[None]:
     publish._publisher.cache_clear()
     app.close()
     pools.reset()
+    before.set_current()  # an app that is closed must not be the one of later tests
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from celery import current_app
+from celery import Celery, current_app
 from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
@@ -341,13 +341,14 @@ class TestOneAtATime:
 
 
 class TestCelery:
-    def test_n11_the_sweep_of_celery_names_a_task_that_looks_after_it(
-        self, server: SmtpServer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setitem(current_app.conf, "task_always_eager", True)
-        plain(server)
-        due_again()
-        sweep_outbox()
+    def test_n11_the_sweep_of_celery_names_a_task_that_looks_after_it(self, server: SmtpServer) -> None:
+        before = current_app._get_current_object()
+        with Celery("of this test", broker="memory://", set_as_current=True) as app:
+            app.conf.task_always_eager = True
+            plain(server)
+            due_again()
+            sweep_outbox()
+        before.set_current()
         assert outcomes() == ["ok"]
 
 
