@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db import connections, transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -27,6 +25,7 @@ from mailadmin.transports.base import Mail
 
 from .drafts import keep_draft
 from .fixing import fixes_for
+from .haste import too_often
 from .ladders import AppSubject, Subject, plan, walk
 from .rows import beating, finish_test, write, write_step
 from .stop_button import stoppable
@@ -90,17 +89,10 @@ def _refuse_haste(user: Any) -> None:
     """Raise TooManyTests when `user` started `TESTS_PER_MINUTE` tests within the last minute."""
     if user is None:
         return
-    # The lock makes two requests of one user count one after the other.
-    get_user_model()._default_manager.select_for_update().filter(pk=user.pk).first()
-    minute_ago = timezone.now() - timedelta(minutes=1)
-    alone = ConnectionTest.objects.filter(asked_by=user, batch=None)
-    recent = alone.filter(started_at__gt=minute_ago).order_by("-started_at")
-    times = list(recent.values_list("started_at", flat=True)[: limits.TESTS_PER_MINUTE])
-    if len(times) == limits.TESTS_PER_MINUTE:
-        seconds = max(1, round((times[-1] - minute_ago).total_seconds()))
+    if wait := too_often(user, ConnectionTest.objects.filter(asked_by=user, batch=None), "started_at"):
         raise TooManyTests(
             f"You started {limits.TESTS_PER_MINUTE} tests within the last minute, which is the limit. "
-            f"Wait {seconds} {'second' if seconds == 1 else 'seconds'}, then test again."
+            f"Wait {wait}, then test again."
         )
 
 
