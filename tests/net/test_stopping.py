@@ -14,6 +14,7 @@ from mailadmin.core.settings import AddressFamily, TlsSettings
 from mailadmin.net import stopping, tls
 from mailadmin.net.dialler import NetworkPolicy, connect, dial, resolve
 from mailadmin.net.stopping import Stop, Stopped
+from tests.fakes.deaf import deaf
 
 LONG = 20.0  # seconds; whoever waited for so long was not stopped
 
@@ -26,17 +27,8 @@ def listener() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def deaf_port() -> Iterator[int]:
-    """A port whose queue is full, so that nobody gets an answer (Linux drops the SYN)."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        sock.listen(0)
-        waiting = [socket.socket() for _ in range(4)]
-        for client in waiting:
-            client.setblocking(False)
-            client.connect_ex(sock.getsockname())
-        yield sock.getsockname()[1]
-        for client in waiting:
-            client.close()
+    with deaf() as port:
+        yield port
 
 
 def stopped_meanwhile(work: Callable[[], object]) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from mailadmin.probes.graph import graph_plan, probe_graph
 from mailadmin.probes.recorder import Cancelled, Recorder
 from mailadmin.probes.smtp import probe_smtp, smtp_plan
 from tests.fakes import certificates, proxies
+from tests.fakes.deaf import deaf
 from tests.fakes.graph_server import Microsoft, Says, entra_error, keeps_silent
 from tests.fakes.proxies import FakeProxy
 from tests.fakes.routes import a_mail, entra_app, oauth_route
@@ -98,17 +98,8 @@ def test_n1_stop_ends_a_step_that_waits_for_a_proxy(kind: ProxyKind) -> None:
 
 @pytest.fixture
 def deaf_port() -> Iterator[int]:
-    """A port whose queue is full, so that nobody answers (Linux drops the SYN)."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        sock.listen(0)
-        waiting = [socket.socket() for _ in range(4)]
-        for client in waiting:
-            client.setblocking(False)
-            client.connect_ex(sock.getsockname())
-        yield sock.getsockname()[1]
-        for client in waiting:
-            client.close()
+    with deaf() as port:
+        yield port
 
 
 def test_n1_stop_ends_a_step_that_waits_for_a_connection(deaf_port: int) -> None:
