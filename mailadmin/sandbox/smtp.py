@@ -32,6 +32,12 @@ class SandboxSession(SMTP):
 
     command_size_limits = defaultdict(lambda: AUTH_LINE_BYTES)
     line_length_limit = AUTH_LINE_BYTES
+    wire: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport below any TLS: one whose TLS farewell is not answered can only be ended there."""
+        self.wire = self.wire or transport
+        super().connection_made(transport)
 
 
 class Handler:
@@ -176,5 +182,5 @@ class SmtpServer:
 
 def cut(session: SMTP) -> None:
     """End a connection at once, without a goodbye."""
-    if isinstance(session.transport, asyncio.WriteTransport):
-        session.transport.abort()
+    if isinstance(session, SandboxSession) and isinstance(session.wire, asyncio.WriteTransport):
+        session.wire.abort()

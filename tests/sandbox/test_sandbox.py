@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
 import socket
 import ssl
@@ -66,6 +67,19 @@ def test_ports_are_free_again_after_stop_and_taken_ports_are_told() -> None:
     again = Sandbox(sandbox_folder(), memory, memory, *ports)
     again.start()
     again.stop()
+
+
+def test_client_that_stays_after_quit_under_tls_is_cut_when_the_sandbox_stops() -> None:
+    with running_sandbox() as (box, _memory):
+        client = smtplib.SMTP("localhost", box.smtp_port, timeout=10)
+        client.starttls(context=ssl.create_default_context(cadata=box.ca_pem))
+        assert client.docmd("QUIT")[0] == 221
+        assert client.sock is not None
+        wire = socket.socket(fileno=client.sock.detach())  # the TLS farewell stays unanswered
+    with wire, contextlib.suppress(ConnectionResetError):
+        wire.settimeout(10)
+        while wire.recv(4096):
+            pass
 
 
 def test_missing_library_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
