@@ -40,10 +40,10 @@ services:  ## install the Debian packages that the service and browser tests sta
 
 pins:  ## compile requirements/ from pyproject.toml (needs uv; keeps what is still allowed)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  pyproject.toml --extra console --extra sandbox --extra scram --extra ntlm --extra dns -c requirements/django.in \
+	  pyproject.toml --extra console --extra sandbox --extra scram --extra ntlm --extra dns --extra api -c requirements/django.in \
 	  -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  pyproject.toml --group dev --extra console --extra sandbox --extra scram --extra ntlm --extra dns --extra postgres --extra celery -c requirements/run.txt \
+	  pyproject.toml --group dev --extra console --extra sandbox --extra scram --extra ntlm --extra dns --extra api --extra postgres --extra celery -c requirements/run.txt \
 	  -o requirements/dev.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  pyproject.toml --group bench -c requirements/run.txt -o requirements/bench.txt

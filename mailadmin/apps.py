@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+from django.utils import translation
 
+from .core import texts
 from .transports import shared
 
 
@@ -25,6 +27,7 @@ class MailadminConfig(AppConfig):
         from .roles import grant_roles
         from .watch import alerts
 
+        texts.install(translation.gettext, translation.ngettext)
         shared.install(Installation)
         remember_celery()
         alerts.connect()

@@ -47,6 +47,10 @@ _ADMINISTRATOR = (
     "view_settings",
     "change_settings",
     "view_auditentry",
+    "view_apiclient",
+    "add_apiclient",
+    "change_apiclient",
+    "delete_apiclient",
 )
 
 

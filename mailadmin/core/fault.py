@@ -121,7 +121,8 @@ class Fault:
     `maybe_sent` is True from the moment the last byte of the message was handed over until a final
     answer was read: the message may have been taken. `retry_after` is in seconds; `size_limit` is the largest
     message (bytes) that the peer says it takes, 0 when it says nothing; `names` are those that a refused certificate is
-    for.
+    for; `field` is the part of the message that is wrong, as the caller named it ("to", "to.2", "attachments.1",
+    "priority"; places count from 1).
     """
 
     phase: Phase
@@ -140,6 +141,7 @@ class Fault:
     request_id: str = ""
     size_limit: int = 0
     names: tuple[str, ...] = ()
+    field: str = ""
 
     @property
     def code(self) -> str:

@@ -270,3 +270,19 @@ EXPORT_ROWS = 500  # messages read at a time for an export, which holds no more 
 PRUNE_ROWS = 200  # rows deleted in one transaction, so that a sender never waits long for the database
 PRUNE_RUN_SECONDS = 20  # one round of forgetting, beside other work; the rest is done in the next one
 PRUNE_SECONDS = 60 * 60  # how often the standalone console forgets old entries
+
+# -- The HTTP API, and messages from programs -----------------------------------------------------------
+API_REQUESTS_A_MINUTE = 120  # of one client: two a second; a program that loops is stopped before it fills the log
+API_MESSAGES_A_DAY = 10_000  # of one client: what Exchange Online takes from a mailbox in a day
+API_REQUEST_BYTES = 50 * 1024 * 1024  # one request with its attachments in base64: 35 MB, Exchange Online's message
+API_PAGE_ROWS = 100  # messages on one page of a list
+MESSAGE_RECIPIENTS = 1000  # of one message from a program; Microsoft takes 500, and hardly any server more than 1000
+ATTACHMENTS = 100  # of one message from a program
+ATTACHMENT_NAME_CHARS = 255  # what file systems take
+METADATA_ENTRIES = 20  # names of a message's metadata: it is for finding it again, no database
+METADATA_CHARS = 500  # of one value; a name has at most METADATA_NAME_CHARS
+METADATA_NAME_CHARS = 60
+DONE_TRIES = 6  # of one Done event: about a day, with the pauses below
+DONE_RETRY_SECONDS = (30, 300, 1800, 7200, 43_200)  # between them
+DONE_CLAIM_SECONDS = 60  # longer than one try: then its sender is dead
+DONE_SECONDS = 10  # for the receiver's answer

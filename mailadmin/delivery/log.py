@@ -211,6 +211,8 @@ def _values(options: SendOptions, label: str) -> dict[str, Any]:
         "expires_at": options.expires_at,
         "idempotency_key": options.idempotency_key or None,
         "resend_of_id": options.resend_of,
+        "client_id": options.client,
+        "metadata": dict(options.metadata),
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -34,7 +35,8 @@ class SendOptions:
     `delivery` is "direct", "queued", or "" for what the setting says. `send_at` and `expires_at` (aware) and
     `on_unsure` (None: what the route says) are for queued messages; `idempotency_key` names the message for its
     caller; `resend_of` is the delivery that this one repeats. `avoid` are routes that must not carry a direct message,
-    because it tells that they fail.
+    because it tells that they fail. `client` is the application that handed it over by the HTTP API (primary key), and
+    `metadata` are its own names and values.
     """
 
     mailer: str = ""
@@ -51,6 +53,8 @@ class SendOptions:
     on_unsure: OnUnsure | None = None
     resend_of: UUID | None = None
     avoid: frozenset[RouteKey] = frozenset()
+    client: Any = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def by_hand(self) -> bool:

@@ -2,6 +2,7 @@
 
 from .alerts import Alert, AlertChannel, AlertDelivery, Incident
 from .audit import AuditEntry
+from .clients import ApiClient, DoneNotice
 from .domains import SenderDomain
 from .log import Delivery, DeliveryAttempt, DeliveryRecipient, LogText
 from .office365 import IntegratedService, OAuthService
@@ -17,12 +18,14 @@ __all__ = [
     "Alert",
     "AlertChannel",
     "AlertDelivery",
+    "ApiClient",
     "AuditEntry",
     "ConnectionTest",
     "ConnectionTestStep",
     "Delivery",
     "DeliveryAttempt",
     "DeliveryRecipient",
+    "DoneNotice",
     "Incident",
     "IntegratedService",
     "LogText",

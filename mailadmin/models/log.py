@@ -60,6 +60,9 @@ class Delivery(models.Model):
     possible_duplicate = models.BooleanField(default=False)  # sent once more after an unclear answer
     redirected_to = models.CharField(max_length=320, blank=True)  # instead of (some of) the recipients
     resend_of = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="resends")
+    # Who handed it over by the HTTP API. Without an index: each message would pay for it, and it is asked for by label.
+    client = models.ForeignKey("ApiClient", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    metadata = models.JSONField(default=dict)  # the caller's own names and values, shown in the log
 
     class Meta:
         verbose_name_plural = "deliveries"

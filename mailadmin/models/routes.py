@@ -21,6 +21,8 @@ class Named(Versioned):
     name = models.CharField(max_length=80, unique=True, validators=[Checked("one_line")])
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
+    # The settings file that this row comes from, as people named it: the console shows such a row, and changes none.
+    managed_by = models.CharField(max_length=200, blank=True, editable=False)
 
     class Meta:
         abstract = True

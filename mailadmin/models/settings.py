@@ -86,6 +86,7 @@ class Settings(models.Model):
     console_url = models.CharField(
         "address of this console", max_length=255, blank=True, validators=[Checked("web_address")]
     )
+    managed_by = models.CharField(max_length=200, blank=True, editable=False)  # see models.routes.Named
     paused_labels = models.JSONField(default=list, editable=False)
     # Whose settings these are (MAILADMIN["ENVIRONMENT"]), and how old they are: see delivery.guard.
     environment = models.CharField(max_length=limits.ENVIRONMENT_CHARS, blank=True, editable=False)

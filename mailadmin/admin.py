@@ -1,0 +1,1 @@
+"""The settings rows in Django's admin: to look at, with a link to their page in the console."""
