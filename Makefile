@@ -6,7 +6,7 @@ VENV := .venv/$(PYTHON_VERSION)
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-fast fuzz lint types contracts services django-tests bench soak conformance errors-page diagnosis-page pins wheel clean
+.PHONY: run test test-fast fuzz lint types contracts services django-tests bench soak conformance errors-page diagnosis-page messages pins wheel clean
 
 run: $(VENV)/.run  ## set up everything and start the console on http://127.0.0.1:8000
 	@$(BIN)/python manage.py mailadmin_up $(ARGS)
@@ -62,6 +62,9 @@ errors-page: $(VENV)/.dev  ## write docs/errors.md from the knowledge base
 
 diagnosis-page: $(VENV)/.dev  ## write docs/diagnosis.md from the table of faults (the tests play every one of them)
 	$(BIN)/python -m tests.probes.faults
+
+messages: $(VENV)/.dev  ## bring the translations up to date with the texts of the code (ARGS=fr: begin another language)
+	@$(BIN)/python -m tests.translation $(ARGS)
 
 wheel: $(VENV)/.dev  ## build the wheel and the sdist into dist/
 	$(BIN)/python -m build --no-isolation
