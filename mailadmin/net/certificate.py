@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
+
+from mailadmin.core.dates import day
+from mailadmin.core.texts import _
 
 if TYPE_CHECKING:  # loaded where a certificate is read: a process that only sends does without
     from cryptography import x509
@@ -52,18 +55,19 @@ class Certificate:
     def words(self, now: datetime) -> str:
         """Return who it was issued to, by whom, and when it starts or ends, as part of a sentence."""
         if now < self.not_before:
-            dates = f"starts on {day(self.not_before)}"
+            text = _("issued to {subject} for {names} by {issuer}, starts on {day}")
         elif now > self.not_after:
-            dates = f"ended on {day(self.not_after)}"
+            text = _("issued to {subject} for {names} by {issuer}, ended on {day}")
         else:
-            dates = f"ends on {day(self.not_after)}"
-        return f"issued to {self.subject} for {self.shown_names()} by {self.issuer}, {dates}"
+            text = _("issued to {subject} for {names} by {issuer}, ends on {day}")
+        shown = day(self.not_before if now < self.not_before else self.not_after)
+        return text.format(subject=self.subject, names=self.shown_names(), issuer=self.issuer, day=shown)
 
     def shown_names(self) -> str:
         """Return the first few names, for a sentence."""
         more = len(self.names) - _SHOWN_NAMES
-        shown = ", ".join(self.names[:_SHOWN_NAMES]) or "no name"
-        return f"{shown} and {more} more" if more > 0 else shown
+        shown = ", ".join(self.names[:_SHOWN_NAMES]) or _("no name")
+        return _("{names} and {number} more").format(names=shown, number=more) if more > 0 else shown
 
     def carries(self, host: str) -> bool:
         """Tell whether the certificate is for `host`: an exact name or address, or a wildcard for exactly
@@ -74,11 +78,6 @@ class Certificate:
             name == wanted or (name.startswith("*.") and "." in parent and name[2:] == parent)
             for name in (name.lower().removesuffix(".") for name in self.names)
         )
-
-
-def day(moment: date) -> str:
-    """Return a date such as "3 Nov 2026"."""
-    return f"{moment.day} {moment:%b %Y}"
 
 
 def read_certificate(der: bytes, tls_version: str, cipher: str) -> Certificate:
@@ -111,7 +110,7 @@ def _title(name: x509.Name) -> str:
     for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
         if found := name.get_attributes_for_oid(kind):
             return _printable(str(found[0].value))
-    return _printable(name.rfc4514_string()) or "nobody"
+    return _printable(name.rfc4514_string()) or _("nobody")
 
 
 def _issuer(name: x509.Name) -> str:
@@ -132,9 +131,9 @@ def _key(parsed: x509.Certificate) -> str:
     try:
         key = parsed.public_key()
     except (ValueError, UnsupportedAlgorithm):
-        return "of a kind that is not known here"
+        return _("of a kind that is not known here")
     if isinstance(key, rsa.RSAPublicKey):
-        return f"RSA {key.key_size} bits"
+        return _("RSA {number} bits").format(number=key.key_size)
     if isinstance(key, ec.EllipticCurvePublicKey):
         return f"EC {key.curve.name}"
     return type(key).__name__.strip("_").removesuffix("PublicKey")
@@ -145,12 +144,15 @@ def _signature(parsed: x509.Certificate) -> str:
     from cryptography.exceptions import UnsupportedAlgorithm
 
     oid = parsed.signature_algorithm_oid.dotted_string
-    family = next((word for beginning, word in _FAMILIES.items() if oid.startswith(beginning)), f"algorithm {oid}")
+    family = next((word for beginning, word in _FAMILIES.items() if oid.startswith(beginning)), "")
+    family = family or _("algorithm {oid}").format(oid=oid)
     try:
         signed_with = parsed.signature_hash_algorithm
     except UnsupportedAlgorithm:
         return family
-    return f"{family} with {signed_with.name.upper()}" if signed_with else family
+    if not signed_with:
+        return family
+    return _("{family} with {hash}").format(family=family, hash=signed_with.name.upper())
 
 
 def _names(parsed: x509.Certificate) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import ClientCertificate
+from mailadmin.core.texts import _
 
 if TYPE_CHECKING:  # loaded where our certificate is: most connections have none
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -55,9 +56,10 @@ def _loaded(context: ssl.SSLContext, client: ClientCertificate) -> str:
         context.load_cert_chain(name, password=passphrase)
     except ssl.SSLError as error:
         reason = (error.reason or type(error).__name__).replace("_", " ").lower()
-        return f"Our own certificate cannot be loaded ({reason})."
+        return _("Our own certificate cannot be loaded ({reason}).").format(reason=reason)
     except OSError as error:
-        return f"Our own certificate needs a temporary file, which cannot be written ({error.strerror})."
+        text = _("Our own certificate needs a temporary file, which cannot be written ({reason}).")
+        return text.format(reason=error.strerror)
     finally:
         if name:
             Path(name).unlink()
@@ -81,14 +83,14 @@ def _packed(client: ClientCertificate, passphrase: str) -> bytes | str:
         chain = x509.load_pem_x509_certificates(client.pem.encode())
         ours = chain[0].public_key()
     except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
-        return "Our own certificate cannot be read; it must be one or more certificates in PEM, our own first."
+        return _("Our own certificate cannot be read; it must be one or more certificates in PEM, our own first.")
     if client.key is None:
-        return "The private key of our own certificate is missing."
+        return _("The private key of our own certificate is missing.")
     key = _key(client.key.reveal().encode("utf-8", "replace"))
     if isinstance(key, str):
         return key
     if key.public_key() != ours:
-        return "The private key does not belong to our own certificate (the first one in its field)."
+        return _("The private key does not belong to our own certificate (the first one in its field).")
     encrypted = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -104,6 +106,6 @@ def _key(pem: bytes) -> PrivateKeyTypes | str:
     try:
         return serialization.load_pem_private_key(pem, None)
     except TypeError:
-        return "The private key of our own certificate is protected by a passphrase; it must be without one."
+        return _("The private key of our own certificate is protected by a passphrase; it must be without one.")
     except (ValueError, UnsupportedAlgorithm):
-        return "The private key of our own certificate cannot be read; it must be a private key in PEM."
+        return _("The private key of our own certificate cannot be read; it must be a private key in PEM.")

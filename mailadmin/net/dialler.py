@@ -15,6 +15,7 @@ from mailadmin.core.addresses import AddressError, ascii_domain
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import AddressFamily
+from mailadmin.core.texts import _
 
 from . import race, stopping
 from .policy import NetworkPolicy, address_refusal, port_refusal
@@ -66,15 +67,17 @@ def resolve(
         raise failed(Kind.PORT_REFUSED, reason)
     name = ascii_host(host)
     if not name:
-        raise failed(Kind.DNS_NOT_FOUND, "This is not a host name.")
+        raise failed(Kind.DNS_NOT_FOUND, _("This is not a host name."))
     found = _look_up(name, port, seconds, family)
     if found is None:
-        raise failed(Kind.DNS_FAILED, f"The resolver gave no answer within {seconds:.0f} s.")
+        raise failed(Kind.DNS_FAILED, _("The resolver gave no answer within {seconds:.0f} s.").format(seconds=seconds))
     if isinstance(found, socket.gaierror):
         if found.errno not in _NO_SUCH_NAME:
             raise failed(Kind.DNS_FAILED, str(found.strerror or found))
-        only = f"The name has no {_ONLY[family][1]} address, and no other is to be used." if family in _ONLY else ""
-        raise failed(Kind.DNS_NOT_FOUND, only or str(found.strerror or found))
+        if family not in _ONLY:
+            raise failed(Kind.DNS_NOT_FOUND, str(found.strerror or found))
+        only = _("The name has no {family} address, and no other is to be used.")
+        raise failed(Kind.DNS_NOT_FOUND, only.format(family=_ONLY[family][1]))
     for address in found:
         if reason := address_refusal(address, policy):
             raise failed(Kind.ADDRESS_REFUSED, reason)
@@ -97,8 +100,8 @@ def connect(
     outcome = race.in_turn(addresses, port, seconds) if alone else race.first(addresses, port, seconds)
     if isinstance(outcome, socket.socket):
         return outcome
-    kind = min((_kind_of(error) for _, error in outcome), key=_TELLING.index)
-    text = "; ".join(f"{address}: {error.strerror or 'the connection failed'}" for address, error in outcome)
+    kind = min((_kind_of(error) for _address, error in outcome), key=_TELLING.index)
+    text = "; ".join(f"{address}: {error.strerror or _('the connection failed')}" for address, error in outcome)
     raise MailError(Fault(Phase.TCP, kind, text, host=host or addresses[0], port=port))
 
 
@@ -140,10 +143,10 @@ def _look_up(name: str, port: int, seconds: float, family: AddressFamily) -> tup
         except socket.gaierror as error:
             answer.append(error)
         except (UnicodeError, ValueError):
-            answer.append(socket.gaierror(socket.EAI_NONAME, "This is not a host name."))
+            answer.append(socket.gaierror(socket.EAI_NONAME, _("This is not a host name.")))
         else:
             found = tuple(dict.fromkeys(str(row[4][0]) for row in rows))
-            answer.append(found or socket.gaierror(socket.EAI_NONAME, "The name has no address."))
+            answer.append(found or socket.gaierror(socket.EAI_NONAME, _("The name has no address.")))
         finally:
             answered.set()
 

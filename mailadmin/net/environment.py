@@ -18,6 +18,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Proxy, ProxyKind
+from mailadmin.core.texts import _
 
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 # A proxy always resolves the name here, whether socks5 or socks5h.
@@ -39,7 +40,7 @@ def proxy_for(host: str, port: int = 443) -> Proxy | None:
     proxy = _parsed(url)
     del url  # it may hold a password
     if proxy is None:
-        text = "HTTPS_PROXY must name an HTTP or SOCKS5 proxy, such as http://proxy.example.org:3128."
+        text = _("HTTPS_PROXY must name an HTTP or SOCKS5 proxy, such as http://proxy.example.org:3128.")
         raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text, host=host, port=port))
     return proxy
 
@@ -77,7 +78,9 @@ def environment_ca() -> str:
                 files = sorted(path.glob("*.pem")) if path.is_dir() else [path]
                 return "\n".join(file.read_text("utf-8", "replace") for file in files)
             except OSError:
-                text = f"The CA bundle that the environment names in {variable} cannot be read."
+                text = _("The CA bundle that the environment names in {variable} cannot be read.").format(
+                    variable=variable
+                )
                 raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text)) from None
     return ""
 

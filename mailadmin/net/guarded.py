@@ -19,6 +19,7 @@ from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind
 from mailadmin.core.settings import Proxy, TlsSettings
+from mailadmin.core.texts import _
 
 from . import stopping
 from . import tls as net_tls
@@ -226,11 +227,11 @@ def _share(deadline: float, seconds: float) -> float:
 def explain_break(error: Exception) -> tuple[Kind, str]:
     """Return the kind and words of an exchange that broke; the error's own words may hold a header."""
     if isinstance(error, TimeoutError):
-        return Kind.TIMEOUT, "No whole answer came within the time."
+        return Kind.TIMEOUT, _("No whole answer came within the time.")
     if isinstance(error, ConnectionError | ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return Kind.CLOSED, "The connection was closed before an answer came."
+        return Kind.CLOSED, _("The connection was closed before an answer came.")
     if isinstance(error, ssl.SSLError):
-        return Kind.TLS_BROKEN, "The encrypted connection broke before an answer came."
+        return Kind.TLS_BROKEN, _("The encrypted connection broke before an answer came.")
     if isinstance(error, OSError):
-        return Kind.CLOSED, "The connection was lost before an answer came."
-    return Kind.HTTP_ANSWER, "The answer was not HTTP."
+        return Kind.CLOSED, _("The connection was lost before an answer came.")
+    return Kind.HTTP_ANSWER, _("The answer was not HTTP.")

@@ -23,6 +23,7 @@ from mailadmin.core.errors import MailError, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Proxy, TlsSettings
+from mailadmin.core.texts import _
 
 from .environment import environment_ca
 from .guarded import Broken, HttpTimeouts, NotConnected, guarded_pools
@@ -145,7 +146,7 @@ def split_host(host: str) -> tuple[str, int]:
             return parts.hostname, parts.port or 443
     except ValueError:
         pass
-    text = f"“{host[:100]}” is not a host name with an optional port, such as graph.microsoft.com."
+    text = _("“{text}” is not a host name with an optional port, such as graph.microsoft.com.").format(text=host[:100])
     raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text))
 
 
@@ -182,11 +183,11 @@ def _attempt(
         return Fault(phase, broken.kind, broken.text, host=host, port=port, maybe_sent=unsure)
     except ValueError as error:
         # Nothing left: requests refused the URL or a header. Its own words may hold that header.
-        text = f"The request cannot be made from these settings ({type(error).__name__})."
+        text = _("The request cannot be made from these settings ({reason}).").format(reason=type(error).__name__)
         return Fault(phase, Kind.ROUTE_INCOMPLETE, text, host=host, port=port)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
         # Every break that is known has its own branch above; of any other the worst is assumed.
-        text = "The connection broke."
+        text = _("The connection broke.")
         return Fault(phase, Kind.CLOSED, text, host=host, port=port, maybe_sent=unsure_after_body)
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlencode, urlsplit
 from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.texts import _
 
 from .http import Answer, HttpTimeouts, exchange, guarded_session
 from .policy import NetworkPolicy
@@ -28,9 +29,9 @@ def ask(url: str, params: Mapping[str, str], headers: Mapping[str, str], policy:
     where = urlsplit(url)
     host, port = where.hostname or "", where.port or (80 if where.scheme == "http" else 443)
     if not policy.managed_identity:
-        raise _unavailable("The settings of this site do not allow the managed identity of its server.")
+        raise _unavailable(_("The settings of this site do not allow the managed identity of its server."))
     if _origin(url) not in _known():
-        raise _unavailable("This is not the identity endpoint of the machine.", host, port)
+        raise _unavailable(_("This is not the identity endpoint of the machine."), host, port)
     timeouts = HttpTimeouts(
         connect=limits.IDENTITY_CONNECT_SECONDS, read=limits.IDENTITY_SECONDS, total=limits.IDENTITY_SECONDS
     )
@@ -40,7 +41,8 @@ def ask(url: str, params: Mapping[str, str], headers: Mapping[str, str], policy:
             return exchange(session, "GET", f"{url}?{urlencode(params)}", phase=Phase.TOKEN, headers=headers)
         except MailError as error:
             fault = error.fault
-    raise _unavailable(f"The identity endpoint of this machine did not answer. {fault.text}".strip(), host, port)
+    text = _("The identity endpoint of this machine did not answer. {reason}").format(reason=fault.text)
+    raise _unavailable(text.strip(), host, port)
 
 
 def _known() -> set[tuple[str, str]]:

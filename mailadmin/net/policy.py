@@ -9,6 +9,8 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
+from mailadmin.core.texts import _
+
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Credentials of the machine can be read at these, so no setting opens them.
@@ -52,7 +54,9 @@ def port_refusal(port: int, policy: NetworkPolicy) -> str:
     """Return why `port` may not be dialled, as a sentence, or an empty string."""
     if policy.ports and port not in policy.ports:
         allowed = ", ".join(map(str, policy.ports))
-        return f"Port {port} is not among the ports that this deployment allows: {allowed}."
+        return _("Port {port} is not among the ports that this deployment allows: {allowed}.").format(
+            port=port, allowed=allowed
+        )
     return ""
 
 
@@ -66,7 +70,7 @@ def address_refusal(text: str, policy: NetworkPolicy) -> str:
     address = ipaddress.ip_address(text.partition("%")[0])
     for judged in (address, *_embedded(address)):
         if kind := _closed_kind(judged, policy):
-            return f"{text} is {kind}, which may not be dialled."
+            return _("{address} is {kind}, which may not be dialled.").format(address=text, kind=kind)
     return ""
 
 
@@ -90,21 +94,21 @@ def _embedded(address: IPAddress) -> tuple[ipaddress.IPv4Address, ...]:
 def _closed_kind(address: IPAddress, policy: NetworkPolicy) -> str:
     """Return what kind of closed address this is, or an empty string when it is open."""
     if address in _METADATA:
-        return "a cloud provider's metadata address"
+        return _("a cloud provider's metadata address")
     if address.is_unspecified:
-        return "the unspecified address"
+        return _("the unspecified address")
     if address.is_loopback:
-        return "" if policy.allow_loopback else "a loopback address (this machine)"
+        return "" if policy.allow_loopback else _("a loopback address (this machine)")
     if address.is_link_local:
-        return "a link-local address"
+        return _("a link-local address")
     if address.is_multicast:
-        return "a multicast address"
+        return _("a multicast address")
     if address == _BROADCAST:
-        return "the broadcast address"
+        return _("the broadcast address")
     if _embedded(address):
         return ""  # what it carries is judged instead
     if address.version == 4 and address in ipaddress.ip_network("0.0.0.0/8"):
-        return "a reserved address"
+        return _("a reserved address")
     if address in _SHARED or address in _SITE_LOCAL or (address.is_private and not address.is_reserved):
-        return "" if policy.allow_private else "a private address"
-    return "a reserved address" if address.is_reserved else ""
+        return "" if policy.allow_private else _("a private address")
+    return _("a reserved address") if address.is_reserved else ""

@@ -17,6 +17,7 @@ from dataclasses import replace
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import AddressFamily, Proxy, ProxyKind
+from mailadmin.core.texts import _
 
 from . import tunnels
 from .dialler import ascii_host, dial
@@ -70,7 +71,7 @@ def open_tunnel(sock: socket.socket, proxy: Proxy, host: str, port: int, policy:
         raise
     if refusal:
         sock.close()
-        raise MailError(Fault(Phase.PROXY, refusal.kind, f"The proxy {proxy} {refusal.text}", host=host, port=port))
+        raise MailError(Fault(Phase.PROXY, refusal.kind, refusal.text(proxy), host=host, port=port))
 
 
 def judged(host: str, port: int, policy: NetworkPolicy) -> str:
@@ -78,7 +79,7 @@ def judged(host: str, port: int, policy: NetworkPolicy) -> str:
     `policy` allows. Raises MailError with phase DNS."""
     name = ascii_host(host)
     if not name:
-        raise MailError(Fault(Phase.DNS, Kind.DNS_NOT_FOUND, "This is not a host name.", host=host, port=port))
+        raise MailError(Fault(Phase.DNS, Kind.DNS_NOT_FOUND, _("This is not a host name."), host=host, port=port))
     if reason := port_refusal(port, policy):
         raise MailError(Fault(Phase.DNS, Kind.PORT_REFUSED, reason, host=host, port=port))
     address = _literal(name)
@@ -112,5 +113,5 @@ def reach(
         fault = error.fault
         if fault.kind in _OURS:
             raise MailError(replace(fault, phase=Phase.PROXY)) from None
-        text = f"The proxy {proxy} cannot be reached: {fault.text}"
+        text = _("The proxy {proxy} cannot be reached: {reason}").format(proxy=proxy, reason=fault.text)
         raise MailError(Fault(Phase.PROXY, Kind.PROXY_UNREACHABLE, text, host=host, port=port)) from None

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 
 from mailadmin.core import limits
+from mailadmin.core.texts import _
 
 from . import stopping
 
@@ -103,7 +104,7 @@ class _Race:
                 next_start = now + limits.RACE_SECONDS
                 continue
             until = min(next_start, self._deadline) if self._waiting else self._deadline
-            for key, _ in self._selector.select(until - now):
+            for key, _events in self._selector.select(until - now):
                 if winner := self._finish(key):
                     return winner
                 next_start = now  # a failure lets the next one begin at once
@@ -168,4 +169,4 @@ def _error(code: int) -> OSError:
 
 
 def _late(seconds: float) -> TimeoutError:
-    return TimeoutError(errno.ETIMEDOUT, f"no answer within {max(seconds, 0):.1f} s")
+    return TimeoutError(errno.ETIMEDOUT, _("no answer within {seconds:.1f} s").format(seconds=max(seconds, 0)))

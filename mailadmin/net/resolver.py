@@ -13,13 +13,15 @@ from mailadmin.core import limits
 from mailadmin.core.addresses import AddressError, ascii_domain
 from mailadmin.core.redact import clean
 from mailadmin.core.srv import Srv
+from mailadmin.core.texts import N_, _
 
 if TYPE_CHECKING:  # the extra may be missing, and most processes never ask
     import dns.resolver
 
 __all__ = ["MISSING", "DnsUnavailable", "NameUnknown", "Resolver", "Srv", "available"]
 
-MISSING = (
+# Looked up when it is shown.
+MISSING = N_(
     "Questions to the DNS need two more Python packages on the server; install them with: pip install 'mailadmin[dns]'"
 )
 
@@ -96,7 +98,7 @@ class Resolver:
 
     def _make(self) -> dns.resolver.Resolver:
         if not available():
-            raise DnsUnavailable(MISSING)
+            raise DnsUnavailable(_(MISSING))
         import dns.exception
         import dns.nameserver
         import dns.resolver
@@ -104,9 +106,8 @@ class Resolver:
         try:
             made = dns.resolver.Resolver(configure=not self._servers)
         except (dns.exception.DNSException, OSError, ValueError):
-            raise DnsUnavailable(
-                "This machine has no configured DNS resolver; name one under Settings, “DNS resolvers”."
-            ) from None
+            text = _("This machine has no configured DNS resolver; name one under Settings, “DNS resolvers”.")
+            raise DnsUnavailable(text) from None
         if self._servers:
             made.nameservers = [dns.nameserver.Do53Nameserver(address, port) for address, port in self._servers]
         made.cache = None
@@ -123,22 +124,22 @@ class Resolver:
 
         shown = clean(name)
         if not (asked := _asked(name)):
-            raise NameUnknown(f"“{shown}” is not a name that the DNS could know.")
-        late = f"No DNS resolver answered in time when asked for {kind} of “{shown}”."
+            raise NameUnknown(_("“{name}” is not a name that the DNS could know.").format(name=shown))
+        late = _("No DNS resolver answered in time when asked for {kind} of “{name}”.").format(kind=kind, name=shown)
         seconds = min(self._seconds if seconds is None else seconds, self._left())
         if seconds <= 0:
             raise DnsUnavailable(late)
         try:
             answer = resolver.resolve(f"{asked}.", kind, lifetime=seconds, search=False, raise_on_no_answer=False)
         except dns.resolver.NXDOMAIN:
-            raise NameUnknown(f"The DNS has no name “{shown}”.") from None
+            raise NameUnknown(_("The DNS has no name “{name}”.").format(name=shown)) from None
         except dns.resolver.LifetimeTimeout:
             raise DnsUnavailable(late) from None
         except dns.resolver.NoNameservers as error:
             raise DnsUnavailable(_told(error, kind, shown)) from None
         except (dns.exception.DNSException, OSError) as error:
-            text = f"The DNS gave no usable answer when asked for {kind} of “{shown}” ({clean(str(error))})."
-            raise DnsUnavailable(text) from None
+            text = _("The DNS gave no usable answer when asked for {kind} of “{name}” ({reason}).")
+            raise DnsUnavailable(text.format(kind=kind, name=shown, reason=clean(str(error)))) from None
         return list(answer.rrset or ())[: limits.DNS_RECORDS]
 
     def _left(self) -> float:
@@ -154,11 +155,12 @@ def _told(error: dns.resolver.NoNameservers, kind: str, shown: str) -> str:
     """Return in a sentence what the servers answered instead: "SERVFAIL", or what went wrong with the line."""
     answers = [entry[3] for entry in error.kwargs.get("errors", ())]
     words = dict.fromkeys(clean(answer if isinstance(answer, str) else _fault(answer)) for answer in answers)
-    return f"The DNS could not answer when asked for {kind} of “{shown}” ({', '.join(words) or 'no server is left'})."
+    text = _("The DNS could not answer when asked for {kind} of “{name}” ({answers}).")
+    return text.format(kind=kind, name=shown, answers=", ".join(words) or _("no server is left"))
 
 
 def _fault(error: Exception) -> str:
-    return "the resolver could not be reached" if isinstance(error, OSError) else "the answer could not be read"
+    return _("the resolver could not be reached") if isinstance(error, OSError) else _("the answer could not be read")
 
 
 def _asked(name: str) -> str:

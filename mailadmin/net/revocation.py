@@ -18,12 +18,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPublicKeyTypes
 
 from mailadmin.core import limits
+from mailadmin.core.dates import day
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import Proxy
+from mailadmin.core.texts import N_, _
 
-from .certificate import day
 from .chain import verified_chain
 from .http import fetch
 from .policy import NetworkPolicy
@@ -52,7 +53,12 @@ _kept: dict[tuple[str, bytes], x509.CertificateRevocationList] = {}
 
 
 class _Unusable(Exception):
-    """A list that cannot say anything about the certificate; the text is a sentence without its subject."""
+    """A list that cannot say anything about the certificate: a sentence, to be translated, about the list at {url}, and
+    what it says more of it, as {detail}."""
+
+    def __init__(self, sentence: str, detail: object = "") -> None:
+        super().__init__(sentence)
+        self.sentence, self.detail = sentence, detail
 
 
 def check(
@@ -93,10 +99,10 @@ def _judge(
             _check_scope(listed, point)
             return _verdict(listed.get_revoked_certificate_by_serial_number(leaf.serial_number))
         except _Unusable as unusable:
-            reasons.append(f"The list at {clean(url, limit=200)} {unusable}")
+            reasons.append(_(unusable.sentence).format(url=clean(url, limit=200), detail=unusable.detail))
         except _MALFORMED:
-            reasons.append(f"The list at {clean(url, limit=200)} cannot be read.")
-    none = "The certificate names no revocation list that can be fetched by http or https."
+            reasons.append(_("The list at {url} cannot be read.").format(url=clean(url, limit=200)))
+    none = _("The certificate names no revocation list that can be fetched by http or https.")
     return Kind.CRL_UNAVAILABLE, clean(" ".join(reasons) or none)
 
 
@@ -108,7 +114,8 @@ def _verdict(entry: x509.RevokedCertificate | None) -> tuple[Kind | None, str]:
     except x509.ExtensionNotFound:
         reason = x509.ReasonFlags.unspecified
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in reason.value)
-    return Kind.CERT_REVOKED, f"The certificate was revoked on {day(entry.revocation_date_utc)} (reason: {words})."
+    text = _("The certificate was revoked on {day} (reason: {reason}).")
+    return Kind.CERT_REVOKED, text.format(day=day(entry.revocation_date_utc), reason=words)
 
 
 def _verified_chain(sock: ssl.SSLSocket) -> list[x509.Certificate]:
@@ -147,10 +154,12 @@ def _list(
         return known
     listed = _parsed(_fetched(url, policy, proxy, seconds))
     if not _signed(listed, leaf, issuer):
-        raise _Unusable("is not signed by the issuer of the certificate.")
+        raise _Unusable(N_("The list at {url} is not signed by the issuer of the certificate."))
     if not _holds(listed, now):
         until = listed.next_update_utc
-        raise _Unusable(f"was to be renewed by {day(until)}." if until else "does not say how long it holds.")
+        if not until:
+            raise _Unusable(N_("The list at {url} does not say how long it holds."))
+        raise _Unusable(N_("The list at {url} was to be renewed by {detail}."), day(until))
     fresh = [(place, one) for place, one in _kept.items() if _holds(one, now) and place != key]
     _kept = dict([*fresh, (key, listed)][-limits.CRL_LISTS :])
     return listed
@@ -158,15 +167,15 @@ def _list(
 
 def _fetched(url: str, policy: NetworkPolicy, proxy: Proxy | None, seconds: float) -> bytes:
     if seconds <= 0:
-        raise _Unusable("was not fetched, because no time was left.")
+        raise _Unusable(N_("The list at {url} was not fetched, because no time was left."))
     try:
         answer = fetch(url, policy, seconds, limits.CRL_BYTES, proxy)
     except MailError as error:
-        raise _Unusable(f"is not to be had: {error.fault.text}") from None
+        raise _Unusable(N_("The list at {url} is not to be had: {detail}"), error.fault.text) from None
     if answer.status != 200:
-        raise _Unusable(f"is not to be had: the answer was HTTP {answer.status}.")
+        raise _Unusable(N_("The list at {url} is not to be had: the answer was HTTP {detail}."), answer.status)
     if len(answer.body) >= limits.CRL_BYTES:
-        raise _Unusable(f"is larger than {limits.CRL_BYTES // 1024**2} MB.")
+        raise _Unusable(N_("The list at {url} is larger than {detail} MB."), limits.CRL_BYTES // 1024**2)
     return answer.body
 
 
@@ -199,11 +208,11 @@ def _check_scope(listed: x509.CertificateRevocationList, point: x509.Distributio
     for extension in listed.extensions:
         value = extension.value
         if extension.critical and not isinstance(value, _READ_EXTENSIONS):
-            raise _Unusable("has a part that is not understood here.")
+            raise _Unusable(N_("The list at {url} has a part that is not understood here."))
         if not isinstance(value, x509.IssuingDistributionPoint):
             continue
         ours = set(point.full_name or ())
         elsewhere = value.full_name is not None and not ours.intersection(value.full_name)
         partly = value.only_contains_ca_certs or value.only_contains_attribute_certs or value.only_some_reasons
         if elsewhere or partly or value.indirect_crl or value.relative_name:
-            raise _Unusable("is not for certificates of this kind.")
+            raise _Unusable(N_("The list at {url} is not for certificates of this kind."))

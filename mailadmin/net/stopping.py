@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from weakref import WeakSet
 
+from mailadmin.core.texts import _
+
 _LOOK_SECONDS = 0.2  # a lock cannot be waited for together with anything else
 
 
@@ -23,7 +25,7 @@ class Stopped(ConnectionAbortedError):
     it."""
 
     def __init__(self) -> None:
-        super().__init__(errno.ECONNABORTED, "stopped on request")
+        super().__init__(errno.ECONNABORTED, _("stopped on request"))
 
 
 class Stop:

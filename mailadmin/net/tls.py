@@ -12,6 +12,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import ClientCertificate, TlsSettings, TlsVersion
+from mailadmin.core.texts import _
 
 from . import client_certificate, stopping
 from .certificate import Certificate, read_certificate
@@ -85,7 +86,7 @@ def _new_context(tls: TlsSettings) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cadata=tls.ca_pem)
         except (ssl.SSLError, ValueError):
-            text = "The own CA certificate cannot be read; it must be one or more certificates in PEM."
+            text = _("The own CA certificate cannot be read; it must be one or more certificates in PEM.")
             raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text)) from None
     context.check_hostname = tls.check_identity and not tls.trusted_hosts
     return context
@@ -128,7 +129,7 @@ def secure(
 def _check_names(shown: Certificate, host: str, tls: TlsSettings, port: int | None) -> None:
     """Raise MailError unless the certificate carries the dialled name or one of the trusted ones."""
     if not any(shown.carries(ascii_host(name)) for name in (host, *tls.trusted_hosts) if name):
-        text = f"The certificate is for {shown.shown_names()}, none of the trusted names."
+        text = _("The certificate is for {names}, none of the trusted names.").format(names=shown.shown_names())
         raise MailError(Fault(Phase.TLS, Kind.CERT_WRONG_NAME, text, host=host, port=port))
 
 
@@ -144,7 +145,7 @@ def certificate(sock: ssl.SSLSocket, *, whole: bool = False) -> Certificate:
         )
         return replace(shown, chain=read_chain(sock, shown)) if whole else shown
     except ValueError:
-        text = "The certificate cannot be read."
+        text = _("The certificate cannot be read.")
         raise MailError(Fault(Phase.TLS, Kind.CERT_INVALID, text)) from None
 
 
@@ -185,14 +186,14 @@ def _explain(error: Exception, tls: TlsSettings) -> tuple[Kind, str]:
         return _VERIFY_KINDS.get(error.verify_code, Kind.CERT_INVALID), clean(error.verify_message)
     if client_refused(error):
         reason = clean(str(getattr(error, "reason", "")).rpartition("ALERT_")[2].replace("_", " ").lower())
-        return Kind.CLIENT_CERTIFICATE_REFUSED, f"The server answered: {reason}."
+        return Kind.CLIENT_CERTIFICATE_REFUSED, _("The server answered: {reason}.").format(reason=reason)
     if isinstance(error, TimeoutError):
-        return Kind.TIMEOUT, "The TLS handshake was not finished in time."
+        return Kind.TIMEOUT, _("The TLS handshake was not finished in time.")
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ConnectionError):
-        return Kind.CLOSED, "The server closed the connection during the TLS handshake."
+        return Kind.CLOSED, _("The server closed the connection during the TLS handshake.")
     reason = getattr(error, "reason", None) or ""
     if reason in _NOT_TLS:
-        return Kind.PLAIN_EXPECTED, "The server does not speak TLS on this port."
+        return Kind.PLAIN_EXPECTED, _("The server does not speak TLS on this port.")
     if reason in _TOO_OLD:
-        return Kind.TLS_TOO_OLD, f"The server offers nothing as new as TLS {tls.minimum}."
-    return Kind.TLS_BROKEN, clean(reason.replace("_", " ").lower() or "the TLS handshake failed")
+        return Kind.TLS_TOO_OLD, _("The server offers nothing as new as TLS {version}.").format(version=tls.minimum)
+    return Kind.TLS_BROKEN, clean(reason.replace("_", " ").lower() or _("the TLS handshake failed"))

@@ -14,6 +14,7 @@ from mailadmin.core import limits
 from mailadmin.core.fault import Kind
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import Proxy
+from mailadmin.core.texts import N_, _
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})\b[^\r\n]*")
 # What a proxy adds in a machine's words: Squid, and RFC 9209.
@@ -28,26 +29,31 @@ _CONNECT, _IPV4, _NAME, _IPV6 = 1, 1, 3, 4
 _ADDRESS_BYTES = {_IPV4: 4, _IPV6: 16}
 _MAX_LOGIN = 255  # bytes of a user name or password, RFC 1929 section 2
 _SOCKS_REPLIES = {  # RFC 1928 section 6
-    1: (Kind.PROXY_TARGET, "failed for a reason that it does not name."),
-    2: (Kind.PROXY_REFUSED, "does not allow this connection by its rules."),
-    3: (Kind.PROXY_TARGET, "finds the server's network unreachable."),
-    4: (Kind.PROXY_TARGET, "finds no such host, or finds it unreachable."),
-    5: (Kind.PROXY_TARGET, "was refused by the server: nothing listens on this port."),
-    6: (Kind.PROXY_TARGET, "got no answer from the server in time (TTL expired)."),
-    7: (Kind.PROXY_ANSWER, "does not open connections (command not supported)."),
-    8: (Kind.PROXY_ANSWER, "does not take this kind of address."),
+    1: (Kind.PROXY_TARGET, N_("The proxy {proxy} failed for a reason that it does not name.")),
+    2: (Kind.PROXY_REFUSED, N_("The proxy {proxy} does not allow this connection by its rules.")),
+    3: (Kind.PROXY_TARGET, N_("The proxy {proxy} finds the server's network unreachable.")),
+    4: (Kind.PROXY_TARGET, N_("The proxy {proxy} finds no such host, or finds it unreachable.")),
+    5: (Kind.PROXY_TARGET, N_("The proxy {proxy} was refused by the server: nothing listens on this port.")),
+    6: (Kind.PROXY_TARGET, N_("The proxy {proxy} got no answer from the server in time (TTL expired).")),
+    7: (Kind.PROXY_ANSWER, N_("The proxy {proxy} does not open connections (command not supported).")),
+    8: (Kind.PROXY_ANSWER, N_("The proxy {proxy} does not take this kind of address.")),
 }
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why there is no tunnel; `text` continues "The proxy proxy.example.org:3128"."""
+    """Why there is no tunnel: a `sentence`, to be translated, about {proxy}, and what the proxy {said} itself."""
 
     kind: Kind
-    text: str
+    sentence: str
+    said: object = ""
+
+    def text(self, proxy: Proxy) -> str:
+        """Return the sentence, about `proxy`."""
+        return _(self.sentence).format(proxy=proxy, said=self.said)
 
 
-_FOREIGN = Refusal(Kind.PROXY_ANSWER, "did not answer as a SOCKS5 proxy does.")
+_FOREIGN = Refusal(Kind.PROXY_ANSWER, N_("The proxy {proxy} did not answer as a SOCKS5 proxy does."))
 
 
 class Lost(Exception):
@@ -61,8 +67,9 @@ class Lost(Exception):
     @property
     def refusal(self) -> Refusal:
         """Return what this means where nothing is known of the proxy yet."""
-        text = "did not answer in time." if self.late else "closed the connection without an answer."
-        return Refusal(Kind.PROXY_UNREACHABLE, text)
+        if self.late:
+            return Refusal(Kind.PROXY_UNREACHABLE, N_("The proxy {proxy} did not answer in time."))
+        return Refusal(Kind.PROXY_UNREACHABLE, N_("The proxy {proxy} closed the connection without an answer."))
 
 
 class Line:
@@ -131,18 +138,20 @@ def _http_refusal(head: bytes, proxy: Proxy) -> Refusal:
     """Return what an answer means that opens no tunnel, without the password that it may repeat."""
     status = _STATUS.match(head)
     if not status:
-        return Refusal(Kind.PROXY_ANSWER, "did not answer as an HTTP proxy does.")
+        return Refusal(Kind.PROXY_ANSWER, N_("The proxy {proxy} did not answer as an HTTP proxy does."))
     code = int(status[1])
     if code // 100 == 2:
-        return Refusal(Kind.PROXY_UNREACHABLE, "did not finish its answer.")
+        return Refusal(Kind.PROXY_UNREACHABLE, N_("The proxy {proxy} did not finish its answer."))
     secrets = [proxy.password.reveal()] if proxy.password else []
     detail = _DETAIL.search(head)
-    text = f"answered: {clean(status[0], secrets)}" + (f" ({clean(detail[1], secrets)})" if detail else "")
+    said = clean(status[0], secrets) + (f" ({clean(detail[1], secrets)})" if detail else "")
     if code in _SIGN_IN:
-        return Refusal(Kind.PROXY_SIGN_IN, text)
-    if code in _NO_PROXY or code < 400:
-        return Refusal(Kind.PROXY_ANSWER, text)
-    return Refusal(Kind.PROXY_REFUSED if code < 500 else Kind.PROXY_TARGET, text)
+        kind = Kind.PROXY_SIGN_IN
+    elif code in _NO_PROXY or code < 400:
+        kind = Kind.PROXY_ANSWER
+    else:
+        kind = Kind.PROXY_REFUSED if code < 500 else Kind.PROXY_TARGET
+    return Refusal(kind, N_("The proxy {proxy} answered: {said}"), said)
 
 
 def socks5(line: Line, proxy: Proxy, host: str, port: int) -> Refusal | None:
@@ -158,7 +167,11 @@ def socks5(line: Line, proxy: Proxy, host: str, port: int) -> Refusal | None:
     except Lost as lost:
         # It has spoken before, so what it waits for now is the server.
         late = asked and lost.late
-        return Refusal(Kind.PROXY_TARGET, "did not reach the server in time.") if late else lost.refusal
+        return (
+            Refusal(Kind.PROXY_TARGET, N_("The proxy {proxy} did not reach the server in time."))
+            if late
+            else lost.refusal
+        )
 
 
 def _socks_sign_in(line: Line, proxy: Proxy) -> Refusal | None:
@@ -169,8 +182,10 @@ def _socks_sign_in(line: Line, proxy: Proxy) -> Refusal | None:
     if version != _VERSION:
         return _FOREIGN
     if method == _NONE_FITS:
-        wants = "takes neither this sign-in nor none." if proxy.user else "wants a user name and a password."
-        return Refusal(Kind.PROXY_SIGN_IN, wants)
+        refused = N_("The proxy {proxy} takes neither this sign-in nor none.")
+        return Refusal(
+            Kind.PROXY_SIGN_IN, refused if proxy.user else N_("The proxy {proxy} wants a user name and a password.")
+        )
     if method not in offered:
         return _FOREIGN
     if method == _NO_LOGIN:
@@ -178,10 +193,16 @@ def _socks_sign_in(line: Line, proxy: Proxy) -> Refusal | None:
     user = proxy.user.encode("utf-8", "replace")
     password = (proxy.password.reveal() if proxy.password else "").encode("utf-8", "replace")
     if not 0 < len(user) <= _MAX_LOGIN or not 0 < len(password) <= _MAX_LOGIN:
-        return Refusal(Kind.PROXY_SIGN_IN, f"takes user names and passwords of 1 to {_MAX_LOGIN} bytes only.")
+        return Refusal(
+            Kind.PROXY_SIGN_IN,
+            N_("The proxy {proxy} takes user names and passwords of 1 to {said} bytes only."),
+            _MAX_LOGIN,
+        )
     line.send(bytes([_LOGIN_VERSION, len(user)]) + user + bytes([len(password)]) + password)
-    _, status = line.read(2)
-    return Refusal(Kind.PROXY_SIGN_IN, "refused the user name or the password.") if status else None
+    status = line.read(2)[1]
+    return (
+        Refusal(Kind.PROXY_SIGN_IN, N_("The proxy {proxy} refused the user name or the password.")) if status else None
+    )
 
 
 def _socks_address(host: str) -> bytes:
@@ -198,8 +219,9 @@ def _socks_reply(line: Line) -> Refusal | None:
     if version != _VERSION:
         return _FOREIGN
     if reply:
-        return Refusal(*_SOCKS_REPLIES.get(reply, (Kind.PROXY_ANSWER, f"answered with the unknown code {reply}.")))
-    _, kind = line.read(2)
+        unknown = (Kind.PROXY_ANSWER, N_("The proxy {proxy} answered with the unknown code {said}."))
+        return Refusal(*_SOCKS_REPLIES.get(reply, unknown), reply)
+    kind = line.read(2)[1]
     if kind != _NAME and kind not in _ADDRESS_BYTES:
         return _FOREIGN
     line.read((line.read(1)[0] if kind == _NAME else _ADDRESS_BYTES[kind]) + 2)

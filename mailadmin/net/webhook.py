@@ -11,6 +11,7 @@ from mailadmin.core.errors import MailError, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import TlsSettings
+from mailadmin.core.texts import _
 
 from .environment import environment_ca
 from .guarded import Broken, GuardedConnection, HttpTimeouts, NotConnected, explain_break, guarded_pools
@@ -59,7 +60,7 @@ def _posted(
     except MailError as error:  # the address cannot be opened
         return error.fault
     except (KeyError, ValueError, http.client.InvalidURL):
-        return Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, "The webhook address cannot be used.", host=host)
+        return Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, _("The webhook address cannot be used."), host=host)
     except (OSError, http.client.HTTPException) as error:
         return Fault(Phase.GRAPH, *explain_break(error), host=host, port=port)
 

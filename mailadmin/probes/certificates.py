@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from mailadmin.core import limits
+from mailadmin.core.dates import day
 from mailadmin.core.fault import Fault, Kind
 from mailadmin.core.report import Step, StepState
-from mailadmin.net.certificate import Certificate, day
+from mailadmin.net.certificate import Certificate
 from mailadmin.net.chain import missing
 
 _NAMES = 20  # of one certificate; a content network's may carry a hundred

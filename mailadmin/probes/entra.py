@@ -12,11 +12,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from mailadmin.core import expiry, limits
+from mailadmin.core.dates import day
 from mailadmin.core.errors import MailError, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.report import Step, StepState
 from mailadmin.core.settings import Credential, CredentialKind, EntraApp
-from mailadmin.net.certificate import day
 from mailadmin.net.environment import proxy_for
 from mailadmin.net.http import split_host
 from mailadmin.net.policy import NetworkPolicy

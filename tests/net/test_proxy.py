@@ -362,7 +362,9 @@ def _play(shake, answer: bytes, user: str) -> bytes | None:  # type: ignore[no-u
         proxy = Proxy(ProxyKind.HTTP, "proxy.example.org", 3128, user, Secret("geheim-3"))
         refusal = shake(Line(ours, time.monotonic() + 5), proxy, NAME, 587)
         if refusal:
-            assert refusal.text.endswith((".", ")")) or refusal.text.startswith("answered: ")
+            said = refusal.text(proxy)
+            assert said.startswith("The proxy proxy.example.org:3128 ")
+            assert said.endswith((".", ")")) or " answered: " in said
             return None
         rest = b""
         while piece := ours.recv(65536):

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mailadmin.core.dates import day
 from mailadmin.core.report import Step, StepState, as_text, overall, verdict
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Credential, OAuthRoute, ProxyKind
-from mailadmin.net.certificate import day
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.probes.graph import graph_plan, probe_graph
 from mailadmin.probes.recorder import Cancelled, Recorder

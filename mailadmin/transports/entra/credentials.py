@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mailadmin.core import pfx
+from mailadmin.core.dates import day
 from mailadmin.core.destination import credential_destination
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Credential, CredentialKind, EntraApp
-from mailadmin.net.certificate import day
 
 _SALT = secrets.token_bytes(16)  # so that a mark can be compared in this process only
 
