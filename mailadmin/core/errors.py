@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
 
-from .fault import Fault, Kind
+from .fault import Fault, Kind, Phase
 from .knowledge import Explanation, Failover, explain
 
 
@@ -110,6 +110,11 @@ class RecipientsRefused(MailError):
         super().__init__(fault)
         self.recipients = dict(recipients)
         self.args = (fault, self.recipients)  # what a copy or a pickle is made from
+
+
+def bad_message(kind: Kind, text: str = "", field: str = "") -> BadMessage:
+    """Return the error of a message that is wrong in its part `field`, see `Fault.field`."""
+    return BadMessage(Fault(Phase.MESSAGE, kind, text=text, field=field))
 
 
 def mail_error(fault: Fault) -> MailError:
