@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from mailadmin import testruns
-from mailadmin.core.differences import Differences, compare
+from mailadmin.core.differences import Change, Differences, compare
 from mailadmin.core.report import Step, StepState
 from mailadmin.models import ConnectionTest
 
@@ -71,9 +73,9 @@ def comparisons(test: ConnectionTest, steps: Sequence[Step]) -> list[Comparison]
     previous = before.first()
     if previous is None:
         return []
-    found = [_comparison("the previous test", previous, test, steps)]
+    found = [_comparison(_("the previous test"), previous, test, steps)]
     if previous.state not in _GOOD and (good := before.filter(state__in=_GOOD).first()):
-        since_good = _comparison("the last good test", good, test, steps)
+        since_good = _comparison(_("the last good test"), good, test, steps)
         if since_good.differences == found[0].differences:
             return [since_good]  # the same twice says less than once
         found.append(since_good)
@@ -93,5 +95,17 @@ def pairs(before: Sequence[Step], after: Sequence[Step]) -> list[Pair]:
     return [Pair(titles[key], Side(old.get(key)), Side(new.get(key))) for key in dict.fromkeys([*new, *old])]
 
 
+def differences(
+    before: ConnectionTest, steps_before: Sequence[Step], after: ConnectionTest, steps_after: Sequence[Step]
+) -> Differences:
+    """Return what is different in the later test, its settings in the language of whoever reads it."""
+    found = compare(before.values, steps_before, after.values, steps_after)
+    return replace(found, settings=[_shown(change) for change in found.settings])
+
+
+def _shown(change: Change) -> Change:
+    return Change(_(change.name), testruns.in_words(change.before), testruns.in_words(change.after))
+
+
 def _comparison(which: str, other: ConnectionTest, test: ConnectionTest, steps: Sequence[Step]) -> Comparison:
-    return Comparison(which, other, compare(other.values, testruns.steps_of(other), test.values, steps))
+    return Comparison(which, other, differences(other, testruns.steps_of(other), test, steps))

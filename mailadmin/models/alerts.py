@@ -7,6 +7,8 @@ import uuid
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from mailadmin.core.alert_payloads import signing_key
@@ -17,7 +19,7 @@ from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.validation import webhook_url
 
-from .fields import Checked
+from .fields import Checked, labelled
 from .routes import Named
 from .secrets import SecretHolder, SecretSlot
 
@@ -33,23 +35,23 @@ class AlertChannel(SecretHolder, Named):
     class KindChoice(models.TextChoices):
         """What the channel speaks."""
 
-        EMAIL = ChannelKind.EMAIL, "E-mail"
-        WEBHOOK = ChannelKind.WEBHOOK, "Webhook (JSON, signed)"
+        EMAIL = ChannelKind.EMAIL, _("E-mail")
+        WEBHOOK = ChannelKind.WEBHOOK, _("Webhook (JSON, signed)")
         SLACK = ChannelKind.SLACK, "Slack"
         TEAMS = ChannelKind.TEAMS, "Microsoft Teams"
 
-    kind = models.CharField("kind", max_length=10, choices=KindChoice, default=KindChoice.EMAIL)
-    recipients = models.TextField("send to", blank=True, validators=[Checked("address_list")])
-    host = models.CharField("host", max_length=255, blank=True, editable=False)
-    url = SecretSlot("webhook address", _webhook)
-    signing = SecretSlot("signing secret", _webhook)
-    events = models.JSONField("events", default=list, blank=True)  # names of `core.alerts.Event`; empty: all
-    enabled = models.BooleanField("enabled", default=True)
+    kind = models.CharField(_("kind"), max_length=10, choices=KindChoice, default=KindChoice.EMAIL)
+    recipients = models.TextField(_("send to"), blank=True, validators=[Checked("address_list")])
+    host = models.CharField(_("host"), max_length=255, blank=True, editable=False)
+    url = SecretSlot(_("webhook address"), _webhook)
+    signing = SecretSlot(_("signing secret"), _webhook)
+    events = models.JSONField(_("events"), default=list, blank=True)  # names of `core.alerts.Event`; empty: all
+    enabled = models.BooleanField(_("enabled"), default=True)
 
     objects = models.Manager["AlertChannel"]()
 
     class Meta(Named.Meta):
-        verbose_name = "alert channel"
+        verbose_name = _("alert channel")
 
     @property
     def where(self) -> str:
@@ -60,7 +62,7 @@ class AlertChannel(SecretHolder, Named):
         """Ask for the addresses of a channel that sends e-mail."""
         super().clean()
         if self.kind == ChannelKind.EMAIL and not self.recipients.strip():
-            raise ValidationError({"recipients": "Type at least one address."})
+            raise ValidationError({"recipients": gettext("Type at least one address.")})
 
     @sensitive_variables()
     def secret_errors(self) -> dict[str, str]:
@@ -70,10 +72,10 @@ class AlertChannel(SecretHolder, Named):
         if self.kind == ChannelKind.EMAIL:
             return errors
         if not self.url.stored:
-            errors["url"] = "Type the webhook address."
+            errors["url"] = gettext("Type the webhook address.")
         signing = self.signing.value()
         if self.kind == ChannelKind.WEBHOOK and signing is None:
-            errors["signing"] = (
+            errors["signing"] = gettext(
                 "Type a secret that the receiver knows as well, so that it can tell our alerts from others."
             )
         try:
@@ -94,7 +96,8 @@ class AlertChannel(SecretHolder, Named):
         except ValueError as error:
             raise _unusable(str(error)) from None
         if host != self.host.lower():
-            raise _unusable(f"The webhook address leads to another host than {self.host}, for which it was saved.")
+            text = gettext("The webhook address leads to another host than {host}, for which it was saved.")
+            raise _unusable(text.format(host=self.host))
         return Secret(text)
 
 
@@ -110,7 +113,7 @@ class Incident(models.Model):
     moment. `held_back` counts how often it happened since it was told. `facts` is what to say of it."""
 
     key = models.CharField(max_length=160, primary_key=True)
-    event = models.CharField(max_length=20, choices=[(event.value, event.label) for event in Event])
+    event = models.CharField(max_length=20, choices=labelled(Event))
     facts = models.JSONField(default=dict)
     since = models.DateTimeField(default=timezone.now)
     well_at = models.DateTimeField(null=True)
@@ -126,7 +129,7 @@ class Alert(models.Model):
     """One thing that was to be told."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    event = models.CharField(max_length=20, choices=[(event.value, event.label) for event in Event])
+    event = models.CharField(max_length=20, choices=labelled(Event))
     key = models.CharField(max_length=160, blank=True, db_index=True)  # of the incident
     name = models.CharField(max_length=255, blank=True)  # of what it is about, as people see it
     route_kind = models.CharField(max_length=10, blank=True)  # the route that it is about, which must not carry it
@@ -152,10 +155,10 @@ class AlertDelivery(models.Model):
     class State(models.TextChoices):
         """How far it is."""
 
-        WAITING = "waiting", "Waiting"
-        SENDING = "sending", "Sending"
-        SENT = "sent", "Sent"
-        FAILED = "failed", "Failed"
+        WAITING = "waiting", _("Waiting")
+        SENDING = "sending", _("Sending")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Failed")
 
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="deliveries")
     channel = models.ForeignKey(AlertChannel, null=True, on_delete=models.SET_NULL, related_name="+")

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class AppendOnly(models.QuerySet[Any]):
@@ -57,7 +58,7 @@ class AuditEntry(models.Model):
     objects = AppendOnly.as_manager()
 
     class Meta:
-        verbose_name_plural = "audit entries"
+        verbose_name_plural = _("audit entries")
         ordering = ("-id",)
         indexes = [models.Index(fields=["object_id"], name="mailadmin_audit_object")]  # the history of a row
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from mailadmin.core import limits
+from mailadmin.core.alert_payloads import signing_key
 from mailadmin.core.clients import DoneState
 from mailadmin.core.destination import Destination
+from mailadmin.core.errors import MailError
+from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.secret import Secret
+from mailadmin.core.validation import webhook_url
 
 from .fields import Checked
 from .log import Delivery
@@ -31,24 +41,24 @@ class ApiClient(SecretHolder, Named):
     token_digest = models.CharField(max_length=64, unique=True, editable=False)
     token_start = models.CharField(max_length=16, editable=False)
     token_made_at = models.DateTimeField(default=timezone.now, editable=False)
-    scopes = models.JSONField("may", default=list)  # names of core.clients.Scope
-    senders = models.TextField("allowed senders", blank=True, validators=[Checked("sender_list")])
-    routes = models.JSONField("allowed routes", default=list, blank=True)  # str(RouteKey)
-    label = models.CharField("endpoint label", max_length=80, blank=True, validators=[Checked("one_line")])
+    scopes = models.JSONField(_("may"), default=list)  # names of core.clients.Scope
+    senders = models.TextField(_("allowed senders"), blank=True, validators=[Checked("sender_list")])
+    routes = models.JSONField(_("allowed routes"), default=list, blank=True)  # str(RouteKey)
+    label = models.CharField(_("endpoint label"), max_length=80, blank=True, validators=[Checked("one_line")])
     daily_limit = models.PositiveIntegerField(
-        "messages a day", default=limits.API_MESSAGES_A_DAY, validators=[MaxValueValidator(limits.MAX_RATE_MESSAGES)]
+        _("messages a day"), default=limits.API_MESSAGES_A_DAY, validators=[MaxValueValidator(limits.MAX_RATE_MESSAGES)]
     )  # 0: no limit
     minute_limit = models.PositiveIntegerField(
-        "requests a minute",
+        _("requests a minute"),
         default=limits.API_REQUESTS_A_MINUTE,
         validators=[MaxValueValidator(limits.MAX_RATE_MESSAGES)],
     )  # 0: no limit
-    expires_at = models.DateTimeField("valid until", null=True, blank=True)
-    enabled = models.BooleanField("enabled", default=True)
+    expires_at = models.DateTimeField(_("valid until"), null=True, blank=True)
+    enabled = models.BooleanField(_("enabled"), default=True)
     revoked_at = models.DateTimeField(null=True, editable=False)
     host = models.CharField(max_length=255, blank=True, editable=False)
-    url = SecretSlot("address for the Done event", _webhook)
-    signing = SecretSlot("signing secret", _webhook)
+    url = SecretSlot(_("address for the Done event"), _webhook)
+    signing = SecretSlot(_("signing secret"), _webhook)
     # What was used. Changed by query alone, so that requests do not count as changes of settings.
     minute_at = models.DateTimeField(null=True, editable=False)
     minute_count = models.PositiveIntegerField(default=0, editable=False)
@@ -59,7 +69,59 @@ class ApiClient(SecretHolder, Named):
     objects = models.Manager["ApiClient"]()
 
     class Meta(Named.Meta):
-        verbose_name = "API client"
+        verbose_name = _("API client")
+
+    @property
+    def expired(self) -> bool:
+        """Tell whether its token is not valid any more."""
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    @property
+    def active(self) -> bool:
+        """Tell whether its token opens anything now."""
+        return self.enabled and self.revoked_at is None and not self.expired
+
+    @property
+    def messages_today(self) -> int:
+        """Return how many messages it handed over on this day (UTC)."""
+        return self.day_count if self.day == datetime.now(UTC).date() else 0
+
+    @sensitive_variables()
+    def secret_errors(self) -> dict[str, str]:
+        """Return a sentence for each slot whose secret is missing or cannot be used; call it after the secrets are put
+        in. Without an address nothing is told, and nothing is missing."""
+        errors: dict[str, str] = {}
+        signing = self.signing.value()
+        if self.url.stored and signing is None:
+            errors["signing"] = gettext(
+                "Type a secret that the receiver knows as well, so that it can tell our events from others."
+            )
+        try:
+            if signing:
+                signing_key(signing.reveal())
+        except (ValueError, MailError) as error:
+            errors["signing"] = str(error)
+        return errors
+
+    @sensitive_variables("text")
+    def checked_url(self) -> Secret:
+        """Return the address to post to. Raises MailError when it is missing, cannot be opened, or leads to another
+        host than when it was saved (it may be kept outside the database, where others change it)."""
+        url = self.url.value()
+        text = url.reveal() if url else ""
+        try:
+            text, host = webhook_url(text)
+        except ValueError as error:
+            raise _unusable(str(error)) from None
+        if host != self.host.lower():
+            raise _unusable(
+                gettext("The address leads to another host than {host}, for which it was saved.").format(host=self.host)
+            )
+        return Secret(text)
+
+
+def _unusable(text: str) -> MailError:
+    return MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text))
 
 
 class DoneNotice(models.Model):
@@ -68,17 +130,17 @@ class DoneNotice(models.Model):
     class State(models.TextChoices):
         """How far it is."""
 
-        WAITING = "waiting", "Waiting"
-        SENDING = "sending", "Sending"
-        TOLD = "told", "Told"
-        FAILED = "failed", "Failed"
+        WAITING = "waiting", _("Waiting")
+        SENDING = "sending", _("Sending")
+        TOLD = "told", _("Told")
+        FAILED = "failed", _("Failed")
 
     client = models.ForeignKey(ApiClient, on_delete=models.CASCADE, related_name="notices")
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="notices")
     outcome = models.CharField(max_length=10, choices=[(one.value, one.value) for one in DoneState])
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     tries = models.PositiveSmallIntegerField(default=0)
-    due_at = models.DateTimeField(default=timezone.now, db_index=True)
+    due_at = models.DateTimeField(default=timezone.now, null=True, db_index=True)  # none when it is over
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
     detail = models.TextField(blank=True)  # what the receiver answered, or why it was not reached

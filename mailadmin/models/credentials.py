@@ -11,6 +11,8 @@ from datetime import date
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin import conf
 from mailadmin.core import pfx
@@ -24,10 +26,16 @@ from .secrets import HeldSecret, SecretSlot, exchange
 
 # What each kind keeps in its slot; a managed identity keeps nothing.
 _WORDS = {
-    CredentialKind.SECRET: "client secret",
-    CredentialKind.CERTIFICATE: "private key",
-    CredentialKind.FEDERATED: "assertion file",
-    CredentialKind.MANAGED_IDENTITY: "managed identity",
+    CredentialKind.SECRET: _("client secret"),
+    CredentialKind.CERTIFICATE: _("private key"),
+    CredentialKind.FEDERATED: _("assertion file"),
+    CredentialKind.MANAGED_IDENTITY: _("managed identity"),
+}
+_SECOND_WORDS = {
+    CredentialKind.SECRET: _("second client secret"),
+    CredentialKind.CERTIFICATE: _("second private key"),
+    CredentialKind.FEDERATED: _("second assertion file"),
+    CredentialKind.MANAGED_IDENTITY: _("second managed identity"),
 }
 
 
@@ -55,7 +63,7 @@ class CredentialColumns:
 
     def word(self, row: Any) -> str:
         """Return what people call that which the slot of `row` keeps."""
-        return _WORDS[self.kind_of(row)]
+        return str(_WORDS[self.kind_of(row)])
 
 
 FIRST = CredentialColumns("credential_kind", "certificate", "secret", "credential_ends_on")
@@ -68,21 +76,21 @@ class CredentialHolder(ProxyHolder):
     class CredentialChoice(models.TextChoices):
         """How the app proves itself to Entra."""
 
-        SECRET = CredentialKind.SECRET, "Client secret"
-        CERTIFICATE = CredentialKind.CERTIFICATE, "Certificate"
-        FEDERATED = CredentialKind.FEDERATED, "Federated assertion from a file"
-        MANAGED_IDENTITY = CredentialKind.MANAGED_IDENTITY, "Managed identity (Azure)"
+        SECRET = CredentialKind.SECRET, _("Client secret")
+        CERTIFICATE = CredentialKind.CERTIFICATE, _("Certificate")
+        FEDERATED = CredentialKind.FEDERATED, _("Federated assertion from a file")
+        MANAGED_IDENTITY = CredentialKind.MANAGED_IDENTITY, _("Managed identity (Azure)")
 
     credential_kind = models.CharField(
-        "credential", max_length=20, choices=CredentialChoice, default=CredentialChoice.SECRET
+        _("credential"), max_length=20, choices=CredentialChoice, default=CredentialChoice.SECRET
     )
     certificate = models.TextField(blank=True, validators=[Checked("client_certificate")])
     secret = SecretSlot(FIRST.word, FIRST.destination)
-    credential_ends_on = models.DateField("credential ends on", null=True, blank=True)
-    second_kind = models.CharField("second credential", max_length=20, choices=CredentialChoice, blank=True)
+    credential_ends_on = models.DateField(_("credential ends on"), null=True, blank=True)
+    second_kind = models.CharField(_("second credential"), max_length=20, choices=CredentialChoice, blank=True)
     second_certificate = models.TextField(blank=True, validators=[Checked("client_certificate")])
-    second_secret = SecretSlot(lambda row: f"second {SECOND.word(row)}", SECOND.destination)
-    second_ends_on = models.DateField("second credential ends on", null=True, blank=True)
+    second_secret = SecretSlot(lambda row: str(_SECOND_WORDS[SECOND.kind_of(row)]), SECOND.destination)
+    second_ends_on = models.DateField(_("second credential ends on"), null=True, blank=True)
 
     class Meta:
         abstract = True
@@ -103,15 +111,21 @@ class CredentialHolder(ProxyHolder):
         """Return a sentence for each column that the credential's kind does not go with."""
         kind = columns.kind_of(self)
         if kind is CredentialKind.MANAGED_IDENTITY and not conf.setting("MANAGED_IDENTITY"):
-            sentence = (
+            sentence = gettext(
                 "This server does not allow its managed identity to be used: its settings must say "
                 'MAILADMIN["MANAGED_IDENTITY"] = True.'
             )
             return {columns.kind: sentence}
         if kind is CredentialKind.CERTIFICATE and not getattr(self, columns.certificate).strip():
-            return {columns.certificate: "Choose the file with certificate and key, or paste the certificate here."}
+            return {
+                columns.certificate: gettext("Choose the file with certificate and key, or paste the certificate here.")
+            }
         if kind is not CredentialKind.MANAGED_IDENTITY and columns is SECOND and not self.names_an_app():
-            return {columns.kind: "It needs the tenant and the client ID of the app; type them on the service first."}
+            return {
+                columns.kind: gettext(
+                    "It needs the tenant and the client ID of the app; type them on the service first."
+                )
+            }
         return {}
 
     def credential_secret_errors(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from .fields import Checked
 
@@ -12,7 +13,7 @@ class SenderDomain(models.Model):
     (`probes.sender_domain`), as a mapping."""
 
     domain = models.CharField(max_length=253, unique=True, validators=[Checked("domain")])  # lower case, A-labels
-    selectors = models.TextField("DKIM selectors", blank=True, validators=[Checked("selectors")])
+    selectors = models.TextField(_("DKIM selectors"), blank=True, validators=[Checked("selectors")])
     reading = models.JSONField(default=dict)
     read_at = models.DateTimeField(null=True)
 

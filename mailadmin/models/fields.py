@@ -1,14 +1,43 @@
-"""The checks of `core.validation` as Django validators."""
+"""The checks of `core.validation` as Django validators, and its enumerations as choices."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.core.exceptions import ValidationError
 from django.utils.deconstruct import deconstructible
+from django.utils.functional import lazystr
 
 from mailadmin.core import validation
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
+
+
+class Labelled(Protocol):
+    """A member of an enumeration of `core` that people read by its label."""
+
+    value: Any
+
+    @property
+    def label(self) -> str:
+        """Return it in the language of whoever asks."""
+
+
+class _Label:
+    """The label of a member, looked up each time it is shown."""
+
+    def __init__(self, member: Labelled) -> None:
+        self.member = member
+
+    def __str__(self) -> str:
+        return self.member.label
+
+
+def labelled(members: Iterable[Labelled]) -> list[tuple[Any, _StrOrPromise]]:
+    """Return the choices of a field: each value with its label, in the language of whoever looks at it."""
+    return [(member.value, lazystr(_Label(member))) for member in members]
 
 
 @deconstructible

@@ -5,10 +5,14 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin.core import limits
 from mailadmin.core.ids import time_ordered
 from mailadmin.core.outcome import DeliveryState, Priority, RecipientState
+
+from .fields import labelled
 
 
 class Delivery(models.Model):
@@ -17,15 +21,15 @@ class Delivery(models.Model):
     class Mode(models.TextChoices):
         """Who sends it."""
 
-        DIRECT = "direct", "Direct"  # the caller, who waits
-        QUEUED = "queued", "Queued"  # a worker
+        DIRECT = "direct", _("Direct")  # the caller, who waits
+        QUEUED = "queued", _("Queued")  # a worker
 
     id = models.UUIDField(primary_key=True, default=time_ordered, editable=False)
     created_at = models.DateTimeField(db_index=True)  # the log is read by it, newest first
     finished_at = models.DateTimeField(null=True)
     state = models.CharField(
         max_length=20,
-        choices=[(state, state.label) for state in DeliveryState],
+        choices=labelled(DeliveryState),
         default=DeliveryState.SENDING,
     )
     message_id = models.CharField(max_length=255, blank=True)
@@ -50,9 +54,7 @@ class Delivery(models.Model):
     reason = models.TextField(blank=True)
     skipped = models.JSONField(default=list)  # [[route name, why it was not tried], ...]
     mode = models.CharField(max_length=10, choices=Mode, default=Mode.DIRECT)
-    priority = models.PositiveSmallIntegerField(
-        choices=[(int(priority), priority.label) for priority in Priority], default=Priority.NORMAL
-    )
+    priority = models.PositiveSmallIntegerField(choices=labelled(Priority), default=Priority.NORMAL)
     send_at = models.DateTimeField(null=True)  # not before
     expires_at = models.DateTimeField(null=True)  # not after
     # The caller's own name for the message: a second one with the same is not sent. Free again when it failed.
@@ -65,7 +67,7 @@ class Delivery(models.Model):
     metadata = models.JSONField(default=dict)  # the caller's own names and values, shown in the log
 
     class Meta:
-        verbose_name_plural = "deliveries"
+        verbose_name_plural = _("deliveries")
         ordering = ("-created_at", "-id")
         # One for each filter, in the order of the log. (The primary key, which breaks a tie, needs no place in them.)
         indexes = [
@@ -82,7 +84,7 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.subject or "(no subject)"
+        return self.subject or gettext("(no subject)")
 
 
 class DeliveryRecipient(models.Model):
@@ -91,9 +93,9 @@ class DeliveryRecipient(models.Model):
     class Field(models.TextChoices):
         """The header that named the recipient."""
 
-        TO = "to", "To"
-        CC = "cc", "Cc"
-        BCC = "bcc", "Bcc"
+        TO = "to", _("To")
+        CC = "cc", _("Cc")
+        BCC = "bcc", _("Bcc")
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="recipients")
     logged_at = models.DateTimeField(default=timezone.now)  # created_at of the message: the order of the log
@@ -101,7 +103,7 @@ class DeliveryRecipient(models.Model):
     field = models.CharField(max_length=3, choices=Field, default=Field.TO)
     state = models.CharField(
         max_length=10,
-        choices=[(state, state.label) for state in RecipientState],
+        choices=labelled(RecipientState),
         default=RecipientState.PENDING,
     )
     code = models.CharField(max_length=80, blank=True)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin.core import clouds, limits, validation
 from mailadmin.core.settings import (
@@ -32,27 +34,29 @@ class IntegratedService(CredentialHolder, Named):
     class AccountKind(models.TextChoices):
         """How the app signs in."""
 
-        SERVICE_ACCOUNT = "service-account", "Service account (client credentials)"
-        USER = "user", "Signed-in user (delegated)"
+        SERVICE_ACCOUNT = "service-account", _("Service account (client credentials)")
+        USER = "user", _("Signed-in user (delegated)")
 
     class CloudName(models.TextChoices):
         """Microsoft's clouds, and one whose hosts are typed in."""
 
-        GLOBAL = clouds.GLOBAL, "Global (and US GCC)"
-        GCC_HIGH = clouds.GCC_HIGH, "US GCC High"
-        DOD = clouds.DOD, "US DoD"
-        CHINA = clouds.CHINA, "China (21Vianet)"
-        CUSTOM = clouds.CUSTOM, "Custom hosts"
+        GLOBAL = clouds.GLOBAL, _("Global (and US GCC)")
+        GCC_HIGH = clouds.GCC_HIGH, _("US GCC High")
+        DOD = clouds.DOD, _("US DoD")
+        CHINA = clouds.CHINA, _("China (21Vianet)")
+        CUSTOM = clouds.CUSTOM, _("Custom hosts")
 
     cloud = models.CharField(max_length=20, choices=CloudName, default=CloudName.GLOBAL)
-    authority_host = models.CharField("sign-in host", max_length=255, blank=True, validators=[Checked("host_and_port")])
-    graph_host = models.CharField("Graph host", max_length=255, blank=True, validators=[Checked("host_and_port")])
-    mail_hosts = models.TextField("mail hosts", blank=True, validators=[Checked("host_list")])
-    ca_pem = models.TextField("own CA certificate (PEM)", blank=True, validators=[Checked("certificates")])
-    tenant = models.CharField("tenant", max_length=255, blank=True, validators=[Checked("tenant")])
-    client_id = models.CharField("client ID", max_length=36, blank=True, validators=[Checked("client_id")])
+    authority_host = models.CharField(
+        _("sign-in host"), max_length=255, blank=True, validators=[Checked("host_and_port")]
+    )
+    graph_host = models.CharField(_("Graph host"), max_length=255, blank=True, validators=[Checked("host_and_port")])
+    mail_hosts = models.TextField(_("mail hosts"), blank=True, validators=[Checked("host_list")])
+    ca_pem = models.TextField(_("own CA certificate (PEM)"), blank=True, validators=[Checked("certificates")])
+    tenant = models.CharField(_("tenant"), max_length=255, blank=True, validators=[Checked("tenant")])
+    client_id = models.CharField(_("client ID"), max_length=36, blank=True, validators=[Checked("client_id")])
     requests_at_once = models.PositiveSmallIntegerField(
-        "requests to Graph at once",
+        _("requests to Graph at once"),
         default=limits.GRAPH_REQUESTS_AT_ONCE,
         validators=[MinValueValidator(1), MaxValueValidator(limits.MAX_GRAPH_REQUESTS_AT_ONCE)],
     )
@@ -74,20 +78,21 @@ class IntegratedService(CredentialHolder, Named):
         if self.cloud == clouds.CUSTOM:
             for field in ("authority_host", "graph_host"):
                 if not getattr(self, field):
-                    errors[field] = f"A custom cloud needs its {self._meta.get_field(field).verbose_name}."  # type: ignore[union-attr]
+                    what = self._meta.get_field(field).verbose_name  # type: ignore[union-attr]
+                    errors[field] = gettext("A custom cloud needs its {field}.").format(field=what)
         if self.credential_kind != CredentialKind.MANAGED_IDENTITY:
             for field, sentence in (
-                ("tenant", "Type the directory (tenant) ID or a domain of the tenant."),
-                ("client_id", "Type the application (client) ID."),
+                ("tenant", gettext("Type the directory (tenant) ID or a domain of the tenant.")),
+                ("client_id", gettext("Type the application (client) ID.")),
             ):
                 if not getattr(self, field):
                     errors[field] = sentence
         used_by = self.oauth_services.first() if not self._state.adding else None
         if used_by and self.account_kind != self.AccountKind.SERVICE_ACCOUNT:
-            errors["account_kind"] = (
-                f"The OAuth service “{used_by.name}” sends with this; mail leaves from background jobs with no user "
-                "signed in, so it must stay a service account."
-            )
+            errors["account_kind"] = gettext(
+                "The OAuth service “{name}” sends with this; mail leaves from background jobs with no user signed in, "
+                "so it must stay a service account."
+            ).format(name=used_by.name)
         if errors:
             raise ValidationError(errors)
 
@@ -140,15 +145,15 @@ class OAuthService(RouteRow):
 
     client_type = models.CharField(max_length=20, choices=ClientTypeChoice, default=ClientTypeChoice.OFFICE365)
     integrated_service = models.ForeignKey(IntegratedService, on_delete=models.PROTECT, related_name="oauth_services")
-    service_identity = models.CharField("service identity", max_length=254, validators=[Checked("address")])
-    mailboxes = models.TextField("further mailboxes", blank=True, validators=[Checked("mailbox_list")])
-    scopes = models.CharField("scopes", max_length=255, blank=True, validators=[Checked("scopes")])
-    send_as = models.TextField("Send-As addresses", blank=True, validators=[Checked("sender_list")])
-    large_messages = models.BooleanField("send large messages by upload", default=False)
-    save_to_sent = models.BooleanField("save to sent items", default=True)
-    settle = models.BooleanField("look into the mailbox after an unclear answer", default=False)
+    service_identity = models.CharField(_("service identity"), max_length=254, validators=[Checked("address")])
+    mailboxes = models.TextField(_("further mailboxes"), blank=True, validators=[Checked("mailbox_list")])
+    scopes = models.CharField(_("scopes"), max_length=255, blank=True, validators=[Checked("scopes")])
+    send_as = models.TextField(_("Send-As addresses"), blank=True, validators=[Checked("sender_list")])
+    large_messages = models.BooleanField(_("send large messages by upload"), default=False)
+    save_to_sent = models.BooleanField(_("save to sent items"), default=True)
+    settle = models.BooleanField(_("look into the mailbox after an unclear answer"), default=False)
     messages_per_minute = models.PositiveIntegerField(
-        "messages a minute for each mailbox",
+        _("messages a minute for each mailbox"),
         default=limits.GRAPH_MESSAGES_PER_MINUTE,
         validators=[MaxValueValidator(limits.MAX_GRAPH_MESSAGES_PER_MINUTE)],
     )
@@ -157,23 +162,22 @@ class OAuthService(RouteRow):
 
     class Meta(RouteRow.Meta):
         abstract = False
-        verbose_name = "OAuth service"
+        verbose_name = _("OAuth service")
 
     def clean(self) -> None:
         """Refuse an integrated service that is not a service account, and a mailbox that is named twice. Raises
         ValidationError."""
         super().clean()
         if self.service_identity.strip().lower() in self.mailboxes.lower().replace(",", " ").replace(";", " ").split():
-            text = f"{self.service_identity.strip()} is the service identity and sends already; name only further ones."
-            raise ValidationError({"mailboxes": text})
+            text = gettext("{address} is the service identity and sends already; name only further ones.")
+            raise ValidationError({"mailboxes": text.format(address=self.service_identity.strip())})
         service = self.integrated_service if self.integrated_service_id else None
         if service and service.account_kind != IntegratedService.AccountKind.SERVICE_ACCOUNT:
-            raise ValidationError(
-                {
-                    "integrated_service": f"“{service.name}” signs in as a user. Mail leaves from background jobs with "
-                    "no user signed in, so only a service account (client credentials) can send."
-                }
+            text = gettext(
+                "“{name}” signs in as a user. Mail leaves from background jobs with no user signed in, so only a "
+                "service account (client credentials) can send."
             )
+            raise ValidationError({"integrated_service": text.format(name=service.name)})
 
     def to_route(self) -> OAuthRoute:
         """Return the frozen value."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
 
 from mailadmin import conf
@@ -33,21 +34,23 @@ def check_reference(reference: references.Reference) -> None:
     """Raise ValueError with a sentence when the deployment does not allow `reference`."""
     allow_list = conf.setting("SECRET_REFS")
     if not references.allowed(reference, allow_list):
-        raise ValueError(
-            f"The reference {reference} is not allowed here. Allowed are: {', '.join(allow_list) or 'none'} "
+        text = gettext(
+            "The reference {reference} is not allowed here. Allowed are: {allowed} "
             '(MAILADMIN["SECRET_REFS"] in the settings of the server).'
         )
+        raise ValueError(text.format(reference=reference, allowed=", ".join(allow_list) or gettext("none")))
 
 
 def _read_reference(text: str) -> str:
     reference = references.parse(text)
     if reference is None:
-        raise ValueError("The stored reference is damaged; type it again.")
+        raise ValueError(gettext("The stored reference is damaged; type it again."))
     check_reference(reference)
     if reference.kind == "env":
         value = os.environ.get(reference.name, "")
         if not value:
-            raise ValueError(f"The environment variable {reference.name} is not set on this server.")
+            text = gettext("The environment variable {name} is not set on this server.")
+            raise ValueError(text.format(name=reference.name))
         return value
     return _read_file(Path(reference.name))
 
@@ -57,17 +60,18 @@ def _read_file(path: Path) -> str:
         real = path.resolve(strict=True)
         # A symbolic link must not lead out of the folder; the folder itself may be reached by one (/var/run).
         if not references.allowed(references.Reference("file", str(real)), _real(conf.setting("SECRET_REFS"))):
-            raise ValueError(f"The file {path} is a symbolic link that leads out of the allowed folders.")
+            text = gettext("The file {path} is a symbolic link that leads out of the allowed folders.")
+            raise ValueError(text.format(path=path))
         value = real.read_text("utf-8").rstrip("\r\n")
     except (OSError, RuntimeError, UnicodeDecodeError):  # RuntimeError: links in a circle, before Python 3.13
-        raise ValueError(f"The file {path} cannot be read on this server.") from None
+        raise ValueError(gettext("The file {path} cannot be read on this server.").format(path=path)) from None
     if not value:
-        raise ValueError(f"The file {path} is empty on this server.")
+        raise ValueError(gettext("The file {path} is empty on this server.").format(path=path))
     return value
 
 
 def _real(allow_list: Iterable[str]) -> Iterator[str]:
     """Yield the allowed files and folders by their real paths."""
-    for kind, _, path in (entry.partition(":") for entry in allow_list):
+    for kind, _colon, path in (entry.partition(":") for entry in allow_list):
         if kind == "file":
             yield f"file:{Path(path).resolve()}{'/' if path.endswith('/') else ''}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin.core.outcome import Priority
 from mailadmin.core.settings import OnUnsure
@@ -24,10 +25,10 @@ class OutboxEntry(models.Model):
     class Shelf(models.TextChoices):
         """Why an entry is not free although it may be due."""
 
-        READY = "", "Ready"
-        PAUSED = "paused", "Its label is paused"
-        UNSURE = "unsure", "It may have been delivered; a person decides"
-        CRASHED = "crashed", "It was the end of several workers; a person decides"
+        READY = "", _("Ready")
+        PAUSED = "paused", _("Its label is paused")
+        UNSURE = "unsure", _("It may have been delivered; a person decides")
+        CRASHED = "crashed", _("It was the end of several workers; a person decides")
 
     delivery = models.OneToOneField(Delivery, on_delete=models.CASCADE, primary_key=True, related_name="outbox")
     shelf = models.CharField(max_length=10, blank=True, choices=Shelf, default=Shelf.READY)
@@ -62,7 +63,7 @@ class OutboxEntry(models.Model):
     unsure_resends = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
-        verbose_name_plural = "outbox entries"
+        verbose_name_plural = _("outbox entries")
         ordering = ("priority", "due_at")
         indexes = [models.Index(fields=["shelf", "priority", "due_at"], name="mailadmin_outbox_due")]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin.core.destination import Destination, proxy_destination
 from mailadmin.core.settings import Proxy, ProxyKind
@@ -23,15 +25,15 @@ class ProxyHolder(SecretHolder):
     class ProxyChoice(models.TextChoices):
         """How the proxy is spoken to."""
 
-        NONE = "", "No proxy"
+        NONE = "", _("No proxy")
         HTTP = ProxyKind.HTTP, "HTTP CONNECT"
         SOCKS5 = ProxyKind.SOCKS5, "SOCKS5"
 
-    proxy_kind = models.CharField("proxy", max_length=10, blank=True, choices=ProxyChoice, default=ProxyChoice.NONE)
-    proxy_host = models.CharField("proxy host", max_length=255, blank=True, validators=[Checked("host")])
-    proxy_port = models.PositiveIntegerField("proxy port", null=True, blank=True, validators=[Checked("port")])
-    proxy_user = models.CharField("proxy user name", max_length=255, blank=True, validators=[Checked("proxy_user")])
-    proxy_password = SecretSlot("proxy password", _proxy_destination)
+    proxy_kind = models.CharField(_("proxy"), max_length=10, blank=True, choices=ProxyChoice, default=ProxyChoice.NONE)
+    proxy_host = models.CharField(_("proxy host"), max_length=255, blank=True, validators=[Checked("host")])
+    proxy_port = models.PositiveIntegerField(_("proxy port"), null=True, blank=True, validators=[Checked("port")])
+    proxy_user = models.CharField(_("proxy user name"), max_length=255, blank=True, validators=[Checked("proxy_user")])
+    proxy_password = SecretSlot(_("proxy password"), _proxy_destination)
 
     class Meta:
         abstract = True
@@ -51,7 +53,7 @@ class ProxyHolder(SecretHolder):
     def proxy_errors(self) -> dict[str, str]:
         """Return a sentence for each field of the proxy that is missing; the password is `proxy_secret_errors`'."""
         if self.proxy_kind and not self.proxy_host.strip():
-            return {"proxy_host": "Type the name or IP address of the proxy, or choose “No proxy”."}
+            return {"proxy_host": gettext("Type the name or IP address of the proxy, or choose “No proxy”.")}
         return {}
 
     def proxy_secret_errors(self) -> dict[str, str]:
@@ -59,5 +61,9 @@ class ProxyHolder(SecretHolder):
         if not self.proxy_kind or bool(self.proxy_user.strip()) == self.proxy_password.stored:
             return {}
         if self.proxy_password.stored:
-            return {"proxy_user": "The proxy password needs a user name; type it, or leave the password empty."}
-        return {"proxy_password": "The proxy user name needs a password; type it, or leave the user name empty."}
+            return {
+                "proxy_user": gettext("The proxy password needs a user name; type it, or leave the password empty.")
+            }
+        return {
+            "proxy_password": gettext("The proxy user name needs a password; type it, or leave the user name empty.")
+        }

@@ -7,6 +7,8 @@ import uuid
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin.core.settings import OnUnsure, RouteKey, RouteKind
 
@@ -35,7 +37,8 @@ class Named(Versioned):
         """Refuse a name that differs from another one only by its case."""
         twin = type(self)._default_manager.filter(name__iexact=self.name).exclude(pk=self.pk).first()
         if twin:
-            raise ValidationError({"name": f"“{twin.name}” exists already; choose another name."})
+            text = gettext("“{name}” exists already; choose another name.")
+            raise ValidationError({"name": text.format(name=twin.name)})
 
 
 class RouteRow(Named):
@@ -44,16 +47,16 @@ class RouteRow(Named):
     class UnsureChoice(models.TextChoices):
         """What happens to a queued message that may have been taken."""
 
-        RESEND = OnUnsure.RESEND, "Send it once more after some minutes"
-        HOLD = OnUnsure.HOLD, "Hold it until somebody decides"
+        RESEND = OnUnsure.RESEND, _("Send it once more after some minutes")
+        HOLD = OnUnsure.HOLD, _("Hold it until somebody decides")
 
-    enabled = models.BooleanField("enabled", default=True)
-    order = models.PositiveIntegerField("order", default=0)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    order = models.PositiveIntegerField(_("order"), default=0)
     subject_prefix = models.CharField(max_length=80, blank=True, validators=[Checked("one_line")])
     default_recipients = models.TextField(blank=True, validators=[Checked("address_list")])
-    label = models.CharField("endpoint label", max_length=80, blank=True, validators=[Checked("one_line")])
+    label = models.CharField(_("endpoint label"), max_length=80, blank=True, validators=[Checked("one_line")])
     on_unsure = models.CharField(
-        "after an unclear answer", max_length=10, choices=UnsureChoice, default=UnsureChoice.RESEND
+        _("after an unclear answer"), max_length=10, choices=UnsureChoice, default=UnsureChoice.RESEND
     )
 
     kind: RouteKind

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 
 class SandboxServer(models.Model):
@@ -25,10 +27,10 @@ class SandboxServer(models.Model):
     beat_at = models.DateTimeField(null=True)
 
     class Meta:
-        verbose_name = "sandbox"
+        verbose_name = _("sandbox")
 
     def __str__(self) -> str:
-        return "Sandbox"
+        return gettext("Sandbox")
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save as row 1."""
@@ -67,7 +69,7 @@ class SandboxMessage(models.Model):
         ordering = ("-received_at", "-id")
 
     def __str__(self) -> str:
-        return self.subject or "(no subject)"
+        return self.subject or gettext("(no subject)")
 
     @property
     def size(self) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from django.db import models
 from django.utils import timezone
@@ -28,6 +28,9 @@ from mailadmin.core.secret import Secret
 
 from .opening import REFERENCE, check_reference, open_stored
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
+
 
 class SecretSlot:
     """A named secret of a model, declared in its class body; on a row it gives the `HeldSecret`.
@@ -37,7 +40,7 @@ class SecretSlot:
     `<name>_destination`, `<name>_changed_at`.
     """
 
-    def __init__(self, word: str | Callable[[Any], str], destination: Callable[[Any], Destination]) -> None:
+    def __init__(self, word: _StrOrPromise | Callable[[Any], str], destination: Callable[[Any], Destination]) -> None:
         self.word = word
         self.destination = destination
         self.name = ""
@@ -75,7 +78,8 @@ class HeldSecret:
     @property
     def word(self) -> str:
         """Return what people call the secret."""
-        return self._slot.word if isinstance(self._slot.word, str) else self._slot.word(self._row)
+        word = self._slot.word
+        return word(self._row) if callable(word) else str(word)
 
     @property
     def sealed(self) -> str:

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin.core import limits
 from mailadmin.core.preferences import Keep, Sending
@@ -28,63 +30,65 @@ class Settings(models.Model):
     class KeepChoice(models.TextChoices):
         """Whose content is kept, encrypted, when a message is over."""
 
-        NONE = Keep.NONE, "No message"
-        FAILED = Keep.FAILED, "Messages that somebody did not get"
-        ALL = Keep.ALL, "All messages"
+        NONE = Keep.NONE, _("No message")
+        FAILED = Keep.FAILED, _("Messages that somebody did not get")
+        ALL = Keep.ALL, _("All messages")
 
     class SendingChoice(models.TextChoices):
         """What happens to all mail."""
 
-        ON = Sending.ON, "Mail is sent"
-        HELD = Sending.HELD, "All mail is held"
-        REDIRECTED = Sending.REDIRECTED, "All mail is redirected"
+        ON = Sending.ON, _("Mail is sent")
+        HELD = Sending.HELD, _("All mail is held")
+        REDIRECTED = Sending.REDIRECTED, _("All mail is redirected")
 
     retention_days = models.PositiveIntegerField(
-        "keep the log for (days)",
+        _("keep the log for (days)"),
         default=limits.RETENTION_DAYS,
         validators=[MinValueValidator(1), MaxValueValidator(3650)],
     )
     secret_warning_days = models.PositiveIntegerField(
-        "warn before a secret ends (days)",
+        _("warn before a secret ends (days)"),
         default=limits.SECRET_WARNING_DAYS,
         validators=[MinValueValidator(1), MaxValueValidator(365)],
     )
     queue_lifetime_hours = models.PositiveIntegerField(
-        "try a queued message for (hours)",
+        _("try a queued message for (hours)"),
         default=limits.QUEUE_LIFETIME_HOURS,
         validators=[MinValueValidator(1), MaxValueValidator(limits.MAX_QUEUE_LIFETIME_HOURS)],
     )
-    keep_content = models.CharField("keep the content of", max_length=10, choices=KeepChoice, default=KeepChoice.NONE)
+    keep_content = models.CharField(
+        _("keep the content of"), max_length=10, choices=KeepChoice, default=KeepChoice.NONE
+    )
     keep_content_days = models.PositiveIntegerField(
-        "keep content for (days)",
+        _("keep content for (days)"),
         default=limits.KEEP_CONTENT_DAYS,
         validators=[MinValueValidator(1), MaxValueValidator(365)],
     )
-    hide_codes = models.BooleanField("hide one-time codes in subjects", default=True)
-    sending = models.CharField("sending", max_length=10, choices=SendingChoice, default=SendingChoice.ON)
-    redirect_to = models.CharField("redirect to", max_length=254, blank=True, validators=[Checked("address")])
+    hide_codes = models.BooleanField(_("hide one-time codes in subjects"), default=True)
+    sending = models.CharField(_("sending"), max_length=10, choices=SendingChoice, default=SendingChoice.ON)
+    redirect_to = models.CharField(_("redirect to"), max_length=254, blank=True, validators=[Checked("address")])
     # Addresses and domains that get their mail although sending is held or redirected.
-    spared = models.TextField("except for", blank=True, validators=[Checked("sender_list")])
+    spared = models.TextField(_("except for"), blank=True, validators=[Checked("sender_list")])
     # The resolvers to ask, as IP addresses with an optional port; empty: those of this server.
-    resolvers = models.TextField("DNS resolvers", blank=True, validators=[Checked("resolvers")])
+    resolvers = models.TextField(_("DNS resolvers"), blank=True, validators=[Checked("resolvers")])
     probe_minutes = models.PositiveIntegerField(
-        "test every connection every (minutes)",
+        _("test every connection every (minutes)"),
         default=limits.PROBE_MINUTES,
         validators=[MaxValueValidator(limits.MAX_PROBE_MINUTES)],
     )  # 0: never
     silence_hours = models.PositiveIntegerField(
-        "warn when no message got through for (hours)",
+        _("warn when no message got through for (hours)"),
         default=limits.SILENCE_HOURS,
         validators=[MaxValueValidator(limits.MAX_SILENCE_HOURS)],
     )  # 0: never
     alert_quiet_minutes = models.PositiveIntegerField(
-        "say the same thing again after (minutes)",
+        _("say the same thing again after (minutes)"),
         default=limits.ALERT_QUIET_MINUTES,
         validators=[MaxValueValidator(limits.MAX_ALERT_QUIET_MINUTES)],
     )
     # Where people open the console ("https://mail.example.org"), for the links in alerts.
     console_url = models.CharField(
-        "address of this console", max_length=255, blank=True, validators=[Checked("web_address")]
+        _("address of this console"), max_length=255, blank=True, validators=[Checked("web_address")]
     )
     managed_by = models.CharField(max_length=200, blank=True, editable=False)  # see models.routes.Named
     paused_labels = models.JSONField(default=list, editable=False)
@@ -100,10 +104,10 @@ class Settings(models.Model):
     one_time_passwords = models.JSONField(default=list, editable=False)
 
     class Meta:
-        verbose_name = verbose_name_plural = "settings"
+        verbose_name = verbose_name_plural = _("settings")
 
     def __str__(self) -> str:
-        return "Settings"
+        return gettext("Settings")
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save as row 1, with a new version. What the guard counts and the schedule notes is left alone."""

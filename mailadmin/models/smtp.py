@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin.core import validation
 from mailadmin.core.destination import Destination, smtp_destination
@@ -42,16 +44,16 @@ class SmtpConnection(ProxyHolder, SmtpOptions, RouteRow):
     class Authentication(models.TextChoices):
         """How to sign in."""
 
-        NONE = SmtpAuth.NONE, "None"
-        PASSWORD = SmtpAuth.PASSWORD, "User name and password"
-        XOAUTH2 = SmtpAuth.XOAUTH2, "XOAUTH2 by an integrated service"
-        GSSAPI = SmtpAuth.GSSAPI, "Kerberos ticket (GSSAPI)"
-        CERTIFICATE = SmtpAuth.CERTIFICATE, "Client certificate"
+        NONE = SmtpAuth.NONE, _("None")
+        PASSWORD = SmtpAuth.PASSWORD, _("User name and password")
+        XOAUTH2 = SmtpAuth.XOAUTH2, _("XOAUTH2 by an integrated service")
+        GSSAPI = SmtpAuth.GSSAPI, _("Kerberos ticket (GSSAPI)")
+        CERTIFICATE = SmtpAuth.CERTIFICATE, _("Client certificate")
 
     class Mechanism(models.TextChoices):
         """The method to sign in with a password (SASL)."""
 
-        AUTOMATIC = "", "The strongest that is offered"
+        AUTOMATIC = "", _("The strongest that is offered")
         SCRAM_SHA_256 = "SCRAM-SHA-256", "SCRAM-SHA-256"
         SCRAM_SHA_1 = "SCRAM-SHA-1", "SCRAM-SHA-1"
         CRAM_MD5 = "CRAM-MD5", "CRAM-MD5"
@@ -62,36 +64,38 @@ class SmtpConnection(ProxyHolder, SmtpOptions, RouteRow):
     class FromPolicy(models.TextChoices):
         """What happens to the From of a message."""
 
-        KEEP = SenderPolicy.KEEP, "Keep the message's own From"
-        WHEN_MISSING = SenderPolicy.WHEN_MISSING, "Use the From address when the message has none of its own"
-        FORCE = SenderPolicy.FORCE, "Always use the From address"
+        KEEP = SenderPolicy.KEEP, _("Keep the message's own From")
+        WHEN_MISSING = SenderPolicy.WHEN_MISSING, _("Use the From address when the message has none of its own")
+        FORCE = SenderPolicy.FORCE, _("Always use the From address")
 
     kind = RouteKind.SMTP
 
-    host = models.CharField("host", max_length=255, validators=[Checked("host")])
-    port = models.PositiveIntegerField("port", null=True, blank=True, validators=[Checked("port")])
-    auth = models.CharField("sign-in", max_length=20, choices=Authentication, default=Authentication.NONE)
+    host = models.CharField(_("host"), max_length=255, validators=[Checked("host")])
+    port = models.PositiveIntegerField(_("port"), null=True, blank=True, validators=[Checked("port")])
+    auth = models.CharField(_("sign-in"), max_length=20, choices=Authentication, default=Authentication.NONE)
     mechanism = models.CharField(
-        "sign-in method", max_length=20, blank=True, choices=Mechanism, default=Mechanism.AUTOMATIC
+        _("sign-in method"), max_length=20, blank=True, choices=Mechanism, default=Mechanism.AUTOMATIC
     )
-    domain = models.CharField("domain", max_length=120, blank=True, validators=[Checked("one_line")])
-    user_name = models.CharField("user name", max_length=255, blank=True, validators=[Checked("one_line")])
+    domain = models.CharField(_("domain"), max_length=120, blank=True, validators=[Checked("one_line")])
+    user_name = models.CharField(_("user name"), max_length=255, blank=True, validators=[Checked("one_line")])
     secret = SecretSlot("password", _password_destination)
-    clear_text_confirmed = models.BooleanField("send the password without encryption", default=False)
+    clear_text_confirmed = models.BooleanField(_("send the password without encryption"), default=False)
     integrated_service = models.ForeignKey(
         IntegratedService, on_delete=models.PROTECT, null=True, blank=True, related_name="smtp_connections"
     )
-    from_address = models.CharField("From address", max_length=254, blank=True, validators=[Checked("address")])
-    from_name = models.CharField("From display name", max_length=120, blank=True, validators=[Checked("one_line")])
+    from_address = models.CharField(_("From address"), max_length=254, blank=True, validators=[Checked("address")])
+    from_name = models.CharField(_("From display name"), max_length=120, blank=True, validators=[Checked("one_line")])
     sender_policy = models.CharField(max_length=20, choices=FromPolicy, default=FromPolicy.WHEN_MISSING)
-    envelope_sender = models.CharField("envelope sender", max_length=254, blank=True, validators=[Checked("address")])
-    only_for_senders = models.TextField("only for these senders", blank=True, validators=[Checked("sender_list")])
+    envelope_sender = models.CharField(
+        _("envelope sender"), max_length=254, blank=True, validators=[Checked("address")]
+    )
+    only_for_senders = models.TextField(_("only for these senders"), blank=True, validators=[Checked("sender_list")])
 
     objects = VersionedQuerySet.as_manager()
 
     class Meta(RouteRow.Meta):
         abstract = False
-        verbose_name = "SMTP connection"
+        verbose_name = _("SMTP connection")
         permissions = [("test_route", "Can test saved connections and services")]
 
     def clean(self) -> None:
@@ -100,7 +104,7 @@ class SmtpConnection(ProxyHolder, SmtpOptions, RouteRow):
         super().clean()
         errors = self._sign_in_errors() | self._certificate_errors() | self.proxy_errors()
         if self.sender_policy == SenderPolicy.FORCE and not self.from_address:
-            errors["from_address"] = "To use it for every message, type the From address."
+            errors["from_address"] = gettext("To use it for every message, type the From address.")
         if errors:
             raise ValidationError(errors)
 
@@ -108,24 +112,26 @@ class SmtpConnection(ProxyHolder, SmtpOptions, RouteRow):
         errors: dict[str, str] = {}
         if self.auth == SmtpAuth.XOAUTH2:
             if not self.integrated_service:
-                errors["integrated_service"] = "Choose the integrated service that gives the token."
+                errors["integrated_service"] = gettext("Choose the integrated service that gives the token.")
             elif self.integrated_service.account_kind != IntegratedService.AccountKind.SERVICE_ACCOUNT:
-                errors["integrated_service"] = (
-                    f"“{self.integrated_service.name}” signs in as a user; mail leaves from background jobs with no "
-                    "user, so a service account is needed."
-                )
+                errors["integrated_service"] = gettext(
+                    "“{name}” signs in as a user; mail leaves from background jobs with no user, so a service account "
+                    "is needed."
+                ).format(name=self.integrated_service.name)
             if not self.user_name:
-                errors["user_name"] = "Type the mailbox that sends, as its full address."
+                errors["user_name"] = gettext("Type the mailbox that sends, as its full address.")
             if self.security == Security.NONE:
-                errors["security"] = "A token is never sent without encryption; choose STARTTLS required or TLS."
+                errors["security"] = gettext(
+                    "A token is never sent without encryption; choose STARTTLS required or TLS."
+                )
         if self.auth == SmtpAuth.PASSWORD and not self.user_name:
-            errors["user_name"] = "A password needs a user name; type it, or set the sign-in to None."
+            errors["user_name"] = gettext("A password needs a user name; type it, or set the sign-in to None.")
         if self.auth == SmtpAuth.GSSAPI and self.host and validation.is_ip(self.host):
-            errors["host"] = "Kerberos knows servers by their names; type the full host name, not its address."
+            errors["host"] = gettext("Kerberos knows servers by their names; type the full host name, not its address.")
         in_the_clear = self.auth == SmtpAuth.PASSWORD and self.security == Security.NONE
         nearby = validation.this_machine(self.host) and not self.proxy_kind  # a proxy finds itself under that name
         if in_the_clear and not self.clear_text_confirmed and not nearby:
-            errors["clear_text_confirmed"] = (
+            errors["clear_text_confirmed"] = gettext(
                 "Without encryption everybody on the way can read the password. Choose STARTTLS or TLS as the "
                 "security, or tick this to send it all the same."
             )
@@ -135,18 +141,24 @@ class SmtpConnection(ProxyHolder, SmtpOptions, RouteRow):
         errors: dict[str, str] = {}
         if self.auth == SmtpAuth.CERTIFICATE:
             if not self.client_certificate.strip():
-                errors["client_certificate"] = "To sign in with a client certificate, paste it here, with its key."
+                errors["client_certificate"] = gettext(
+                    "To sign in with a client certificate, paste it here, with its key."
+                )
             if self.security not in (Security.STARTTLS, Security.TLS):
-                errors["security"] = "A client certificate is shown while TLS begins; choose STARTTLS required or TLS."
+                errors["security"] = gettext(
+                    "A client certificate is shown while TLS begins; choose STARTTLS required or TLS."
+                )
         elif self.client_certificate.strip() and self.security == Security.NONE:
-            errors["client_certificate"] = "Without encryption no certificate is shown; choose STARTTLS or TLS."
+            errors["client_certificate"] = gettext(
+                "Without encryption no certificate is shown; choose STARTTLS or TLS."
+            )
         return errors
 
     def secret_errors(self) -> dict[str, str]:
         """Return a sentence for each slot whose secret does not fit the row; call it after the secrets are put in."""
         errors = self.proxy_secret_errors() | self._client_key_errors()
         if self.auth == SmtpAuth.PASSWORD and not self.secret.stored:
-            errors |= {"secret": "Type the password: this sign-in needs it."}
+            errors |= {"secret": gettext("Type the password: this sign-in needs it.")}
         return errors
 
     def _client_key_errors(self) -> dict[str, str]:
@@ -154,7 +166,7 @@ class SmtpConnection(ProxyHolder, SmtpOptions, RouteRow):
         if not self.client_certificate.strip():
             return {}
         if key is None:
-            return {"client_key": "A client certificate needs its private key; paste it."}
+            return {"client_key": gettext("A client certificate needs its private key; paste it.")}
         try:
             validation.client_key(self.client_certificate, key)
         except ValueError as error:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin.core import limits, validation
 from mailadmin.core.destination import Destination, client_key_destination
@@ -23,18 +26,18 @@ from mailadmin.core.settings import (
 from .fields import Checked
 from .secrets import SecretHolder, SecretSlot
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
+
+
+def _at_most(most: int, text: _StrOrPromise) -> MaxValueValidator:
+    return MaxValueValidator(most, format_lazy(text, most=most))
+
+
 SECONDS = [
-    MinValueValidator(1, "Give it at least 1 second."),
-    MaxValueValidator(limits.MAX_TIMEOUT_SECONDS, f"At most {limits.MAX_TIMEOUT_SECONDS} seconds."),
+    MinValueValidator(1, _("Give it at least 1 second.")),
+    _at_most(limits.MAX_TIMEOUT_SECONDS, _("At most {most} seconds.")),
 ]
-
-
-def _count(most: int, what: str) -> list[MinValueValidator | MaxValueValidator]:
-    return [MinValueValidator(1, f"At least 1 {what}."), MaxValueValidator(most, f"At most {most} {what}s.")]
-
-
-def _at_most(most: int, what: str) -> list[MaxValueValidator]:
-    return [MaxValueValidator(most, f"At most {most} {what}.")]
 
 
 def _client_key_destination(row: SmtpOptions) -> Destination:
@@ -47,10 +50,10 @@ class SmtpOptions(SecretHolder):
     class SecurityChoice(models.TextChoices):
         """How the connection is encrypted."""
 
-        STARTTLS = Security.STARTTLS, "STARTTLS required"
-        TLS = Security.TLS, "TLS from the start"
-        STARTTLS_IF_OFFERED = Security.STARTTLS_IF_OFFERED, "STARTTLS if offered"
-        NONE = Security.NONE, "No encryption"
+        STARTTLS = Security.STARTTLS, _("STARTTLS required")
+        TLS = Security.TLS, _("TLS from the start")
+        STARTTLS_IF_OFFERED = Security.STARTTLS_IF_OFFERED, _("STARTTLS if offered")
+        NONE = Security.NONE, _("No encryption")
 
     class MinimumTls(models.TextChoices):
         """The oldest version that is accepted."""
@@ -61,74 +64,88 @@ class SmtpOptions(SecretHolder):
     class FamilyChoice(models.TextChoices):
         """Which addresses of the host are dialled."""
 
-        RACE = AddressFamily.RACE, "IPv6 and IPv4, whichever answers first"
-        IN_TURN = AddressFamily.IN_TURN, "One address after the other"
-        IPV4 = AddressFamily.IPV4, "Only IPv4"
-        IPV6 = AddressFamily.IPV6, "Only IPv6"
+        RACE = AddressFamily.RACE, _("IPv6 and IPv4, whichever answers first")
+        IN_TURN = AddressFamily.IN_TURN, _("One address after the other")
+        IPV4 = AddressFamily.IPV4, _("Only IPv4")
+        IPV6 = AddressFamily.IPV6, _("Only IPv6")
 
     class RateChoice(models.IntegerChoices):
         """The time in which a provider counts messages."""
 
-        SECOND = 1, "second"
-        MINUTE = 60, "minute"
-        HOUR = 3600, "hour"
-        DAY = 86_400, "day"
+        SECOND = 1, _("second")
+        MINUTE = 60, _("minute")
+        HOUR = 3600, _("hour")
+        DAY = 86_400, _("day")
 
     class NoticesChoice(models.TextChoices):
         """Which delivery status notices are asked for."""
 
-        SERVER = Notices.SERVER, "As the server does it"
-        NEVER = Notices.NEVER, "Never"
-        FAILURE = Notices.FAILURE, "On failure"
-        DELAY = Notices.DELAY, "On failure and delay"
-        ALL = Notices.ALL, "On failure, delay and success"
+        SERVER = Notices.SERVER, _("As the server does it")
+        NEVER = Notices.NEVER, _("Never")
+        FAILURE = Notices.FAILURE, _("On failure")
+        DELAY = Notices.DELAY, _("On failure and delay")
+        ALL = Notices.ALL, _("On failure, delay and success")
 
     security = models.CharField(max_length=20, choices=SecurityChoice, default=SecurityChoice.STARTTLS)
-    tls_minimum = models.CharField("oldest TLS version", max_length=3, choices=MinimumTls, default=MinimumTls.TLS_1_2)
-    check_identity = models.BooleanField("check the server's identity", default=True)
-    trusted_hosts = models.TextField("trusted hosts", blank=True, validators=[Checked("host_list")])
-    ca_pem = models.TextField("own CA certificate (PEM)", blank=True, validators=[Checked("certificates")])
-    check_revocation = models.BooleanField("check for revocation", default=False)
-    client_certificate = models.TextField(
-        "client certificate (PEM)", blank=True, validators=[Checked("client_certificate")]
+    tls_minimum = models.CharField(
+        _("oldest TLS version"), max_length=3, choices=MinimumTls, default=MinimumTls.TLS_1_2
     )
-    client_key = SecretSlot("private key", _client_key_destination)
-    family = models.CharField("addresses", max_length=10, choices=FamilyChoice, default=FamilyChoice.RACE)
-    keep_open = models.BooleanField("keep the session open", default=True)
-    idle_seconds = models.FloatField("idle time (seconds)", default=limits.SESSION_IDLE_SECONDS, validators=SECONDS)
+    check_identity = models.BooleanField(_("check the server's identity"), default=True)
+    trusted_hosts = models.TextField(_("trusted hosts"), blank=True, validators=[Checked("host_list")])
+    ca_pem = models.TextField(_("own CA certificate (PEM)"), blank=True, validators=[Checked("certificates")])
+    check_revocation = models.BooleanField(_("check for revocation"), default=False)
+    client_certificate = models.TextField(
+        _("client certificate (PEM)"), blank=True, validators=[Checked("client_certificate")]
+    )
+    client_key = SecretSlot(_("private key"), _client_key_destination)
+    family = models.CharField(_("addresses"), max_length=10, choices=FamilyChoice, default=FamilyChoice.RACE)
+    keep_open = models.BooleanField(_("keep the session open"), default=True)
+    idle_seconds = models.FloatField(_("idle time (seconds)"), default=limits.SESSION_IDLE_SECONDS, validators=SECONDS)
     session_messages = models.PositiveIntegerField(
-        "messages per session",
+        _("messages per session"),
         default=limits.SESSION_MESSAGES,
-        validators=_count(limits.MAX_SESSION_MESSAGES, "message"),
+        validators=[
+            MinValueValidator(1, _("At least 1 message.")),
+            _at_most(limits.MAX_SESSION_MESSAGES, _("At most {most} messages.")),
+        ],
     )
     parallel = models.PositiveIntegerField(
-        "sessions at once", default=limits.SESSIONS, validators=_count(limits.MAX_SESSIONS, "session")
+        _("sessions at once"),
+        default=limits.SESSIONS,
+        validators=[
+            MinValueValidator(1, _("At least 1 session.")),
+            _at_most(limits.MAX_SESSIONS, _("At most {most} sessions.")),
+        ],
     )
-    pipelining = models.BooleanField("use PIPELINING", default=True)
-    chunking = models.BooleanField("use CHUNKING", default=True)
+    pipelining = models.BooleanField(_("use PIPELINING"), default=True)
+    chunking = models.BooleanField(_("use CHUNKING"), default=True)
     notices = models.CharField(
-        "delivery notices", max_length=30, blank=True, choices=NoticesChoice, default=NoticesChoice.SERVER
+        _("delivery notices"), max_length=30, blank=True, choices=NoticesChoice, default=NoticesChoice.SERVER
     )
-    connect_timeout = models.FloatField("time to connect (seconds)", default=limits.CONNECT_SECONDS, validators=SECONDS)
+    connect_timeout = models.FloatField(
+        _("time to connect (seconds)"), default=limits.CONNECT_SECONDS, validators=SECONDS
+    )
     command_timeout = models.FloatField(
-        "time for a command (seconds)", default=limits.COMMAND_SECONDS, validators=SECONDS
+        _("time for a command (seconds)"), default=limits.COMMAND_SECONDS, validators=SECONDS
     )
     message_timeout = models.FloatField(
-        "time for a whole message (seconds)", default=limits.MESSAGE_SECONDS, validators=SECONDS
+        _("time for a whole message (seconds)"), default=limits.MESSAGE_SECONDS, validators=SECONDS
     )
     final_timeout = models.FloatField(
-        "time for the last answer (seconds)", default=limits.FINAL_REPLY_SECONDS, validators=SECONDS
+        _("time for the last answer (seconds)"), default=limits.FINAL_REPLY_SECONDS, validators=SECONDS
     )
     final_background_timeout = models.FloatField(
-        "time for the last answer, in a worker (seconds)",
+        _("time for the last answer, in a worker (seconds)"),
         default=limits.FINAL_REPLY_BACKGROUND_SECONDS,
         validators=SECONDS,
     )
 
     rate_messages = models.PositiveIntegerField(
-        "messages at most", default=0, validators=_at_most(limits.MAX_RATE_MESSAGES, "messages")
+        _("messages at most"),
+        default=0,
+        validators=[_at_most(limits.MAX_RATE_MESSAGES, _("At most {most} messages."))],
     )
-    rate_seconds = models.PositiveIntegerField("in a", choices=RateChoice, default=RateChoice.MINUTE)
+    rate_seconds = models.PositiveIntegerField(_("in a"), choices=RateChoice, default=RateChoice.MINUTE)
 
     class Meta:
         abstract = True

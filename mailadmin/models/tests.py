@@ -8,9 +8,13 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin.core import limits
 from mailadmin.core.report import StepState
+
+from .fields import labelled
 
 
 class ConnectionTest(models.Model):
@@ -19,13 +23,13 @@ class ConnectionTest(models.Model):
     class State(models.TextChoices):
         """How the test ended, or that it runs."""
 
-        RUNNING = "running", "Running"
-        OK = "ok", "Passed"
-        WARNING = "warning", "Passed with warnings"
-        NOT_PROVEN = "not-proven", "Not proven"
-        FAILED = "failed", "Failed"
-        CANCELLED = "cancelled", "Stopped"
-        INTERRUPTED = "interrupted", "Interrupted"
+        RUNNING = "running", _("Running")
+        OK = "ok", _("Passed")
+        WARNING = "warning", _("Passed with warnings")
+        NOT_PROVEN = "not-proven", _("Not proven")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Stopped")
+        INTERRUPTED = "interrupted", _("Interrupted")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=10)  # core.settings.RouteKind
@@ -83,7 +87,7 @@ class ConnectionTest(models.Model):
     @property
     def asker(self) -> str:
         """Return who asked for the test, in words."""
-        return "the schedule" if self.scheduled else self.asked_by_name or "the system"
+        return gettext("the schedule") if self.scheduled else self.asked_by_name or gettext("the system")
 
     @property
     def duration_ms(self) -> int | None:
@@ -98,9 +102,7 @@ class ConnectionTestStep(models.Model):
     place = models.PositiveSmallIntegerField()  # from 0
     key = models.CharField(max_length=40)
     title = models.CharField(max_length=80)
-    state = models.CharField(
-        max_length=20, choices=[(state, state.label) for state in StepState], default=StepState.WAITING
-    )
+    state = models.CharField(max_length=20, choices=labelled(StepState), default=StepState.WAITING)
     fact = models.TextField(blank=True)
     notes = models.JSONField(default=list)
     dialogue = models.JSONField(default=list)

@@ -11,7 +11,7 @@ from .ladders import SERVICE, AppSubject, Subject, target
 from .rows import report, steps_of, steps_of_all, write
 from .runs import TooManyTests, run_now, start
 from .subjects import app_subject, rows_to_test, subject_of_row
-from .values import digest_of, values_of
+from .values import digest_of, in_words, values_of
 
 __all__ = [
     "SERVICE",
@@ -24,6 +24,7 @@ __all__ = [
     "count_for",
     "digest_of",
     "forget_draft",
+    "in_words",
     "open_draft",
     "report",
     "rows_to_test",

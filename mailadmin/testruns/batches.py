@@ -12,6 +12,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import connections, models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from mailadmin.core import limits
 from mailadmin.core.redact import clean
@@ -33,7 +34,7 @@ class StillRunning(Exception):
     """The user's last "Test all" has not ended; `batch` is its number."""
 
     def __init__(self, batch: uuid.UUID) -> None:
-        super().__init__("Your test of all connections still runs; stop it, or wait until it has ended.")
+        super().__init__(_("Your test of all connections still runs; stop it, or wait until it has ended."))
         self.batch = batch
 
 
@@ -47,7 +48,7 @@ def start_all(user: Any, recipient: str = "") -> uuid.UUID:
         _refuse_second(user)
         rows = rows_to_test()
         if not rows:
-            raise NothingToTest("There is nothing to test: no connection is switched on and no service exists.")
+            raise NothingToTest(_("There is nothing to test: no connection is switched on and no service exists."))
         batch = uuid.uuid4()
         work = [written for row in rows if (written := _written(row, user, recipient, batch))]
         thread = threading.Thread(target=_walk_all, args=(batch, work), name=f"tests-{batch}", daemon=True)
@@ -91,8 +92,8 @@ def _written(row: Row, user: Any, recipient: str, batch: uuid.UUID) -> Work | No
             asked_by_name=user.get_username() if user else "",
             batch=batch,
         )
-        reason = f"Its settings cannot be used: {clean(str(error))} Open it in the console and correct it."
-        finish_test(test, ConnectionTest.State.FAILED, reason)
+        reason = _("Its settings cannot be used: {reason} Open it in the console and correct it.")
+        finish_test(test, ConnectionTest.State.FAILED, reason.format(reason=clean(str(error))))
         return None
     return write(subject, user, recipient, True, batch=batch), subject
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from mailadmin.core.settings import EntraApp, OAuthRoute, Route, SmtpRoute
 from mailadmin.models import SmtpConnection
@@ -50,12 +51,12 @@ def target(subject: Subject) -> str:
         security = SmtpConnection.SecurityChoice(subject.security).label
         where, proxy = f"{subject.host}:{subject.effective_port} · {security}", subject.proxy
     elif isinstance(subject, OAuthRoute):
-        graph_host = subject.app.cloud.graph_host if subject.app else "no integrated service"
+        graph_host = subject.app.cloud.graph_host if subject.app else _("no integrated service")
         where, proxy = f"{subject.identity} · {graph_host}", subject.app.proxy if subject.app else None
     else:
-        use = "token for SMTP" if subject.for_smtp else "token for Graph"
+        use = _("token for SMTP") if subject.for_smtp else _("token for Graph")
         where, proxy = f"{subject.app.cloud.authority_host} · {use}", subject.app.proxy
-    return f"{where} · through {proxy}" if proxy else where
+    return _("{where} · through {proxy}").format(where=where, proxy=proxy) if proxy else where
 
 
 def plan(subject: Subject) -> Sequence[tuple[str, str]]:

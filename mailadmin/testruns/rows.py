@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, connections, models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from mailadmin.core import limits
 from mailadmin.core.report import Step, StepState, as_text
@@ -33,9 +34,10 @@ def write(
     *,
     scheduled: bool = False,
     batch: UUID | None = None,
+    asker: str = "",
 ) -> ConnectionTest:
     """Write the row of a test that is about to run, with its waiting steps and what it is made with, and return it.
-    `batch` is the same for tests that were started together."""
+    `batch` is the same for tests that were started together; `asker` names who asked where that is no user."""
     kind, row_id = kind_and_id(subject)
     with transaction.atomic():
         test = ConnectionTest.objects.create(
@@ -46,7 +48,7 @@ def write(
             recipient=recipient,
             saved_values=saved_values,
             asked_by=user,
-            asked_by_name=user.get_username() if user else "",
+            asked_by_name=user.get_username() if user else asker,
             scheduled=scheduled,
             batch=batch,
             values=values_of(subject),
@@ -91,7 +93,7 @@ def _break_off(steps: Sequence[Step]) -> None:
     """Let what ran or waited when the process ended show as not run."""
     for step in steps:
         if step.state is StepState.RUNNING:
-            step.fact = "The test was interrupted here."
+            step.fact = _("The test was interrupted here.")
         if not step.state.done:
             step.state = StepState.NOT_RUN
 
@@ -99,8 +101,8 @@ def _break_off(steps: Sequence[Step]) -> None:
 def report(test: ConnectionTest, steps: list[Step]) -> str:
     """Return the report to copy. It holds no secret."""
     when = f"{test.started_at:%Y-%m-%d %H:%M:%S} UTC"
-    heading = f"Test of {test.name} ({test.target}) on {when}: {test.shown_label}"
-    return as_text(heading, steps)
+    heading = _("Test of {name} ({target}) on {when}: {state}")
+    return as_text(heading.format(name=test.name, target=test.target, when=when, state=test.shown_label), steps)
 
 
 @contextmanager

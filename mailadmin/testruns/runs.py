@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import connections, models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from mailadmin import conf
@@ -19,7 +21,7 @@ from mailadmin.core.report import Step, StepState, overall, verdict
 from mailadmin.core.settings import Route
 from mailadmin.delivery import health, routes
 from mailadmin.delivery.convert import test_mail
-from mailadmin.models import ConnectionTest, RouteState
+from mailadmin.models import ApiClient, ConnectionTest, RouteState
 from mailadmin.probes.recorder import Cancelled, Recorder, fail
 from mailadmin.transports.base import Mail
 
@@ -34,7 +36,9 @@ from .values import digest_of
 logger = logging.getLogger("mailadmin.tests")
 
 State = ConnectionTest.State
-_BROKEN = "The test itself ended with an unexpected error. It is in the server's log, under the number of this test."
+_BROKEN = gettext_lazy(
+    "The test itself ended with an unexpected error. It is in the server's log, under the number of this test."
+)
 
 
 class TooManyTests(Exception):
@@ -58,7 +62,8 @@ def start(
     TooManyTests when the user has to wait.
     """
     with transaction.atomic():
-        _refuse_haste(user)
+        if user is not None:
+            _refuse_haste(user, ConnectionTest.objects.filter(asked_by=user))
         ConnectionTest.forget_old_drafts()
         test = write(subject, user, recipient, saved_values)
         if draft is not None:
@@ -76,24 +81,30 @@ def run_now(
     saved_values: bool = True,
     user: Any = None,
     scheduled: bool = False,
+    client: ApiClient | None = None,
 ) -> ConnectionTest:
-    """Test `subject` in the calling thread, without the limit per minute, and return the finished row. `scheduled`
-    tells that the schedule asked for it."""
-    test = write(subject, user, recipient, saved_values, scheduled=scheduled)
+    """Test `subject` in the calling thread and return the finished row. `scheduled` tells that the schedule asked for
+    it; only an API `client` has to keep to the limit per minute. Raises TooManyTests where it does not."""
+    with transaction.atomic():
+        asker = asker_name(client) if client else ""
+        if client:
+            _refuse_haste(client, ConnectionTest.objects.filter(asked_by=None, asked_by_name=asker))
+        test = write(subject, user, recipient, saved_values, scheduled=scheduled, asker=asker)
     run(test, subject)
     test.refresh_from_db()
     return test
 
 
-def _refuse_haste(user: Any) -> None:
-    """Raise TooManyTests when `user` started `TESTS_PER_MINUTE` tests within the last minute."""
-    if user is None:
-        return
-    if wait := too_often(user, ConnectionTest.objects.filter(asked_by=user, batch=None), "started_at"):
-        raise TooManyTests(
-            f"You started {limits.TESTS_PER_MINUTE} tests within the last minute, which is the limit. "
-            f"Wait {wait}, then test again."
-        )
+def asker_name(client: ApiClient) -> str:
+    """Return how a test names the API client that asked for it."""
+    return f"API client {client.name}"
+
+
+def _refuse_haste(who: Any, tests: models.QuerySet[ConnectionTest]) -> None:
+    """Raise TooManyTests when `who`, who asked for `tests`, started `TESTS_PER_MINUTE` within the last minute."""
+    if wait := too_often(who, tests.filter(batch=None), "started_at"):
+        text = _("You started {number} tests within the last minute, which is the limit. Wait {wait}, then test again.")
+        raise TooManyTests(text.format(number=limits.TESTS_PER_MINUTE, wait=wait))
 
 
 def run_in_thread(test: ConnectionTest, subject: Subject) -> None:
@@ -123,11 +134,12 @@ def run(test: ConnectionTest, subject: Subject) -> None:
         except Cancelled:
             steps = recorder.finish()
             done = sum(step.state is not StepState.NOT_RUN for step in steps)
-            finish_test(test, State.CANCELLED, f"Stopped on request after {done} of {len(steps)} steps.")
+            text = _("Stopped on request after {done} of {all} steps.")
+            finish_test(test, State.CANCELLED, text.format(done=done, all=len(steps)))
         except Exception:  # whatever it was, the person gets a sentence and the log gets the rest
             logger.exception("Connection test %s of %s ended with an error of its own.", test.pk, test.name)
             recorder.finish()
-            finish_test(test, State.FAILED, _BROKEN)
+            finish_test(test, State.FAILED, str(_BROKEN))
         else:
             steps = recorder.finish()
             finish_test(test, _state(steps), verdict(steps))
@@ -151,12 +163,16 @@ def _message(subject: Subject, test: ConnectionTest) -> Mail | None:
     """Return the message to send, None for a test without one. Raises MailError."""
     if isinstance(subject, AppSubject) or not test.recipient:
         return None
-    text = (
-        f"This is the test message of the connection “{subject.name}” ({test.target}).\n\n"
-        f"{test.asked_by_name or 'Somebody'} pressed Test Connection at {test.started_at:%Y-%m-%d %H:%M:%S} UTC. "
-        "It arrived, so this connection works.\n"
+    text = _(
+        "This is the test message of the connection “{name}” ({target}).\n\n"
+        "{who} pressed Test Connection at {when} UTC. It arrived, so this connection works.\n"
+    ).format(
+        name=subject.name,
+        target=test.target,
+        who=test.asked_by_name or _("Somebody"),
+        when=f"{test.started_at:%Y-%m-%d %H:%M:%S}",
     )
-    mail: Mail = test_mail(subject, test.recipient, f"Test of {subject.name}", text)
+    mail: Mail = test_mail(subject, test.recipient, _("Test of {name}").format(name=subject.name), text)
     return mail
 
 

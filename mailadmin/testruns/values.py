@@ -1,8 +1,8 @@
 """What a test was made with: every setting that it proves, by the names that people see, and one digest of them all.
 
 Both are read from the frozen values, so that they are the same for a saved row and for what was typed. A secret stands
-in them by its version alone. They are kept in the language of the code, whoever tests: tests are compared, and names are
-taken out of reports, by these names; `in_words` is how people read them.
+in them by its version alone. They are kept in the language of the code, whoever tests: by these names tests are
+compared, and hosts and people are taken out of reports; `in_words` is how people read them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from functools import cache
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop as N_
 from django.utils.translation import override
 
 from mailadmin.core import settings
 from mailadmin.core.dates import day
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import SmtpRoute
+from mailadmin.core.texts import N_
 from mailadmin.models import IntegratedService, OAuthService, SmtpConnection
 
 from .ladders import Subject

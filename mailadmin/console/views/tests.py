@@ -14,13 +14,12 @@ from django.views.decorators.http import require_GET, require_POST
 from mailadmin import testruns
 from mailadmin.console import audit
 from mailadmin.console.access import needs
-from mailadmin.console.comparing import others, pairs
+from mailadmin.console.comparing import differences, others, pairs
 from mailadmin.console.reports import report_of
 from mailadmin.console.run_filters import Filters
 from mailadmin.console.run_page import context
 from mailadmin.console.testing import named
 from mailadmin.core import limits
-from mailadmin.core.differences import compare
 from mailadmin.models import ConnectionTest
 
 
@@ -90,7 +89,7 @@ def test_compare(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "before": before,
         "after": after,
         "choices": choices[: limits.PAGE_ROWS],
-        "differences": compare(before.values, old, after.values, new),
+        "differences": differences(before, old, after, new),
         "pairs": pairs(old, new),
     }
     return render(request, "mailadmin/tests/compare.html", found)
