@@ -13,7 +13,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from .conf import ConfigurationError
 from .core.errors import MailError
 from .core.settings import RouteKey
-from .delivery import routes
+from .delivery import last_resort, routes
 from .delivery.many import send_list
 from .delivery.options import SendOptions, mailer_options
 from .delivery.send import Sessions
@@ -24,9 +24,13 @@ class EmailBackend(BaseEmailBackend):
 
     Options: `route` is the name of the one route to use, `label` goes with every message into the log; `delivery`
     is "direct" (the caller waits) or "queued" (a worker sends), and `priority` is "urgent", "normal" or "non-urgent".
+    `last_resort` names another mailer of the project that sends until the first route exists, and while the database is
+    down (an alias of MAILERS; the path of a backend before Django 6.1).
     `username` and `password` are accepted, as Django passes them on 5.2, and not used: the credentials
     are in the console. Making an instance does no I/O.
     """
+
+    sends_by_routes = True  # by which a last resort knows that it would be its own
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class EmailBackend(BaseEmailBackend):
         label: str = "",
         delivery: str = "",
         priority: str = "",
+        last_resort: str = "",
         username: str | None = None,
         password: str | None = None,
         **kwargs: Any,
@@ -47,6 +52,7 @@ class EmailBackend(BaseEmailBackend):
         self.label = label
         self.delivery = delivery
         self.priority = priority
+        self.last_resort = last_resort
         self._lock = threading.RLock()
         self._sessions: Sessions | None = None
 
@@ -73,6 +79,28 @@ class EmailBackend(BaseEmailBackend):
         """
         if not email_messages:
             return 0
+        resort = last_resort.name(self.last_resort)
+        return self._with(resort, list(email_messages)) if resort else self._by_routes(email_messages)
+
+    def _with(self, resort: str, messages: list[EmailMessage]) -> int:
+        """Send by our own routes, or by the last resort where they cannot."""
+        if need := last_resort.need():
+            ours = [message for message in messages if last_resort.is_ours(message, need)]
+            others = [message for message in messages if message not in ours]
+            return self._hand_over(others, resort, need) + (self._by_routes(ours) if ours else 0)
+        try:
+            return self._by_routes(messages)
+        except MailError as error:
+            if not last_resort.is_cut_off(error):
+                raise
+            left = list(last_resort.open_ones(messages))
+            return len(messages) - len(left) + self._hand_over(left, resort, last_resort.Need(error.summary))
+
+    def _hand_over(self, messages: list[EmailMessage], resort: str, need: last_resort.Need) -> int:
+        options = SendOptions(mailer=self.alias or "", label=self.label)
+        return last_resort.hand_over(messages, resort, need, options, quiet=self.fail_silently)
+
+    def _by_routes(self, email_messages: Iterable[EmailMessage]) -> int:
         with self._lock:
             try:
                 options = self._options()

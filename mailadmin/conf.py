@@ -12,6 +12,7 @@
 | `DELIVERY` | "direct" | "direct": the caller waits; "queued": a worker sends (a mailer or message may say otherwise) |
 | `DELIVERY_LOG` | True | keep a row for each message; False leaves only the lines of the logger `mailadmin.delivery` |
 | `QUEUE_WAKE` | "" | who is told of queued messages: "" our own workers, "celery", or "tasks" (Django 6's) |
+| `LAST_RESORT` | "" | another mailer that sends until the first route exists, and while the database is down |
 | `METRICS_TOKEN` | "" | what monitors send to read metrics and health: itself, or `env:NAME`, or `file:/path` |
 | `SANDBOX` | False | the sandbox may be started and added |
 | `SANDBOX_FOLDER` | `.mailadmin/sandbox` | where the sandbox keeps its certificates |
@@ -59,6 +60,7 @@ _DEFAULTS: dict[str, Any] = {
     "DELIVERY": "direct",
     "DELIVERY_LOG": True,
     "QUEUE_WAKE": "",
+    "LAST_RESORT": "",
     "METRICS_TOKEN": "",
     "SANDBOX": False,
     "SANDBOX_FOLDER": ".mailadmin/sandbox",
