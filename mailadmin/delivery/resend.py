@@ -26,13 +26,20 @@ from .outbox.enqueue import enqueue_draft
 from .send import Sessions, complete, plan
 
 
-def resend(delivery: Delivery, *, to: Sequence[Address] | None, asked_by: object, queued: bool) -> UUID | None:
+def resend(
+    delivery: Delivery,
+    *,
+    to: Sequence[Address] | None,
+    asked_by: object = None,
+    queued: bool,
+    client: UUID | None = None,
+) -> UUID | None:
     """Send `delivery` again and return the id of the new one (None: sent directly, and the log could not be written).
 
     It goes to the recipients `to`, or to those of the first one when that is None. `queued` puts it into the outbox;
-    else the caller waits, as in direct mode. `asked_by` is the primary key of the user. Raises MailError: content-lost
-    when nothing is kept of the message, queue-unavailable, SendingHeld. What a server said to it directly is in the log
-    and raises nothing.
+    else the caller waits, as in direct mode. `asked_by` is the primary key of the user, or `client` that of the API
+    client, whose routes it keeps to. Raises MailError: content-lost when nothing is kept of the message,
+    queue-unavailable, SendingHeld. What a server said to it directly is in the log and raises nothing.
     """
     draft = copy(content.load(delivery.pk), to)
     options = SendOptions(
@@ -43,6 +50,7 @@ def resend(delivery: Delivery, *, to: Sequence[Address] | None, asked_by: object
         delivery=QUEUED if queued else DIRECT,
         priority=Priority(delivery.priority),
         resend_of=delivery.pk,
+        client=client,
     )
     snapshot = routes.current()
     if queued:

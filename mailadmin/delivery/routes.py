@@ -16,6 +16,7 @@ from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.outcome import Skipped
 from mailadmin.core.settings import OAuthRoute, Route, RouteKey
 from mailadmin.core.sizes import base64_size
+from mailadmin.core.texts import _
 
 from . import states
 from .convert import Draft
@@ -36,6 +37,7 @@ class Plan:
     database; None where nobody knows), `probed` that another message is trying one at this moment, and `paused` that
     one is left out because somebody paused it. `resorts` are those of the routes that rest and are tried only because
     nothing else is left; `unasked` those whose rest is over, for which `turn` asks whether this message may try them.
+    `limited` tells that only some routes were asked for.
     """
 
     routes: list[Route] = field(default_factory=list)
@@ -47,6 +49,7 @@ class Plan:
     probed: bool = False
     resorts: dict[RouteKey, Skipped] = field(default_factory=dict)
     unasked: dict[RouteKey, State] = field(default_factory=dict)
+    limited: bool = False
 
     def turn(self, route: Route) -> Skipped | None:
         """Return why `route` is not to be tried although its turn has come, or None: of all messages that come to a
@@ -69,6 +72,7 @@ def plan(
     queued: bool = False,
     by_hand: bool = False,
     avoid: Collection[RouteKey] = (),
+    among: Collection[RouteKey] | None = None,
     probe: Callable[[RouteKey], bool] = states.probe,
 ) -> Plan:
     """Return which routes to try for `draft`, in order, and why the others are left out.
@@ -76,21 +80,28 @@ def plan(
     A route that rests is left out until one message has tried it with success. In direct mode it is tried all the same
     when nothing else is left, unless it rests firmly; a `queued` message waits. `only` limits the choice to one route;
     where a person chose it (`by_hand`) it is tried though it rests or is stopped, but not while it is paused. `avoid`
-    are left out because the message is about their failing. `probe` takes the right to try a route whose rest is over.
+    are left out because the message is about their failing; of others than those `among` (None: any) nothing is said.
+    `probe` takes the right to try a route whose rest is over.
     Raises ConfigurationError when nothing is enabled at all.
     """
     if not snapshot.routes and not snapshot.broken:
         raise ConfigurationError(
             "No SMTP connection or OAuth service is enabled, so no mail can leave. Add one in the mailadmin console."
         )
+
+    def offered(key: RouteKey) -> bool:
+        return only in (None, key) and (among is None or key in among)
+
     sieve = _Sieve(draft, chosen=only is not None and by_hand, queued=queued, avoid=avoid, probe=probe)
     for broken in snapshot.broken:
-        if only in (None, broken.key):
+        if offered(broken.key):
             sieve.leave_out(broken, broken.reason, broken.place - 1)  # it stands before the route at its place
     for place, route in enumerate(snapshot.routes):
-        if only in (None, route.key):
+        if offered(route.key):
             sieve.take(route, snapshot.states.get(route.key, WELL), place)
-    return sieve.plan()
+    found = sieve.plan()
+    found.limited = among is not None
+    return found
 
 
 def no_route(found: Plan) -> MailError:
@@ -104,10 +115,16 @@ def no_route(found: Plan) -> MailError:
         Fault(
             Phase.SETTINGS,
             kind,
-            text=reasons or "The chosen route is not enabled.",
+            text=reasons or _nothing_offered(found),
             retry_after=max(seconds, 0.0) if seconds is not None else None,
         )
     )
+
+
+def _nothing_offered(found: Plan) -> str:
+    if found.limited:
+        return _("No route that this API client may use is enabled.")
+    return "The chosen route is not enabled."
 
 
 class _Verdict(Enum):
