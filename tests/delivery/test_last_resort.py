@@ -49,8 +49,8 @@ def project() -> Iterator[None]:
         yield
 
 
-def ours(**options: Any) -> EmailBackend:
-    return EmailBackend(last_resort=RESORT, **({"alias": "default"} if NEW_DJANGO else {}), **options)
+def ours(resort: str = RESORT, **options: Any) -> EmailBackend:
+    return EmailBackend(last_resort=resort, **({"alias": "default"} if NEW_DJANGO else {}), **options)
 
 
 @pytest.mark.django_db
@@ -127,7 +127,7 @@ class TestUntilThereIsARoute:
 
     def test_the_setting_serves_every_mailer(self, peers: Peers, settings: Any) -> None:
         settings.MAILADMIN = {**settings.MAILADMIN, "LAST_RESORT": RESORT}
-        assert EmailBackend(**({"alias": "default"} if NEW_DJANGO else {})).send_messages([a_message()]) == 1
+        assert ours("").send_messages([a_message()]) == 1
         assert len(taken) == 1
 
     @pytest.mark.parametrize(
@@ -196,9 +196,8 @@ def test_a_queued_message_of_a_broken_transaction_goes_with_the_transaction(peer
     add_smtp(peers)
     routes.current()
     with pytest.raises(mailadmin.MailError), transaction.atomic():
-        with pytest.raises(DatabaseError), connection.cursor() as cursor:
-            with transaction.atomic(savepoint=False):
-                cursor.execute("SELECT * FROM nowhere")
+        with pytest.raises(DatabaseError), connection.cursor() as cursor, transaction.atomic(savepoint=False):
+            cursor.execute("SELECT * FROM nowhere")
         ours(delivery="queued").send_messages([a_message()])
     assert taken == []
 
