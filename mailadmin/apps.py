@@ -25,12 +25,13 @@ class MailadminConfig(AppConfig):
         from .delivery.shared.installation import Installation
         from .delivery.trigrams import install
         from .roles import grant_roles
-        from .watch import alerts
+        from .watch import alerts, done
 
         texts.install(translation.gettext, translation.ngettext)
         shared.install(Installation)
         remember_celery()
         alerts.connect()
+        done.connect()
         post_migrate.connect(grant_roles, sender=self, dispatch_uid="mailadmin.roles")
         post_migrate.connect(install, sender=self, dispatch_uid="mailadmin.trigrams")
         post_migrate.connect(name_database, sender=self, dispatch_uid="mailadmin.environment")

@@ -6,9 +6,9 @@ sender is the class `Delivery` or `RouteState`.
 
 - `message_sent`, `message_failed`, `message_unsure`: `delivery_id` (text, or None when the log could not be written)
   and `result` (a `core.outcome.SendResult`: the state, each recipient's outcome, the Message-ID, the reason);
-  `label` is the endpoint label. A message that only some recipients got is told by `message_sent` and by
-  `message_failed`, each once, when nothing more is to come. One that expired or was cancelled is a failed one, as its
-  state says.
+  `label` is the endpoint label, and `client` the primary key of the API client that handed it over, or None. A message
+  that only some recipients got is told by `message_sent` and by `message_failed`, each once, when nothing more is to
+  come. One that expired or was cancelled is a failed one, as its state says.
 - `route_changed`: `route` (a `core.settings.RouteKey`), `name`, `before` and `after` ("well", "failing", "stopped",
   "paused") and `reason` (a sentence, "" when it is well).
 

@@ -48,8 +48,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 
 @pytest.fixture(autouse=True)
 def nobody_rings() -> None:
-    """Let no message of a test start the thread that looks after alerts, and no news of it reach the next test."""
-    bell.install(bell.Silent())
+    """Let no message of a test start the threads that tell of it, and no news of it reach the next test."""
+    for name in (bell.ALERTS, bell.DONE):
+        bell.install(bell.Silent(), name)
     news.take()
 
 

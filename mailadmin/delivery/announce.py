@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextvars import ContextVar
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Model
@@ -32,12 +33,12 @@ _BY_STATE = {
 }
 
 
-def message(delivery_id: UUID | str | None, result: SendResult, label: str = "") -> None:
+def message(delivery_id: UUID | str | None, result: SendResult, label: str = "", client: Any = None) -> None:
     """Tell what became of a message, once that is written down and committed. Nothing is told of one that is not over,
-    except that it is unsure. Never raises."""
+    except that it is unsure. `client` is who handed it over by the HTTP API (primary key). Never raises."""
     for signal in signals_for(result):
-        named = {"delivery_id": str(delivery_id) if delivery_id else None, "result": result, "label": label}
-        _send(signal, Delivery, named)
+        key = str(delivery_id) if delivery_id else None
+        _send(signal, Delivery, {"delivery_id": key, "result": result, "label": label, "client": client})
 
 
 def route(key: RouteKey, name: str, before: str, after: str, reason: str = "") -> None:

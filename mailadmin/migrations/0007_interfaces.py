@@ -74,6 +74,11 @@ class Migration(migrations.Migration):
             field=models.CharField(blank=True, editable=False, max_length=200),
         ),
         migrations.AddField(
+            model_name='senderdomain',
+            name='managed_by',
+            field=models.CharField(blank=True, editable=False, max_length=200),
+        ),
+        migrations.AddField(
             model_name='settings',
             name='managed_by',
             field=models.CharField(blank=True, editable=False, max_length=200),
@@ -95,7 +100,7 @@ class Migration(migrations.Migration):
                 ('outcome', models.CharField(choices=[('sent', 'sent'), ('failed', 'failed'), ('unsure', 'unsure')], max_length=10)),
                 ('state', models.CharField(choices=[('waiting', 'Waiting'), ('sending', 'Sending'), ('told', 'Told'), ('failed', 'Failed')], default='waiting', max_length=10)),
                 ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('due_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                ('due_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now, null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('finished_at', models.DateTimeField(null=True)),
                 ('detail', models.TextField(blank=True)),

@@ -1,12 +1,12 @@
-"""Tests of every enabled route by themselves, at an interval, and what else is done now and then: alerts, and
-reading the DNS of sender domains again.
+"""Tests of every enabled route by themselves, at an interval, and what else is done now and then: alerts, Done
+events, and reading the DNS of sender domains again.
 
 Whoever has the time calls `tick`: a worker's process, Celery's sweep, cron. One process of the installation at a time
 does it. A test is a real one as far as the sender; nothing is sent. What it says of the route is noted as what a
 message says (`delivery.health.tested`): a refused password stops the route before a message is lost by it, and a good
 test lets one be used again, but never one that a person paused. Tests go on while mail is held by the switch, because
-it will be sent again. While the guard objects there are none, and no alerts: a copy of the database must not sign in to
-the accounts of the original, nor speak in its name.
+it will be sent again. While the guard objects there are none, and no alerts and events: a copy of the database must not
+sign in to the accounts of the original, nor speak in its name.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from mailadmin.delivery.telling import tell
 from mailadmin.models import ConnectionTest, OAuthService, RouteState, Settings, SmtpConnection
 from mailadmin.transports.shared import NotNow, Pace, shared
 
+from . import done
 from .alerts import look
 from .sender_domains import refresh_due
 from .slots import Standing, due
@@ -113,6 +114,7 @@ def _look_after() -> None:
     _quietly(lambda: _test_all(due_routes(snapshot)))
     _quietly(forget_old_tests)
     look()
+    done.look()
     _quietly(refresh_due)
 
 

@@ -102,12 +102,12 @@ def test_every_state_is_told_or_not_over() -> None:
 
 def test_s18_a_signal_names_the_delivery_with_its_result_and_label(told: Told) -> None:
     key, what = uuid4(), result(DeliveryState.SENT, SENT)
-    announce.message(key, what, "invoices")
+    announce.message(key, what, "invoices", "shop")
     (name, named) = told[0]
     assert named.pop("signal") is signals.message_sent
     assert (name, named) == (
         "sent",
-        {"sender": Delivery, "delivery_id": str(key), "result": what, "label": "invoices"},
+        {"sender": Delivery, "delivery_id": str(key), "result": what, "label": "invoices", "client": "shop"},
     )
 
 

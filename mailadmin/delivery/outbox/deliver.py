@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 
 from mailadmin.conf import ConfigurationError
 from mailadmin.core import limits
@@ -14,6 +14,7 @@ from mailadmin.core.outcome import DeliveryState, SendResult
 from mailadmin.core.settings import Route, RouteKey
 from mailadmin.delivery import announce, attempts, health, redirect, refusals, routes
 from mailadmin.delivery.attempts import Run, Sessions, Terms
+from mailadmin.delivery.clients import allowed_routes
 from mailadmin.delivery.convert import Draft
 from mailadmin.delivery.log import Entry
 from mailadmin.delivery.progress import reporter
@@ -112,7 +113,7 @@ class _Sending:
         because, until, lasting, fell_back = "", None, False, False
         last: Run | None = None
         if hand.pending:
-            plan = routes.plan(self._snapshot, draft, self._only(), queued=True)
+            plan = routes.plan(self._snapshot, draft, self._only(), queued=True, among=self._among)
             if plan.routes:
                 last = self._run(draft, plan, _round(hand.pending, instead))
                 fell_back = plan.passed_over
@@ -133,10 +134,11 @@ class _Sending:
         ever: the entry says when."""
         hand = self._hand
         key = RouteKey.read(hand.entry.unsure_route)
-        if not any(route.key == key for route in self._snapshot.routes):
-            hand.entry.unsure_at = None  # it is gone: a person decides
+        offered = self._among is None or key in self._among
+        if not (offered and any(route.key == key for route in self._snapshot.routes)):
+            hand.entry.unsure_at = None  # it is gone, or not allowed any more: a person decides
             return None
-        plan = routes.plan(self._snapshot, draft, key, queued=True)
+        plan = routes.plan(self._snapshot, draft, key, queued=True, among=self._among)
         if plan.routes:
             before = hand.round
             run = self._run(draft, plan, _round(hand.unsure, instead, resends=True))
@@ -164,6 +166,10 @@ class _Sending:
     def _transport_for(self) -> Callable[[Route], Transport]:
         version = self._snapshot.version
         return lambda route: self._sessions.transport(route, version)
+
+    @cached_property
+    def _among(self) -> frozenset[RouteKey] | None:
+        return allowed_routes(self._hand.delivery.client_id)
 
     def _only(self) -> RouteKey | None:
         return RouteKey.read(self._hand.entry.only_route) if self._hand.entry.only_route else None
@@ -201,7 +207,7 @@ class _Sending:
         )
         known = result.state is DeliveryState.UNSURE and hand.delivery.state == DeliveryState.UNSURE
         if not known or any(run.unsure_by for run, _ in self._runs):
-            announce.message(hand.claim.delivery_id, result, hand.delivery.label)
+            announce.message(hand.claim.delivery_id, result, hand.delivery.label, hand.delivery.client_id)
 
 
 def _round(todo: tuple[str, ...], instead: Mapping[str, str], *, resends: bool = False) -> Round:

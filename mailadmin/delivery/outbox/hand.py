@@ -55,6 +55,7 @@ class Row:
     message_id: str
     route_name: str
     code: str
+    client_id: UUID | None
 
 
 @dataclass

@@ -179,9 +179,9 @@ def _state(outcomes: Iterable[RecipientOutcome], nobody: DeliveryState) -> Deliv
 
 
 def _announce(key: UUID, result: SendResult) -> None:
-    row = Delivery.objects.filter(pk=key).values_list("label", "message_id", "route_name").get()
-    label, result.message_id, result.route = row
-    transaction.on_commit(partial(announce.message, key, result, label), using=wake.alias(), robust=True)
+    row = Delivery.objects.filter(pk=key).values_list("label", "client", "message_id", "route_name").get()
+    label, client, result.message_id, result.route = row
+    transaction.on_commit(partial(announce.message, key, result, label, client), using=wake.alias(), robust=True)
 
 
 def _wake(ids: Collection[UUID]) -> None:

@@ -1,4 +1,5 @@
-"""A thread that looks at what is wrong a moment after somebody rang: for processes that send mail while no worker runs.
+"""A thread that looks, a moment after somebody rang, at what is to be told: alerts, and by a bell of its own the Done
+events. For processes that send mail while no worker runs.
 
 It waits a moment, so that what breaks together is told together, looks, comes back when something is due, and ends when
 nothing is. Where nobody is to be told it does not run again for a while.
@@ -17,6 +18,8 @@ from django.db import connections
 
 from mailadmin.core import limits
 
+ALERTS, DONE = "alerts", "done"  # the bells of a process
+
 
 class Rings(Protocol):
     """What the receivers ring."""
@@ -32,17 +35,21 @@ class Silent:
         """Do nothing."""
 
 
+_SILENT = Silent()
+
+
 class Bell:
     """Calls `look`, which returns in how many seconds it wants to be called again (None: not by itself), in a thread of
-    its own, as long as `anybody` says that somebody is to be told."""
+    its own, which is called `name`, as long as `anybody` says that somebody is to be told."""
 
     def __init__(
         self,
         look: Callable[[], float | None],
         anybody: Callable[[], bool],
         gather: float = limits.ALERT_GATHER_SECONDS,
+        name: str = ALERTS,
     ) -> None:
-        self._look, self._anybody, self._gather = look, anybody, gather
+        self._look, self._anybody, self._gather, self._name = look, anybody, gather, name
         self._lock = threading.Lock()
         self._rung, self._ends = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -56,7 +63,7 @@ class Bell:
                 return
             self._rung.set()
             if self._thread is None and not self._ends.is_set():
-                self._thread = threading.Thread(target=self._run, name="mailadmin-alerts", daemon=True)
+                self._thread = threading.Thread(target=self._run, name=f"mailadmin-{self._name}", daemon=True)
                 self._thread.start()
                 atexit.register(self.end)
 
@@ -100,23 +107,23 @@ class Bell:
             return True
 
 
-_bell: Rings = Silent()
+_bells: dict[str, Rings] = {}
 
 
-def install(bell: Rings) -> None:
-    """Let `bell` be rung in this process."""
-    global _bell
-    _bell = bell
+def install(bell: Rings, name: str = ALERTS) -> None:
+    """Let `bell` be rung under `name` in this process."""
+    _bells[name] = bell
 
 
-def ring() -> None:
-    """Ring what is installed."""
-    _bell.ring()
+def ring(name: str = ALERTS) -> None:
+    """Ring what is installed under `name`."""
+    _bells.get(name, _SILENT).ring()
 
 
 def _renew() -> None:
-    if isinstance(_bell, Bell):  # threads do not survive a fork
-        install(Bell(_bell._look, _bell._anybody, _bell._gather))
+    for name, one in list(_bells.items()):
+        if isinstance(one, Bell):  # threads do not survive a fork
+            install(Bell(one._look, one._anybody, one._gather, one._name), name)
 
 
 os.register_at_fork(after_in_child=_renew)
