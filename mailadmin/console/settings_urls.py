@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from .access import needs
 from .forms import SECRET_FIELDS
+from .language import language
 from .sections import OAUTH, SERVICE, SMTP, Section
 from .theme import theme
 from .views import alerts, credentials, discovery, history, kit, radar, rows, sending, settings
@@ -70,4 +71,5 @@ urlpatterns: list[URLPattern] = [
     path("settings/history/", history.settings_history, name="settings-history"),
     path("settings/history/<int:number>/", history.settings_restore, name="settings-restore"),
     path("theme/", theme, name="theme"),
+    path("language/", language, name="language"),
 ]

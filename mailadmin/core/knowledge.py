@@ -16,6 +16,7 @@ from typing import Any
 
 from .fault import Fault, Kind, Phase
 from .terms import Area, Failover, Health, Owner
+from .texts import N_, gettext
 
 __all__ = [
     "Area",
@@ -93,9 +94,9 @@ class Match:
 
 @dataclass(frozen=True)
 class Entry:
-    """One piece of knowledge. Texts may hold {host}, {where} (host:port), {code}, {text} and
-    {recipient}; `setting` names the form field whose change is the cure, if there is one; `matches` are
-    the ways for it to apply."""
+    """One piece of knowledge. Texts are those of the file, in English, and may hold {host}, {where} (host:port), {code},
+    {text} and {recipient}; `setting` names the form field whose change is the cure, if there is one; `matches` are the
+    ways for it to apply."""
 
     id: str
     area: Area
@@ -114,13 +115,14 @@ class Entry:
         return max((match.weight for match in self.matches if match.fits(fault)), default=None)
 
     def explained(self, fault: Fault | None = None) -> Explanation:
-        """Return the entry with its texts filled in from `fault`; without one, as it is told of any failure."""
-        words = _words_of(fault) if fault else _ANY_WORDS
+        """Return the entry in the language of whoever asks, with its texts filled in from `fault`; without one, as it
+        is told of any failure."""
+        words = _words_of(fault) if fault else _any_words()
         return Explanation(
             id=self.id,
-            title=_filled(self.title, words),
-            cause=_filled(self.cause, words),
-            remedy=tuple(_filled(step, words) for step in self.remedy),
+            title=_filled(gettext(self.title), words),
+            cause=_filled(gettext(self.cause), words),
+            remedy=tuple(_filled(gettext(step), words) for step in self.remedy),
             owner=self.owner,
             failover=self.failover,
             health=self.health,
@@ -245,15 +247,21 @@ class _Words(dict[str, str]):
         return "{" + key + "}"
 
 
-_ANY_WORDS = _Words(host="the server", where="the server", recipient="the recipient")
+# What stands for a name that is not known.
+_SERVER, _RECIPIENT = N_("the server"), N_("the recipient")
+
+
+def _any_words() -> _Words:
+    return _Words(host=gettext(_SERVER), where=gettext(_SERVER), recipient=gettext(_RECIPIENT))
 
 
 def _words_of(fault: Fault) -> _Words:
     known = {"host": fault.host, "where": fault.where, "recipient": fault.recipient}
-    return _Words(_ANY_WORDS | {key: word for key, word in known.items() if word}, code=fault.code, text=fault.text)
+    return _Words(_any_words() | {key: word for key, word in known.items() if word}, code=fault.code, text=fault.text)
 
 
 def _filled(text: str, words: _Words) -> str:
     """Return `text` with its words; a code that is not known leaves no empty brackets."""
     filled = (text if "code" in words else text.replace(" ({code})", "")).format_map(words)
-    return filled[0].upper() + filled[1:] if filled.startswith("the ") else filled
+    ours = (gettext(_SERVER), gettext(_RECIPIENT))  # a host's name is not spelled with a capital
+    return filled[0].upper() + filled[1:] if filled.startswith(ours) else filled

@@ -141,7 +141,10 @@ def _by_words(text: str) -> list[Entry]:
     found = []
     for entry in entries():
         known = entry.explained()
-        title, all_text = known.title.lower(), " ".join((known.id, known.title, known.cause, *known.remedy)).lower()
+        # Whoever reads the pages in another language may have the English words at hand.
+        title = f"{known.title} {entry.title}".lower()
+        every = (entry.id, known.cause, entry.cause, *known.remedy, *entry.remedy)
+        all_text = " ".join((title, *every)).lower()
         if words and all(word in all_text for word in words):
             found.append((-sum(word in title for word in words), entry))
     return [entry for _, entry in sorted(found, key=lambda pair: pair[0])]

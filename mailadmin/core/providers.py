@@ -16,8 +16,12 @@ from importlib import resources
 from typing import Any
 
 from .settings import Security
+from .texts import gettext
 
 _SERVER = re.compile(r"(?P<host>\S+):(?P<port>\d+) (?P<security>tls|starttls)(?: (?P<label>.+))?")
+
+
+_TEXTS = ("name", "sign_in", "notes")  # columns that are translated
 
 
 class ProviderKind(StrEnum):
@@ -39,21 +43,26 @@ class ProviderAuth(StrEnum):
     def label(self) -> str:
         """Return it in a few words."""
         return {
-            ProviderAuth.PASSWORD: "password of the mailbox",
-            ProviderAuth.APP_PASSWORD: "app password",
-            ProviderAuth.KEY: "key or token",
-            ProviderAuth.OAUTH: "OAuth only",
+            ProviderAuth.PASSWORD: gettext("password of the mailbox"),
+            ProviderAuth.APP_PASSWORD: gettext("app password"),
+            ProviderAuth.KEY: gettext("key or token"),
+            ProviderAuth.OAUTH: gettext("OAuth only"),
         }[self]
 
 
 @dataclass(frozen=True)
 class Server:
-    """One submission server; `label` tells it from others between which a person has to choose."""
+    """One submission server; `english_label` tells it from others between which a person has to choose."""
 
     host: str
     port: int
     security: Security
-    label: str = ""
+    english_label: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return what tells it from others, in the language of whoever asks."""
+        return gettext(self.english_label)
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -62,23 +71,43 @@ class Server:
 @dataclass(frozen=True)
 class Provider:
     """One provider. `domains`, `mx` and `hosts` are patterns; `user` is the user name, with "{address}" for the full
-    address, "" where it differs from account to account."""
+    address, "" where it differs from account to account. Texts are translated when they are asked for."""
 
     id: str
-    name: str
+    english_name: str
     kind: ProviderKind
     servers: tuple[Server, ...]
     auth: ProviderAuth
-    sign_in: str
+    english_sign_in: str
     hosts: tuple[str, ...]
     domains: tuple[str, ...] = ()
     mx: tuple[str, ...] = ()
     graph: bool = False
     user: str = ""
-    notes: tuple[str, ...] = ()
+    english_notes: tuple[str, ...] = ()
     spf: tuple[str, ...] = ()
     dkim: tuple[str, ...] = ()
     help: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return it as people know it."""
+        return gettext(self.english_name)
+
+    @property
+    def sign_in(self) -> str:
+        """Return in one or two sentences what user name and password are."""
+        return gettext(self.english_sign_in)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return further rules in sentences: senders, limits, what has to be switched on."""
+        return tuple(map(gettext, self.english_notes))
+
+    @property
+    def sender_rule(self) -> str:
+        """Return the rule for From among the notes, "" without one."""
+        return next((gettext(note) for note in self.english_notes if note.startswith("From ")), "")
 
     @property
     def dkim_selectors(self) -> tuple[str, ...]:
@@ -143,7 +172,8 @@ def _read(entry: dict[str, Any]) -> Provider:
     """Return an entry of the file as a value. Raises TypeError or ValueError for what it cannot be."""
     lists = {name: tuple(value) for name, value in entry.items() if isinstance(value, list) and name != "servers"}
     kinds = {"kind": ProviderKind(entry["kind"]), "auth": ProviderAuth(entry["auth"])}
-    return Provider(**{**entry, **lists, **kinds, "servers": tuple(map(_server, entry["servers"]))})
+    values = {**entry, **lists, **kinds, "servers": tuple(map(_server, entry["servers"]))}
+    return Provider(**{f"english_{name}" if name in _TEXTS else name: value for name, value in values.items()})
 
 
 def _server(text: str) -> Server:

@@ -11,12 +11,13 @@ from django import template
 from django.template import Context
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext
 from lucide.templatetags.lucide import lucide
 
-from mailadmin.console import hold
+from mailadmin.console import hold, language
 from mailadmin.console import nav as navigation
 from mailadmin.console.theme import theme_of
 from mailadmin.core.microsoft import countdown
@@ -84,7 +85,7 @@ _UNKNOWN = (_OFF, "circle-minus")
 def pill(state: str, label: str = "") -> SafeString:
     """Show a state as word, colour and shape. `label` is the word; without one the state's own name serves."""
     tone, icon = STATES.get(str(state), _UNKNOWN)
-    return _pill(tone, icon, label or str(state).replace("-", " ").capitalize())
+    return _pill(tone, icon, str(label) or str(state).replace("-", " ").capitalize())
 
 
 @lru_cache(maxsize=256)
@@ -110,16 +111,25 @@ def tone(state: str) -> str:
     return STATES.get(str(state), _UNKNOWN)[0]
 
 
+@register.filter
+def in_sentence(label: str) -> str:
+    """Return a label as it stands in the middle of a sentence: small, but where every noun begins with a capital."""
+    return str(label) if (get_language() or "").startswith(("de", "lb")) else str(label).lower()
+
+
 @register.simple_tag
-def when(value: datetime | None, missing: str = "never") -> SafeString | str:
-    """Show a time as people say it ("2 min ago", "in 4 min", "21 Nov 09:00"), with the exact value in the title."""
+def when(value: datetime | None, missing: str = "") -> SafeString | str:
+    """Show a time as people say it ("2 min ago", "in 4 min", "21 Nov 09:00"), with the exact value in the title.
+
+    `missing` is said where there is no time; "never" if it is not given.
+    """
     if value is None:
-        return missing
+        return missing or gettext("never")
     local = timezone.localtime(value)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         local.isoformat(timespec="seconds"),
-        local.strftime("%d %b %Y %H:%M:%S %Z"),
+        date_format(local, gettext("d M Y H:i:s T")),
         _spoken(value, timezone.now()),
     )
 
@@ -128,15 +138,15 @@ def _spoken(value: datetime, now: datetime) -> str:
     age = now - value
     local = timezone.localtime(value)
     if timedelta(0) < -age < timedelta(hours=1):
-        return f"in {ceil(-age / timedelta(minutes=1))} min"
+        return gettext("in {minutes} min").format(minutes=ceil(-age / timedelta(minutes=1)))
     if timedelta(0) <= age < timedelta(minutes=1):
-        return "just now"
+        return gettext("just now")
     if timedelta(0) <= age < timedelta(hours=1):
-        return f"{int(age.total_seconds() // 60)} min ago"
+        return gettext("{minutes} min ago").format(minutes=int(age.total_seconds() // 60))
     if local.date() == timezone.localtime(now).date():
         return local.strftime("%H:%M")
     same_year = local.year == timezone.localtime(now).year
-    return date_format(local, "j M H:i" if same_year else "j M Y")
+    return date_format(local, gettext("j M H:i") if same_year else gettext("j M Y"))
 
 
 @register.filter
@@ -147,7 +157,7 @@ def duration(milliseconds: float | None) -> str:
     if milliseconds < 1000:
         return f"{milliseconds:.0f} ms"
     if milliseconds < 60_000:
-        return f"{milliseconds / 1000:.1f} s"
+        return f"{number_format(round(milliseconds / 1000, 1), 1)} s"
     minutes, seconds = divmod(round(milliseconds / 1000), 60)
     return f"{minutes} min {seconds} s"
 
@@ -183,6 +193,12 @@ def password_note(row: SmtpConnection | None) -> dict[str, str]:
 def provider_note(host: str | None) -> dict[str, Provider | None]:
     """Show the rules of the provider whose server `host` is; nothing for any other."""
     return {"provider": of_host(host or "")}
+
+
+@register.simple_tag
+def languages() -> list[language.Choice]:
+    """Return the languages that a page may be in, [] where there is no choice."""
+    return language.choices()
 
 
 @register.simple_tag(takes_context=True)

@@ -82,8 +82,8 @@ def of_data() -> Iterator[Text]:
     for entry in knowledge.entries():
         yield from map(Text, (entry.title, entry.cause, *entry.remedy))
     for provider in providers.providers():
-        labels = (server.label for server in provider.servers if server.label)
-        yield from map(Text, (provider.name, provider.sign_in, *provider.notes, *labels))
+        labels = (server.english_label for server in provider.servers if server.english_label)
+        yield from map(Text, (provider.english_name, provider.english_sign_in, *provider.english_notes, *labels))
 
 
 def _joined(found: dict[Text, None]) -> Iterator[Text]:

@@ -54,4 +54,4 @@ def password_rule(host: str) -> str:
 def sender_rule(host: str) -> str:
     """Return the provider's rule for From, "" when nobody knows."""
     provider = of_host(host)
-    return next((note for note in provider.notes if note.startswith("From ")), "") if provider else ""
+    return provider.sender_rule if provider else ""
