@@ -13,7 +13,7 @@
     await navigator.clipboard.writeText(source.value ?? source.textContent);
     const label = button.querySelector("[data-label]") ?? button;
     label.dataset.before ??= label.textContent;
-    label.textContent = "Copied";
+    label.textContent = document.body.dataset.copied ?? "Copied";
     setTimeout(() => { label.textContent = label.dataset.before; }, 2000);
   }
 
