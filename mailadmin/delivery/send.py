@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.mail import EmailMessage
 
@@ -15,6 +16,7 @@ from mailadmin.core.outcome import DeliveryState, SendResult
 
 from . import announce, attempts, health, keeping, log, redirect, refusals, routes
 from .attempts import Run, Sessions, Terms, Tried
+from .clients import allowed_routes
 from .convert import Draft, convert
 from .log import Entry
 from .options import SendOptions, options_for
@@ -88,7 +90,14 @@ def plan(message: EmailMessage, built: Draft, options: SendOptions, snapshot: Sn
     if not options.queued:  # else it is planned when a worker sends it
         redirect.check_held(built, snapshot.preferences)
         draft = redirect.redirected(built, snapshot.preferences)
-        found = routes.plan(snapshot, draft, options.route, by_hand=options.by_hand, avoid=options.avoid)
+        found = routes.plan(
+            snapshot,
+            draft,
+            options.route,
+            by_hand=options.by_hand,
+            avoid=options.avoid,
+            among=allowed_routes(options.client),
+        )
     label = draft.label or options.label or (found.routes[0].label if found.routes else "")
     entry = log.entry(built, options, label, hide=snapshot.preferences.hide_codes)
     if draft is not built:
@@ -138,7 +147,8 @@ def complete(job: Job, sessions: Sessions, first: Tried | None = None) -> SendRe
             Terms(job.options.in_background, progress=reporter(job.entry)),
         )
     except (MailError, ConfigurationError) as error:
-        _fail(job.message, log.abandon(job.entry, error), str(error), str(job.entry.values["label"]))
+        abandoned = log.abandon(job.entry, error)
+        _fail(job.message, abandoned, str(error), str(job.entry.values["label"]), job.options.client)
         raise
     except BaseException as error:  # the caller is being ended: nobody knows how far a server got
         log.interrupt([job.entry], error)
@@ -152,13 +162,14 @@ def complete(job: Job, sessions: Sessions, first: Tried | None = None) -> SendRe
     health.note(run, job.snapshot.states)
     refusals.note(run, job.draft)
     job.message.mailadmin = result  # type: ignore[attr-defined]  # the documented place for the result
-    announce.message(result.delivery_id, result, str(job.entry.values["label"]))
+    announce.message(result.delivery_id, result, str(job.entry.values["label"]), job.options.client)
     if not result.sent and run.last_error:
         raise run.last_error
     return result
 
 
-def _fail(message: EmailMessage, delivery_id: str | None, reason: str, label: str) -> None:
+def _fail(message: EmailMessage, delivery_id: str | None, reason: str, label: str, client: Any = None) -> None:
+    """Tell that nobody got a message; to the `client`, too, where it was not refused before it was taken."""
     result = SendResult(state=DeliveryState.FAILED, reason=reason, delivery_id=delivery_id)
     message.mailadmin = result  # type: ignore[attr-defined]  # the documented place for the result
-    announce.message(delivery_id, result, label)
+    announce.message(delivery_id, result, label, client)
