@@ -18,6 +18,7 @@ from mailadmin.core.settings import Security, SmtpAuth
 from mailadmin.models import OAuthService, OutboxEntry, SmtpConnection, Worker
 
 from .common import a_warning
+from .mailers import resorts_of_mailers
 
 
 @register(Tags.database)
@@ -34,9 +35,11 @@ def check_database(databases: Sequence[str] | None = None, **kwargs: Any) -> lis
 def _no_route() -> Iterator[CheckMessage]:
     if SmtpConnection.objects.filter(enabled=True).exists() or OAuthService.objects.filter(enabled=True).exists():
         return
+    served = any((conf.setting("LAST_RESORT"), *resorts_of_mailers()))
     yield a_warning(
         "W020",
-        "No SMTP connection or OAuth service is enabled, so no mail can leave.",
+        "No SMTP connection or OAuth service is enabled, so "
+        + ("mail leaves by the last resort at best." if served else "no mail can leave."),
         "Add one in the console, or run: python manage.py mailadmin_import",
     )
 

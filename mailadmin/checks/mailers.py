@@ -58,7 +58,7 @@ def check_waking(**kwargs: Any) -> list[CheckMessage]:
 def check_last_resort(**kwargs: Any) -> list[CheckMessage]:
     """Tell when the mailer that is to serve in need is not there, or is mailadmin's own."""
     try:
-        wanted = {resort for resort in (conf.setting("LAST_RESORT"), *_resorts_of_mailers()) if resort}
+        wanted = {resort for resort in (conf.setting("LAST_RESORT"), *resorts_of_mailers()) if resort}
     except (conf.ConfigurationError, TypeError):
         return []  # E002 says so
     if hasattr(mail, "outbox"):
@@ -74,7 +74,8 @@ def check_last_resort(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-def _resorts_of_mailers() -> Iterator[Any]:
+def resorts_of_mailers() -> Iterator[Any]:
+    """Yield the last resort of each mailer of ours, as the settings name it."""
     for mailer in (getattr(settings, "MAILERS", None) or {}).values() if HAS_MAILERS else ():
         if is_ours(mailer.get("BACKEND", "")):
             yield mailer.get("OPTIONS", {}).get("last_resort")
