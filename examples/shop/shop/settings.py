@@ -65,7 +65,12 @@ OLD_MAIL = {"host": os.environ.get("SHOP_MAIL_HOST", "localhost"), "port": int(o
 
 # ---- mailadmin: from here ------------------------------------------------------------------------------
 INSTALLED_APPS += ["mailadmin", "django_htmx", "lucide"]
-MAILADMIN = {"KEY_FILE": DATA_DIR / "mailadmin.keys", "ENVIRONMENT": "example", "SANDBOX": DEBUG}
+MAILADMIN = {
+    "KEY_FILE": DATA_DIR / "mailadmin.keys",
+    "ENVIRONMENT": "example",
+    "SANDBOX": DEBUG,
+    "SANDBOX_FOLDER": DATA_DIR / "sandbox",
+}
 
 if django.VERSION >= (6, 1):
     MAILERS = {
