@@ -7,6 +7,7 @@ from django.db.models.signals import post_migrate
 from django.utils import translation
 
 from .core import texts
+from .language import carried
 from .transports import shared
 
 
@@ -27,7 +28,7 @@ class MailadminConfig(AppConfig):
         from .roles import grant_roles
         from .watch import alerts, done
 
-        texts.install(translation.gettext, translation.ngettext)
+        texts.install(translation.gettext, translation.ngettext, carried)
         shared.install(Installation)
         remember_celery()
         alerts.connect()

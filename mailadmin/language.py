@@ -19,6 +19,18 @@ def site_language() -> translation.override:
     return translation.override(settings.LANGUAGE_CODE)
 
 
+def carried(work: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Let `work`, done by another thread, speak the language that is spoken here now."""
+    language = translation.get_language()
+
+    @wraps(work)
+    def spoken(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        with translation.override(language):
+            return work(*args, **kwargs)
+
+    return spoken
+
+
 def in_site_language(function: Callable[Given, Result]) -> Callable[Given, Result]:
     """Let `function` write in the site's language, whoever calls it."""
 

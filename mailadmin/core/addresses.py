@@ -19,6 +19,7 @@ from functools import cached_property, lru_cache
 import idna
 
 from .limits import ADDRESS_ENTRY_CHARS, ADDRESSES_KEPT
+from .texts import _
 
 # A local part without quotes (RFC 5322 dot-atom, with the letters of RFC 6532). Said by what may not stand in it: a
 # range up to the end of Unicode takes milliseconds to compile, in every process.
@@ -86,7 +87,9 @@ def parse(text: str, *, local_names: bool = False) -> Address:
 def _parse_one(text: str, local_names: bool) -> Address:
     found = parse_list([text], local_names=local_names)
     if len(found) > 1:
-        raise AddressError(f"“{show(text)}” holds {len(found)} addresses; one is wanted.")
+        raise AddressError(
+            _("“{text}” holds {number} addresses; one is wanted.").format(text=show(text), number=len(found))
+        )
     return found[0]
 
 
@@ -101,14 +104,18 @@ def parse_list(texts: Iterable[str], *, local_names: bool = False) -> list[Addre
 
 def _parse_entry(text: str, place: int, local_names: bool) -> Iterator[Address]:
     if not isinstance(text, str) or not text.strip():
-        raise AddressError(f"Entry {place} is empty; remove it or type an address.")
+        raise AddressError(_("Entry {place} is empty; remove it or type an address.").format(place=place))
     if _HIDDEN.search(text):
-        raise AddressError(f"“{show(text)}” holds a line break or control character, which no address may.")
+        raise AddressError(
+            _("“{text}” holds a line break or control character, which no address may.").format(text=show(text))
+        )
     text = text.strip()
     if not _SPECIAL.search(text):
         for piece in text.removesuffix(",").split(","):
             if not piece.strip():
-                raise AddressError(f"“{show(text)}” has an empty entry beside a comma; remove the comma.")
+                raise AddressError(
+                    _("“{text}” has an empty entry beside a comma; remove the comma.").format(text=show(text))
+                )
             yield _bare(piece.strip(), local_names)
     elif (named := _NAMED.fullmatch(text)) and _ENCODED_WORD not in named[1]:
         yield _checked(named[1].strip(), named[2], named[3], text)
@@ -128,7 +135,7 @@ def _bare(text: str, local_names: bool) -> Address:
 def _full_syntax(text: str) -> Iterator[Address]:
     """Read quotes, comments, groups and encoded words with the standard library's parser."""
     if len(text) > ADDRESS_ENTRY_CHARS:
-        raise AddressError(f"“{show(text)}” is too long; give the addresses one by one.")
+        raise AddressError(_("“{text}” is too long; give the addresses one by one.").format(text=show(text)))
     value: dict[str, object] = {"defects": []}
     try:
         AddressHeader.parse(text, value)
@@ -148,30 +155,41 @@ def _harmless(defect: Exception) -> bool:
 
 def _checked(name: str, local: str, domain: str, text: str) -> Address:
     if not local or not domain:
-        raise AddressError(f"“{show(text)}” lacks the part {'before' if not local else 'after'} the @.")
+        lacking = _("“{text}” lacks the part after the @.") if local else _("“{text}” lacks the part before the @.")
+        raise AddressError(lacking.format(text=show(text)))
     if _HIDDEN.search(name) or _invisible(local.replace(" ", "")) or _invisible(domain):
-        raise AddressError(f"“{show(text)}” holds an invisible character, which no address may.")
+        raise AddressError(_("“{text}” holds an invisible character, which no address may.").format(text=show(text)))
     if _ENCODED_WORD in local:
-        raise AddressError(f"“{show(text)}” has an encoded part before the @; type the address itself.")
+        raise AddressError(
+            _("“{text}” has an encoded part before the @; type the address itself.").format(text=show(text))
+        )
     address = Address(name, local, domain)
     if len(address.spec) > _MAX_ADDRESS:
-        raise AddressError(f"“{show(text)}” is longer than {_MAX_ADDRESS} characters, the limit for an address.")
+        raise AddressError(
+            _("“{text}” is longer than {limit} characters, the limit for an address.").format(
+                text=show(text), limit=_MAX_ADDRESS
+            )
+        )
     return address
 
 
 def ascii_domain(domain: str) -> str:
     """Return `domain` in its ASCII form (IDNA 2008, with the UTS 46 mapping). Raises AddressError."""
     if len(domain) > _MAX_DOMAIN:
-        raise AddressError(f"“{show(domain)}” is longer than {_MAX_DOMAIN} characters, the limit for a domain.")
+        raise AddressError(
+            _("“{domain}” is longer than {limit} characters, the limit for a domain.").format(
+                domain=show(domain), limit=_MAX_DOMAIN
+            )
+        )
     try:
         if literal := _LITERAL.fullmatch(domain):
             ipaddress.ip_address(literal[1])
             return domain
         ascii_form = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
     except ValueError:  # also what idna raises
-        raise AddressError(f"“{show(domain)}” is not a domain name.") from None
+        raise AddressError(_("“{domain}” is not a domain name.").format(domain=show(domain))) from None
     if not all(_LABEL.fullmatch(label) for label in ascii_form.replace("_", "-").split(".")):
-        raise AddressError(f"“{show(domain)}” is not a domain name.")
+        raise AddressError(_("“{domain}” is not a domain name.").format(domain=show(domain)))
     return ascii_form
 
 
@@ -193,7 +211,7 @@ def fold_address_header(header: str, addresses: Iterable[tuple[str, str]]) -> by
     mailboxes = []
     for name, spec in addresses:
         if _HIDDEN.search(name + spec):
-            raise AddressError(f"“{show(name + spec)}” holds a line break or control character.")
+            raise AddressError(_("“{name}” holds a line break or control character.").format(name=show(name + spec)))
         mailboxes.append(f"{_header_name(name)} <{spec}>" if name else spec)
     return f"{header}: {(',' + chr(13) + chr(10) + ' ').join(mailboxes)}\r\n".encode()
 
@@ -216,7 +234,7 @@ def _invisible(text: str) -> bool:
 
 
 def _no_address(text: str) -> AddressError:
-    return AddressError(f"“{show(text)}” is not an e-mail address, such as name@example.org.")
+    return AddressError(_("“{text}” is not an e-mail address, such as name@example.org.").format(text=show(text)))
 
 
 def show(text: str) -> str:

@@ -23,6 +23,8 @@ from typing import Any
 
 from . import limits
 from .alerts import ChannelKind, Event
+from .dates import day_and_time
+from .texts import _
 
 VERSION = 1  # of the JSON; a receiver that knows it may rely on every name in `webhook`
 _SECRET_PREFIX = "whsec_"  # noqa: S105 -- how Standard Webhooks marks a secret in base64
@@ -67,17 +69,17 @@ def letter(notice: Notice) -> Letter:
     page = [f"<h2>{escape(notice.title)}</h2>", *(f"<p>{escape(line)}</p>" for line in notice.text.split("\n") if line)]
     if notice.remedy:
         steps = [f"{number}. {step}" for number, step in enumerate(notice.remedy, 1)]
-        lines += ["", "What to do:", *steps]
+        lines += ["", _("What to do:"), *steps]
         page += [
-            "<p><b>What to do</b></p>",
+            f"<p><b>{_('What to do')}</b></p>",
             f"<ol>{''.join(f'<li>{escape(step)}</li>' for step in notice.remedy)}</ol>",
         ]
     if notice.owner:
-        lines += ["", f"Who: {notice.owner}"]
-        page.append(f"<p>Who: {escape(notice.owner)}</p>")
+        lines += ["", _who(notice)]
+        page.append(f"<p>{escape(_who(notice))}</p>")
     if notice.url:
         lines += ["", notice.url]
-        page.append(f'<p><a href="{escape(notice.url)}">Open the console</a></p>')
+        page.append(f'<p><a href="{escape(notice.url)}">{escape(_("Open the console"))}</a></p>')
     lines += ["", "-- ", _foot(notice)]
     page.append(f"<p><small>{escape(_foot(notice))}</small></p>")
     return Letter(subject, "\n".join(lines) + "\n", "\n".join(page) + "\n")
@@ -110,10 +112,13 @@ def slack(notice: Notice) -> dict[str, Any]:
         *({"type": "section", "text": _plain(text)} for text in _slack_texts(notice)),
     ]
     if notice.url:
-        link = f"<{_entities(notice.url)}|Open the console>"
+        link = f"<{_entities(notice.url)}|{_entities(_('Open the console'))}>"
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": link}})
     blocks.append({"type": "context", "elements": [_plain(_foot(notice))]})
-    return {"text": _entities(f"{notice.event.label}: {notice.title}"), "blocks": blocks}
+    return {
+        "text": _entities(_("{event}: {title}").format(event=notice.event.label, title=notice.title)),
+        "blocks": blocks,
+    }
 
 
 def teams(notice: Notice) -> dict[str, Any]:
@@ -121,10 +126,10 @@ def teams(notice: Notice) -> dict[str, Any]:
     body: list[dict[str, Any]] = [_run(notice.title, weight="Bolder", size="Large", color=_colour(notice.event))]
     body += [_run(line) for line in notice.text.split("\n") if line]
     if notice.remedy:
-        body.append(_run("What to do", weight="Bolder"))
+        body.append(_run(_("What to do"), weight="Bolder"))
         body += [_run(f"{number}. {step}") for number, step in enumerate(notice.remedy, 1)]
     if notice.owner:
-        body.append(_run(f"Who: {notice.owner}"))
+        body.append(_run(_who(notice)))
     body.append(_run(_foot(notice), isSubtle=True, size="Small"))
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -134,7 +139,7 @@ def teams(notice: Notice) -> dict[str, Any]:
         "body": body,
     }
     if notice.url:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open the console", "url": notice.url}]
+        card["actions"] = [{"type": "Action.OpenUrl", "title": _("Open the console"), "url": notice.url}]
     content = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return {"type": "message", "attachments": [content]}
 
@@ -175,18 +180,18 @@ def signing_key(secret: str) -> bytes:
         try:
             key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
         except ValueError:
-            raise ValueError("What follows whsec_ must be base64; copy the signing secret as a whole.") from None
+            raise ValueError(_("What follows whsec_ must be base64; copy the signing secret as a whole.")) from None
     if len(key) < limits.SIGNING_SECRET_CHARS:
-        raise ValueError(
-            f"A signing secret has at least {limits.SIGNING_SECRET_CHARS} characters; the command "
-            "“openssl rand -base64 32” makes a good one."
+        text = _(
+            "A signing secret has at least {number} characters; the command “openssl rand -base64 32” makes a good one."
         )
+        raise ValueError(text.format(number=limits.SIGNING_SECRET_CHARS))
     return key
 
 
 def _slack_texts(notice: Notice) -> list[str]:
     steps = [f"{number}. {step}" for number, step in enumerate(notice.remedy, 1)]
-    parts = [notice.text, "\n".join(["What to do:", *steps]) if steps else "", notice.owner and f"Who: {notice.owner}"]
+    parts = [notice.text, "\n".join([_("What to do:"), *steps]) if steps else "", notice.owner and _who(notice)]
     return [part for part in parts if part]
 
 
@@ -221,4 +226,8 @@ def _colour(event: Event) -> str:
 
 def _foot(notice: Notice) -> str:
     where = f", {notice.environment}" if notice.environment else ""
-    return f"{notice.event.label} · mailadmin{where} · {notice.at:%d %b %Y %H:%M %Z}".strip()
+    return f"{notice.event.label} · mailadmin{where} · {day_and_time(notice.at)}"
+
+
+def _who(notice: Notice) -> str:
+    return _("Who: {owner}").format(owner=notice.owner)

@@ -14,8 +14,10 @@ from typing import Any
 
 from . import limits
 from .alerts import Event
+from .dates import day_and_time
 from .knowledge import entry_of
 from .redact import clean
+from .texts import _, ngettext
 
 _ADDRESS = re.compile(r"[^\s<>]*@[^\s<>]*")  # rather more than too little: a quoted local part may hold anything
 _TITLE_CHARS = 255  # as many as the column takes
@@ -82,12 +84,18 @@ def words(telling: Telling) -> Words:
     """Return one thing to tell in words."""
     facts = telling.facts
     title, text = _safe(facts.title, facts.name), _safe(facts.text, facts.name)
-    when = f"{telling.since:%d %b %Y %H:%M %Z}".strip()
+    when = day_and_time(telling.since)
     if telling.event is Event.RECOVERED:
-        title = f"“{facts.name}” is no longer failing." if facts.name else f"This is over: {title}"
-        return Words(telling.event, _cut(title), f"It had been so since {when}.", telling.key, facts=facts)
+        over = _("“{name}” is no longer failing.") if facts.name else _("This is over: {title}")
+        title = over.format(name=facts.name, title=title)
+        return Words(
+            telling.event, _cut(title), _("It had been so since {when}.").format(when=when), telling.key, facts=facts
+        )
     if telling.times:
-        text = f"{text} It happened {telling.times} times since {when}.".strip()
+        often = ngettext(
+            "It happened {times} time since {when}.", "It happened {times} times since {when}.", telling.times
+        )
+        text = f"{text} {often.format(times=telling.times, when=when)}".strip()
     remedy, owner = advice(facts.code)
     return Words(telling.event, _cut(title), text, telling.key, remedy, owner, facts)
 
@@ -104,16 +112,16 @@ def advice(code: str) -> tuple[tuple[str, ...], str]:
 def _listed(event: Event, tellings: Sequence[Telling], path: str) -> Words:
     lines = [f"• {words(one).title}" for one in tellings[: limits.ALERT_LISTED]]
     if more := len(tellings) - len(lines):
-        lines.append(f"… and {more} more.")
-    title = f"{event.label}: {len(tellings)} at once"
-    facts = Facts(title, name=f"{len(tellings)} at once", path=path)
+        lines.append(_("… and {more} more.").format(more=more))
+    title = _("{event}: {number} at once").format(event=event.label, number=len(tellings))
+    facts = Facts(title, name=_("{number} at once").format(number=len(tellings)), path=path)
     return Words(event, title, "\n".join(lines), facts=facts)
 
 
 def _safe(text: str, name: str) -> str:
     """Return `text` as one line without addresses, except where it says `name`."""
     line = clean(text, limit=limits.ALERT_TEXT_CHARS)
-    return name.join(_ADDRESS.sub("(an address)", part) for part in (line.split(name) if name else [line]))
+    return name.join(_ADDRESS.sub(_("(an address)"), part) for part in (line.split(name) if name else [line]))
 
 
 def _cut(title: str) -> str:
@@ -122,10 +130,12 @@ def _cut(title: str) -> str:
 
 def example(environment: str) -> Words:
     """Return an alert to look at: what the preview shows, and what a channel is tried with."""
-    where = f" of “{environment}”" if environment else ""
+    text = _("Somebody pressed “Send a test alert” in the mail console. Nothing is wrong.")
+    if environment:
+        text = _("Somebody pressed “Send a test alert” in the mail console of “{environment}”. Nothing is wrong.")
     return replace(
-        Words(Event.TEST, "This is a test alert."),
-        text=f"Somebody pressed “Send a test alert” in the mail console{where}. Nothing is wrong.",
-        remedy=("Nothing is to be done: this channel works.",),
-        facts=Facts("This is a test alert."),
+        Words(Event.TEST, _("This is a test alert.")),
+        text=text.format(environment=environment),
+        remedy=(_("Nothing is to be done: this channel works."),),
+        facts=Facts(_("This is a test alert.")),
     )

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from . import limits
+from .texts import _
 
 
 class ChannelKind(StrEnum):
@@ -39,13 +40,13 @@ class Event(StrEnum):
     def label(self) -> str:
         """Return the event as a person reads it."""
         return {
-            Event.FAILING: "Newly failing",
-            Event.RECOVERED: "Recovered",
-            Event.FALLBACK: "Sent by fallback",
-            Event.UNSURE: "Maybe delivered",
-            Event.EXPIRY: "A secret or certificate ends",
-            Event.SILENCE: "No message got through",
-            Event.TEST: "Test alert",
+            Event.FAILING: _("Newly failing"),
+            Event.RECOVERED: _("Recovered"),
+            Event.FALLBACK: _("Sent by fallback"),
+            Event.UNSURE: _("Maybe delivered"),
+            Event.EXPIRY: _("A secret or certificate ends"),
+            Event.SILENCE: _("No message got through"),
+            Event.TEST: _("Test alert"),
         }[self]
 
     @property

@@ -6,16 +6,22 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from . import durations
 from .report import Step, StepState
+from .texts import N_, _
 
-# What every answer has anew: its difference says nothing.
+# What every answer has anew: its difference says nothing. First our own labels, which are translated.
+_OURS = (
+    *(N_("Queue ID, to find the message in that server's log"), N_("Issued (iat)"), N_("Holds until (exp)")),
+    *(N_("Answer of the server"), N_("Answer of Graph"), N_("Answer after"), N_("Answer {number}")),
+)
 _EACH_TIME = (
     *("queue id", "queue number", "message-id", "request-id", "request id", "client-request-id", "date", "server time"),
     *("issued", "ends", "holds until", "valid until", "lifetime", "expires", "iat", "nbf", "exp"),
 )
 _DIALLED = re.compile(r"IPv[46] ")  # which of its addresses a name led to; the step before has them all
 # How long something took or lasts is another time each time; so are the ids that servers make.
-_TIME = re.compile(r"\d+(?:[.,]\d+)? ?(?:ms|s|min|h|seconds?|minutes?|hours?|days?)\b")
+_UNITS = ("ms", "s", "min", "h", "seconds?", "minutes?", "hours?", "days?")
 _NUMBER = re.compile(r"\d+(?:[.:]\d+)*")
 _IDENTIFIER = re.compile(r"\b(?=\w*\d)[0-9A-Za-z_-]{10,}\b")
 
@@ -104,19 +110,20 @@ def _state(step: Step | None) -> StepState:
 
 def _facts(before: Step, after: Step) -> list[Change]:
     """Return which facts of a step that was reached both times are different: its details, and its one line where the
-    words in it are others (its numbers stand in the details, if they matter)."""
-    if not (_reached(before) and _reached(after)):
+    words in it are others (its numbers stand in the details, if they matter). What was written in two languages cannot
+    be compared."""
+    if not (_reached(before) and _reached(after)) or before.title != after.title:
         return []
-    failed = StepState.FAILED in (before.state, after.state)
+    failed, time = StepState.FAILED in (before.state, after.state), _time()
     found = [
         change
         for change in changes(_details(before), _details(after))
-        if _TIME.sub("#", change.before) != _TIME.sub("#", change.after)
+        if time.sub("#", change.before) != time.sub("#", change.after)
         # A step that failed saw less.
         and not ("" in (change.before, change.after) and (failed or _DIALLED.match(change.name)))
     ]
     if not found and not failed and _words(before.fact) != _words(after.fact):
-        found.append(Change("Result", before.fact, after.fact))
+        found.append(Change(_("Result"), before.fact, after.fact))
     return found
 
 
@@ -137,8 +144,18 @@ def _details(step: Step) -> dict[str, str]:
 def _new_each_time(label: str) -> bool:
     """Tell whether what stands under `label` is new in every test. It is read without what it is about and without its
     explanation ("Token: issued (iat)" is "issued"); answers hold the numbers of requests."""
-    bare = label.casefold().rpartition(": ")[2].partition(" (")[0].partition(",")[0]
-    return bare in _EACH_TIME or bare.startswith("answer ")
+    bare = _bare(label)
+    ours = {_bare(_(text).format(number="")) for text in _OURS}
+    return bare in _EACH_TIME or bare.rstrip("0123456789") in ours or bare.startswith("answer ")
+
+
+def _bare(label: str) -> str:
+    return label.casefold().rpartition(": ")[2].partition(" (")[0].partition(",")[0]
+
+
+def _time() -> re.Pattern[str]:
+    """Return what matches a time with its unit, in English and in the language of the texts."""
+    return re.compile(rf"\d+(?:[.,]\d+)? ?(?:{'|'.join((*_UNITS, *map(re.escape, durations.units())))})\b")
 
 
 def _words(fact: str) -> str:

@@ -16,6 +16,7 @@ from . import addresses, limits, providers, validation
 from .providers import Provider
 from .settings import Security
 from .srv import NOT_OFFERED, Srv
+from .texts import _
 
 # Service records: TLS from the start is preferred (RFC 8314 section 3.3), then STARTTLS (RFC 6186 section 3.1).
 SERVICES: tuple[tuple[str, Security], ...] = (
@@ -101,16 +102,23 @@ def of_providers(mailbox: Mailbox, mx: Sequence[str], includes: Iterable[str]) -
     that its SPF record names in `includes`."""
     found: list[Candidate] = []
     if owner := providers.of_domain(mailbox.domain):
-        found += _servers(owner, mailbox, Source.DOMAIN, f"Addresses at {mailbox.domain} are at {owner.name}.")
+        found += _servers(
+            owner,
+            mailbox,
+            Source.DOMAIN,
+            _("Addresses at {domain} are at {name}.").format(domain=mailbox.domain, name=owner.name),
+        )
     else:
         for host in mx:
             if taker := providers.of_mx(host):
-                why = f"Mail for {mailbox.domain} goes to {host}, which is {taker.name}."
+                why = _("Mail for {domain} goes to {host}, which is {name}.").format(
+                    domain=mailbox.domain, host=host, name=taker.name
+                )
                 found += _servers(taker, mailbox, Source.MX, why)
                 break
     for sender in providers.of_spf(includes):
         if sender not in [candidate.provider for candidate in found]:
-            why = f"The SPF record of {mailbox.domain} lets {sender.name} send."
+            why = _("The SPF record of {domain} lets {name} send.").format(domain=mailbox.domain, name=sender.name)
             found += _servers(sender, mailbox, Source.SPF, why)
     return found
 
@@ -120,7 +128,7 @@ def of_services(mailbox: Mailbox, answers: Iterable[tuple[str, Security, Sequenc
     order of use)."""
     found = []
     for name, security, records in answers:
-        why = f"The DNS record {name}.{mailbox.domain} names it."
+        why = _("The DNS record {name}.{domain} names it.").format(name=name, domain=mailbox.domain)
         usable = [record for record in records if _is_name(record.host) and record.port]
         for record in usable[: limits.DISCOVERY_NAMED]:
             owner = providers.of_host(record.host)
@@ -134,7 +142,7 @@ def guesses(
 ) -> list[Candidate]:
     """Return servers that usually have such names, none of them good before it was tried."""
     hosts = [f"smtp.{mailbox.domain}", f"mail.{mailbox.domain}", *mx[:1], mailbox.domain]
-    why = "Guessed from the name and the usual ports; no record names it."
+    why = _("Guessed from the name and the usual ports; no record names it.")
     return [
         Candidate(host, port, security, Source.GUESS, why, mailbox.address)
         for host in dict.fromkeys(hosts)

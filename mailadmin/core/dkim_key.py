@@ -7,6 +7,8 @@ import binascii
 import re
 from dataclasses import dataclass
 
+from .texts import N_, _
+
 _TAG = re.compile(r"\s*([a-z][a-z0-9_]*)\s*=\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
 _ED25519_BYTES = 32  # RFC 8463 section 4: the bare key
 
@@ -44,24 +46,28 @@ def read(record: str) -> DkimKey:
     algorithm = found.get("k", "rsa").lower()
     testing = "y" in found.get("t", "").lower().split(":")
     if "p" not in found:
-        return DkimKey(algorithm, testing=testing, problem="The record holds no key (p=).")
+        return DkimKey(algorithm, testing=testing, problem=_("The record holds no key (p=)."))
     text = re.sub(r"\s+", "", found["p"])
     if not text:
         return DkimKey(algorithm, revoked=True, testing=testing)
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        return DkimKey(algorithm, testing=testing, problem="The key (p=) is not base64; it was perhaps cut off.")
+        return DkimKey(algorithm, testing=testing, problem=_("The key (p=) is not base64; it was perhaps cut off."))
     if algorithm == "ed25519":
         fits = len(raw) == _ED25519_BYTES
         return DkimKey(algorithm, 256 if fits else 0, testing=testing, problem="" if fits else _UNREADABLE)
     if algorithm != "rsa":
-        return DkimKey(algorithm, testing=testing, problem=f"“{algorithm}” is no kind of key that receivers know.")
+        return DkimKey(
+            algorithm,
+            testing=testing,
+            problem=_("“{algorithm}” is no kind of key that receivers know.").format(algorithm=algorithm),
+        )
     bits = _rsa_bits(raw)
     return DkimKey(algorithm, bits, testing=testing, problem="" if bits else _UNREADABLE)
 
 
-_UNREADABLE = "The key (p=) cannot be read; it was perhaps cut off when it was pasted into the DNS."
+_UNREADABLE = N_("The key (p=) cannot be read; it was perhaps cut off when it was pasted into the DNS.")
 
 
 def _rsa_bits(raw: bytes) -> int:

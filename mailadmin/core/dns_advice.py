@@ -11,6 +11,7 @@ from .dmarc_advice import dmarc_findings
 from .dns_finding import Finding, SendsAs, State, Topic
 from .dns_reading import Lines, Reading
 from .spf_advice import spf_findings
+from .texts import _
 
 
 def advise(reading: Reading, routes: Sequence[SendsAs], named: Sequence[str] = ()) -> list[Finding]:
@@ -30,16 +31,16 @@ def advise(reading: Reading, routes: Sequence[SendsAs], named: Sequence[str] = (
 def _mx(reading: Reading) -> list[Finding]:
     lines = reading.mx
     if lines.problem:
-        return [Finding(Topic.MX, State.NOT_PROVEN, "The mail servers could not be read.", lines.problem)]
+        return [Finding(Topic.MX, State.NOT_PROVEN, _("The mail servers could not be read."), lines.problem)]
     if lines.missing:
-        text = "Receivers refuse mail from a domain that does not exist. Check the spelling."
-        return [_about(reading, Topic.MX, State.ERROR, "The DNS does not know this domain.", text)]
+        text = _("Receivers refuse mail from a domain that does not exist. Check the spelling.")
+        return [_about(reading, Topic.MX, State.ERROR, _("The DNS does not know this domain."), text)]
     if lines.values == ("0 .",):
-        text = (
+        text = _(
             "It says so itself (RFC 7505). Answers and reports of failed mail are lost, and some receivers refuse mail "
             "that nobody can answer."
         )
-        return [_about(reading, Topic.MX, State.WARNING, "The domain takes no mail.", text, lines.values)]
+        return [_about(reading, Topic.MX, State.WARNING, _("The domain takes no mail."), text, lines.values)]
     if not lines.values:
         return [_no_mx(reading)]
     return [_exchangers(reading)]
@@ -47,26 +48,30 @@ def _mx(reading: Reading) -> list[Finding]:
 
 def _nothing() -> Iterator[Finding]:
     for topic, state in ((Topic.SPF, State.ERROR), (Topic.DKIM, State.NONE), (Topic.DMARC, State.NONE)):
-        yield Finding(topic, state, f"There can be no {topic} record.", "The domain has to exist first.")
+        yield Finding(
+            topic, state, _("There can be no {topic} record.").format(topic=topic), _("The domain has to exist first.")
+        )
 
 
 def _no_mx(reading: Reading) -> Finding:
     if reading.mx.alias:
-        text = f"Its address {reading.mx.alias} serves instead (RFC 5321 section 5.1). Better publish an MX record."
-        return _about(reading, Topic.MX, State.WARNING, "There is no MX record.", text)
-    text = "Answers and reports of failed mail are lost, and some receivers refuse mail that nobody can answer."
-    return _about(reading, Topic.MX, State.WARNING, "No server takes mail for this domain.", text)
+        text = _("Its address {alias} serves instead (RFC 5321 section 5.1). Better publish an MX record.").format(
+            alias=reading.mx.alias
+        )
+        return _about(reading, Topic.MX, State.WARNING, _("There is no MX record."), text)
+    text = _("Answers and reports of failed mail are lost, and some receivers refuse mail that nobody can answer.")
+    return _about(reading, Topic.MX, State.WARNING, _("No server takes mail for this domain."), text)
 
 
 def _exchangers(reading: Reading) -> Finding:
     hosts = [line.partition(" ")[2] for line in reading.mx.values]
     gone = [host for host in hosts if _is_gone(reading.hosts.get(host))]
     if not gone:
-        title = f"Mail for the domain goes to {hosts[0]}."
+        title = _("Mail for the domain goes to {host}.").format(host=hosts[0])
         return Finding(Topic.MX, State.OK, title, "", reading.mx.values)
     state = State.ERROR if len(gone) == len(hosts) else State.WARNING
-    text = "A mail server without an address gets no mail. Put its address into the DNS, or take the MX record out."
-    title = f"The DNS knows no address of {', '.join(gone)}."
+    text = _("A mail server without an address gets no mail. Put its address into the DNS, or take the MX record out.")
+    title = _("The DNS knows no address of {host}.").format(host=", ".join(gone))
     return _about(reading, Topic.MX, state, title, text, reading.mx.values)
 
 
@@ -81,28 +86,34 @@ def _dkim(reading: Reading, routes: Sequence[SendsAs], named: Sequence[str]) -> 
     found = {name for name, lines in reading.dkim.items() if lines.values}
     for route in {route.provider: route for route in routes if route.selectors}.values():
         if not found.intersection(route.selectors):
-            title = f"{route.provider}: no key under its usual names ({', '.join(route.selectors)})."
-            text = (
-                f"Either signing as {reading.domain} is not switched on there, or the keys have other names; name them "
-                "here then. A message that arrived shows the selector as s= in its DKIM-Signature."
+            title = _("{provider}: no key under its usual names ({selectors}).").format(
+                provider=route.provider, selectors=", ".join(route.selectors)
             )
+            text = _(
+                "Either signing as {domain} is not switched on there, or the keys have other names; name them "
+                "here then. A message that arrived shows the selector as s= in its DKIM-Signature."
+            ).format(domain=reading.domain)
             yield _about(reading, Topic.DKIM, State.NOT_PROVEN, title, text)
     in_from = not routes or any(route.in_from for route in routes)  # DKIM signs for the From, not for the envelope
     if not reading.dkim and in_from:
-        text = (
+        text = _(
             "A key can only be found by the name of its selector. A message that arrived shows it as s= in its "
             "DKIM-Signature; name it here. Without a signature ask who runs the mail server to switch DKIM on."
         )
-        yield _about(reading, Topic.DKIM, State.NOT_PROVEN, "No selector is known.", text)
+        yield _about(reading, Topic.DKIM, State.NOT_PROVEN, _("No selector is known."), text)
 
 
 def _key(reading: Reading, name: str, lines: Lines) -> Finding:
     if lines.problem:
-        return _about(reading, Topic.DKIM, State.NOT_PROVEN, f"{name}: could not be read.", lines.problem)
-    led = f" It stands at {lines.alias} (CNAME)." if lines.alias else ""
+        return _about(
+            reading, Topic.DKIM, State.NOT_PROVEN, _("{name}: could not be read.").format(name=name), lines.problem
+        )
+    led = _(" It stands at {alias} (CNAME).").format(alias=lines.alias) if lines.alias else ""
     if not lines.values:
-        text = f"There is no key at {name}._domainkey.{reading.domain}; signatures with this selector fail.{led}"
-        return _about(reading, Topic.DKIM, State.WARNING, f"{name}: no key.", text)
+        text = _("There is no key at {name}._domainkey.{domain}; signatures with this selector fail.{led}").format(
+            name=name, domain=reading.domain, led=led
+        )
+        return _about(reading, Topic.DKIM, State.WARNING, _("{name}: no key.").format(name=name), text)
     state, title, text = _judged(read_key(lines.values[0]), len(lines.values))
     return _about(reading, Topic.DKIM, state, f"{name}: {title}", f"{text}{led}".strip(), lines.values)
 
@@ -112,21 +123,23 @@ def _judged(key: DkimKey, records: int) -> tuple[State, str, str]:
     kind = f"{key.algorithm.upper()} {key.bits}" if key.algorithm == "rsa" else key.algorithm.capitalize()
     short = key.algorithm == "rsa" and key.bits < limits.DKIM_GOOD_BITS
     if records > 1:
-        return State.ERROR, "several records.", "Which one receivers take is not defined; leave one."
+        return State.ERROR, _("several records."), _("Which one receivers take is not defined; leave one.")
     if key.problem:
-        return State.ERROR, "no usable key.", key.problem
+        return State.ERROR, _("no usable key."), key.problem
     if key.revoked:
-        text = "An empty p= says that signatures with this selector no longer count. Sign with another one."
-        return State.WARNING, "the key was taken back.", text
+        text = _("An empty p= says that signatures with this selector no longer count. Sign with another one.")
+        return State.WARNING, _("the key was taken back."), text
     if short and key.bits < limits.DKIM_BITS:
-        text = f"Receivers do not accept less than {limits.DKIM_BITS} bits (RFC 8301). Make a new key."
-        return State.ERROR, f"the key is too short ({kind}).", text
+        text = _("Receivers do not accept less than {dkim_bits} bits (RFC 8301). Make a new key.").format(
+            dkim_bits=limits.DKIM_BITS
+        )
+        return State.ERROR, _("the key is too short ({kind}).").format(kind=kind), text
     if key.testing:
-        text = "The flag t=y asks receivers not to judge by it. Take it out when the test is over."
-        return State.WARNING, f"{kind}, only for testing.", text
+        text = _("The flag t=y asks receivers not to judge by it. Take it out when the test is over.")
+        return State.WARNING, _("{kind}, only for testing.").format(kind=kind), text
     if short:
-        return State.WARNING, f"the key is short ({kind}).", "Change to 2048 bits (RFC 8301)."
-    return State.OK, f"{kind} key.", ""
+        return State.WARNING, _("the key is short ({kind}).").format(kind=kind), _("Change to 2048 bits (RFC 8301).")
+    return State.OK, _("{kind} key.").format(kind=kind), ""
 
 
 def _transport(reading: Reading) -> Iterator[Finding]:
@@ -134,26 +147,35 @@ def _transport(reading: Reading) -> Iterator[Finding]:
         (
             reading.mta_sts,
             "MTA-STS",
-            "Servers that send to you are told to insist on encryption.",
-            "It would make servers that send to you insist on encryption; it changes nothing for the mail you send.",
+            _("Servers that send to you are told to insist on encryption."),
+            _("It would make servers that send to you insist on encryption; it changes nothing for the mail you send."),
         ),
         (
             reading.tls_rpt,
             "TLS-RPT",
-            "Servers that send to you report when encryption fails.",
-            "It would bring reports of failed encryption on the way to you; it changes nothing for the mail you send.",
+            _("Servers that send to you report when encryption fails."),
+            _(
+                "It would bring reports of failed encryption on the way to you; it changes nothing for the mail you "
+                "send."
+            ),
         ),
     ):
         if lines.problem:
-            yield Finding(Topic.TRANSPORT, State.NOT_PROVEN, f"{name} could not be read.", lines.problem)
+            yield Finding(
+                Topic.TRANSPORT, State.NOT_PROVEN, _("{name} could not be read.").format(name=name), lines.problem
+            )
         elif lines.values:
-            yield Finding(Topic.TRANSPORT, State.OK, f"{name} is announced.", there, lines.values)
+            yield Finding(Topic.TRANSPORT, State.OK, _("{name} is announced.").format(name=name), there, lines.values)
         else:
-            yield Finding(Topic.TRANSPORT, State.NONE, f"There is no {name} record.", absent)
+            yield Finding(Topic.TRANSPORT, State.NONE, _("There is no {name} record.").format(name=name), absent)
 
 
 def _about(
     reading: Reading, topic: Topic, state: State, title: str, text: str, records: tuple[str, ...] = ()
 ) -> Finding:
-    owner = f"whoever runs the DNS of {reading.domain}" if state in (State.ERROR, State.WARNING) else ""
+    owner = (
+        _("whoever runs the DNS of {domain}").format(domain=reading.domain)
+        if state in (State.ERROR, State.WARNING)
+        else ""
+    )
     return Finding(topic, state, title, text, records, owner=owner)

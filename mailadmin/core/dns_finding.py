@@ -7,6 +7,16 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from .texts import N_, _
+
+_WORDS = {
+    "failed": N_("error"),
+    "warning": N_("warning"),
+    "not-proven": N_("not proven"),
+    "ok": N_("ok"),
+    "not-run": N_("none"),
+}
+
 
 class Topic(StrEnum):
     """Which record a finding is about."""
@@ -30,7 +40,12 @@ class State(StrEnum):
     @property
     def label(self) -> str:
         """Return the word for people."""
-        return {"failed": "error", "not-proven": "not proven", "not-run": "none"}.get(self.value, self.value)
+        return _(self.word)
+
+    @property
+    def word(self) -> str:
+        """Return the word for programs, in English."""
+        return _WORDS[self.value]
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,7 @@ class Finding:
 
     def as_data(self) -> dict[str, Any]:
         """Return it as a mapping for JSON, its state as a word."""
-        return asdict(self) | {"topic": str(self.topic), "state": self.state.label}
+        return asdict(self) | {"topic": str(self.topic), "state": self.state.word}
 
 
 @dataclass(frozen=True)

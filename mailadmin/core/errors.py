@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from .fault import Fault, Kind, Phase
 from .knowledge import Explanation, Failover, explain
+from .texts import _
 
 
 class Scope(StrEnum):
@@ -69,13 +70,13 @@ class MailError(smtplib.SMTPException):
         return self.explanation.retry
 
     def __str__(self) -> str:
-        fault, said = self.fault, ""
-        if fault.smtp_code or fault.http_status or fault.graph_code or fault.aadsts:
-            said = f" The answer was: “{fault.text}”." if fault.text else ""
+        fault, parts = self.fault, [self.explanation.problem]
+        if fault.text and (fault.smtp_code or fault.http_status or fault.graph_code or fault.aadsts):
+            parts.append(_("The answer was: “{text}”.").format(text=fault.text))
         elif fault.text:  # our own words
-            said = f" {fault.text.removesuffix('.')}."
-        steps = " ".join(self.explanation.remedy)
-        return f"{self.explanation.problem}{said} What to do: {steps}".strip()
+            parts.append(f"{fault.text.removesuffix('.')}.")
+        parts.append(_("What to do: {steps}").format(steps=" ".join(self.explanation.remedy)))
+        return " ".join(parts).strip()
 
 
 class DeliveryUnsure(MailError):

@@ -5,21 +5,22 @@ from __future__ import annotations
 from datetime import date
 
 from . import limits
+from .texts import N_, _
 
 _ADVICE = {
-    60: "There is time to plan its renewal.",
-    30: "Make a new one in time.",
-    14: "Make a new one within the next days.",
-    7: "Make a new one this week: few days are left.",
-    1: "Make a new one now.",
+    60: N_("There is time to plan its renewal."),
+    30: N_("Make a new one in time."),
+    14: N_("Make a new one within the next days."),
+    7: N_("Make a new one this week: few days are left."),
+    1: N_("Make a new one now."),
 }
 
 
 def countdown(days: int) -> str:
     """Return when something ends whose last day is `days` from today, to follow "ends"/"ended"."""
     if days < 0:
-        return "yesterday" if days == -1 else f"{-days} days ago"
-    return {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")
+        return _("yesterday") if days == -1 else _("{days} days ago").format(days=-days)
+    return {0: _("today"), 1: _("tomorrow")}.get(days, _("in {days} days").format(days=days))
 
 
 def stage(days: int) -> int | None:
@@ -34,7 +35,7 @@ def advice(days: int) -> str:
     reached = stage(days)
     if reached is None:
         return ""
-    return _ADVICE.get(reached, "Make a new one now.")
+    return _(_ADVICE.get(reached, _ADVICE[1]))
 
 
 def days_left(ends_on: date | None, today: date) -> int | None:

@@ -7,37 +7,38 @@ from collections.abc import Mapping
 
 from .redact import clean
 from .sizes import in_words
+from .texts import N_, _
 
 _PARAMETER_CHARS = 200  # a server may say anything; AUTH with a dozen methods fits
 
 _MEANINGS = {
-    "8BITMIME": "letters beyond ASCII may stand in a message as they are (RFC 6152)",
-    "ATRN": "a dial-up site may fetch its mail (RFC 2645)",
-    "AUTH": "methods to sign in (RFC 4954)",
-    "BINARYMIME": "a message may be any bytes (RFC 3030)",
-    "BURL": "content may be fetched from an IMAP server (RFC 4468)",
-    "CHUNKING": "content goes in one piece with its size, which saves a round trip (RFC 3030)",
-    "DELIVERBY": "a sender may say by when a message must be delivered (RFC 2852)",
-    "DSN": "a sender may choose which delivery notices come back (RFC 3461)",
-    "ENHANCEDSTATUSCODES": "refusals carry a precise code such as 5.7.1 (RFC 2034)",
-    "ETRN": "a site may ask for its waiting mail (RFC 1985)",
-    "EXPN": "lists of addresses may be looked up (RFC 5321)",
-    "FUTURERELEASE": "a message may be held until a time (RFC 4865)",
-    "HELP": "the server explains its commands (RFC 5321)",
-    "LIMITS": "how much one session may do (RFC 9422)",
-    "MT-PRIORITY": "messages may carry a priority (RFC 6710)",
-    "PIPELINING": "commands may leave in groups, which saves waiting (RFC 2920)",
-    "REQUIRETLS": "a sender may forbid that a message goes on without encryption (RFC 8689)",
-    "RRVS": "a recipient may be named with the time since which the address is theirs (RFC 7293)",
-    "SIZE": "the server says how large a message may be (RFC 1870)",
-    "SMTPUTF8": "addresses may have letters beyond ASCII before the @ (RFC 6531)",
-    "STARTTLS": "the connection can be encrypted (RFC 3207)",
-    "VRFY": "addresses may be looked up (RFC 5321)",
-    "X-ANONYMOUSTLS": "Exchange servers encrypt among themselves",
-    "X-EXPS": "Exchange servers sign in among themselves",
-    "XCLIENT": "a trusted proxy may name the real client (Postfix)",
-    "XFORWARD": "a trusted filter may name the real client (Postfix)",
-    "XRDST": "Exchange servers pass recipients on among themselves",
+    "8BITMIME": N_("letters beyond ASCII may stand in a message as they are (RFC 6152)"),
+    "ATRN": N_("a dial-up site may fetch its mail (RFC 2645)"),
+    "AUTH": N_("methods to sign in (RFC 4954)"),
+    "BINARYMIME": N_("a message may be any bytes (RFC 3030)"),
+    "BURL": N_("content may be fetched from an IMAP server (RFC 4468)"),
+    "CHUNKING": N_("content goes in one piece with its size, which saves a round trip (RFC 3030)"),
+    "DELIVERBY": N_("a sender may say by when a message must be delivered (RFC 2852)"),
+    "DSN": N_("a sender may choose which delivery notices come back (RFC 3461)"),
+    "ENHANCEDSTATUSCODES": N_("refusals carry a precise code such as 5.7.1 (RFC 2034)"),
+    "ETRN": N_("a site may ask for its waiting mail (RFC 1985)"),
+    "EXPN": N_("lists of addresses may be looked up (RFC 5321)"),
+    "FUTURERELEASE": N_("a message may be held until a time (RFC 4865)"),
+    "HELP": N_("the server explains its commands (RFC 5321)"),
+    "LIMITS": N_("how much one session may do (RFC 9422)"),
+    "MT-PRIORITY": N_("messages may carry a priority (RFC 6710)"),
+    "PIPELINING": N_("commands may leave in groups, which saves waiting (RFC 2920)"),
+    "REQUIRETLS": N_("a sender may forbid that a message goes on without encryption (RFC 8689)"),
+    "RRVS": N_("a recipient may be named with the time since which the address is theirs (RFC 7293)"),
+    "SIZE": N_("the server says how large a message may be (RFC 1870)"),
+    "SMTPUTF8": N_("addresses may have letters beyond ASCII before the @ (RFC 6531)"),
+    "STARTTLS": N_("the connection can be encrypted (RFC 3207)"),
+    "VRFY": N_("addresses may be looked up (RFC 5321)"),
+    "X-ANONYMOUSTLS": N_("Exchange servers encrypt among themselves"),
+    "X-EXPS": N_("Exchange servers sign in among themselves"),
+    "XCLIENT": N_("a trusted proxy may name the real client (Postfix)"),
+    "XFORWARD": N_("a trusted filter may name the real client (Postfix)"),
+    "XRDST": N_("Exchange servers pass recipients on among themselves"),
 }
 
 
@@ -48,9 +49,13 @@ def rows(features: Mapping[str, str], used: Mapping[str, str]) -> list[list[str]
 
 
 def _row(name: str, parameters: str, used: Mapping[str, str]) -> list[str]:
-    meaning = f"up to {_size(parameters)}" if name == "SIZE" and _size(parameters) else _MEANINGS.get(name, "")
+    meaning = (
+        _("up to {size}").format(size=_size(parameters))
+        if name == "SIZE" and _size(parameters)
+        else _(_MEANINGS.get(name, ""))
+    )
     said = "" if name == "SIZE" else clean(parameters, limit=_PARAMETER_CHARS)
-    ours = used.get(name, "not used" if meaning else "nothing is known of it here")
+    ours = used.get(name, _("not used") if meaning else _("nothing is known of it here"))
     sentences = [said, *(part[0].upper() + part[1:] for part in (meaning, ours) if part)]
     return [clean(name, limit=_PARAMETER_CHARS), ". ".join(filter(None, sentences)) + "."]
 

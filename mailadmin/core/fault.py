@@ -137,7 +137,7 @@ class Fault:
     answer was read: the message may have been taken. `retry_after` is in seconds; `size_limit` is the largest
     message (bytes) that the peer says it takes, 0 when it says nothing; `names` are those that a refused certificate is
     for; `field` is the part of the message that is wrong, as the caller named it ("to", "to.2", "attachments.1",
-    "priority"; places count from 1).
+    "priority"; places count from 1), or the setting ("proxy_password").
     """
 
     phase: Phase

@@ -14,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from .texts import _
+
 LINEAGES = 2**23  # with the count they fill the 63 bits of a database's big integer
 _COUNTS = 2**40  # at one an hour for longer than there are databases
 _LEAP = 2**20  # hours: more than a hundred years
@@ -94,14 +96,19 @@ def confirmed(database: Binding, place: Place, lineage: int) -> int:
 def objection(finding: Finding, database: Binding, place: Place) -> str:
     """Return in a sentence what speaks against sending, "" when nothing does."""
     if finding is Finding.OTHER_NAME:
-        theirs, ours = _name(database.environment), _name(place.environment)
-        return f"The database belongs to {theirs}, and this is {ours}."
+        return _foreign(database.environment, place.environment)
     if finding is Finding.OLDER:
-        return "The database is older than it was here before, as after restoring a backup."
+        return _("The database is older than it was here before, as after restoring a backup.")
     if finding is Finding.COPIED:
-        return "The database was used at another place before, as after copying it, and is new here."
+        return _("The database was used at another place before, as after copying it, and is new here.")
     return ""
 
 
-def _name(environment: str) -> str:
-    return f"the environment “{environment}”" if environment else "an environment without a name"
+def _foreign(theirs: str, ours: str) -> str:
+    if not theirs:
+        text = _("The database belongs to an environment without a name, and this is the environment “{ours}”.")
+    elif not ours:
+        text = _("The database belongs to the environment “{theirs}”, and this is an environment without a name.")
+    else:
+        text = _("The database belongs to the environment “{theirs}”, and this is the environment “{ours}”.")
+    return text.format(theirs=theirs, ours=ours)

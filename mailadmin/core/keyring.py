@@ -13,6 +13,8 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from .texts import _
+
 if TYPE_CHECKING:  # loaded with the first key: a process that only sends, without a password, does without
     from cryptography.fernet import Fernet
 
@@ -39,11 +41,13 @@ class KeyRing:
                 self._keys[key_id(key)] = Fernet(key)
             except ValueError:
                 raise ValueError(
-                    "One of the encryption keys is not a Fernet key (32 bytes in URL-safe base64). "
-                    "Make one with: python manage.py mailadmin_key"
+                    _(
+                        "One of the encryption keys is not a Fernet key (32 bytes in URL-safe base64). "
+                        "Make one with: python manage.py mailadmin_key"
+                    )
                 ) from None
         if not self._keys:
-            raise ValueError("There is no encryption key.")
+            raise ValueError(_("There is no encryption key."))
 
     @property
     def current(self) -> str:
@@ -57,23 +61,25 @@ class KeyRing:
 
     def open(self, context: str, sealed: str) -> str:
         """Return the value that was sealed for `context`. Raises CannotOpen with a sentence."""
-        version, _, rest = sealed.partition(":")
-        used, _, token = rest.partition(":")
+        version, _colon, rest = sealed.partition(":")
+        used, _colon, token = rest.partition(":")
         if version != _VERSION or not token:
-            raise CannotOpen("The stored secret is damaged; type it again.")
+            raise CannotOpen(_("The stored secret is damaged; type it again."))
         if used not in self._keys:
             raise CannotOpen(
-                f"The stored secret was encrypted with key {used}, which this server does not have. "
-                "Put that key back into the key file, or type the secret again."
+                _(
+                    "The stored secret was encrypted with key {used}, which this server does not have. Put that key "
+                    "back into the key file, or type the secret again."
+                ).format(used=used)
             )
         from cryptography.fernet import InvalidToken
 
         try:
             bound, value = json.loads(self._keys[used].decrypt(token.encode()))
         except (InvalidToken, ValueError, TypeError):
-            raise CannotOpen("The stored secret is damaged; type it again.") from None
+            raise CannotOpen(_("The stored secret is damaged; type it again.")) from None
         if bound != context:
-            raise CannotOpen("The stored secret belongs to another entry; type it again.")
+            raise CannotOpen(_("The stored secret belongs to another entry; type it again."))
         return str(value)
 
     def seal_bytes(self, context: str, data: bytes) -> bytes:
@@ -83,10 +89,10 @@ class KeyRing:
 
     def open_bytes(self, context: str, sealed: bytes) -> bytes:
         """Return the bytes that were sealed for `context`. Raises CannotOpen with a sentence."""
-        version, _, rest = bytes(sealed).partition(b":")
-        used, _, token = rest.partition(b":")
+        version, _colon, rest = bytes(sealed).partition(b":")
+        used, _colon, token = rest.partition(b":")
         if version != _VERSION.encode() or not token:
-            raise CannotOpen("The stored content is damaged.")
+            raise CannotOpen(_("The stored content is damaged."))
         key = self._keys.get(used.decode("ascii", "replace"))
         if key is None:
             raise CannotOpen(
@@ -98,10 +104,10 @@ class KeyRing:
         try:
             clear = key.decrypt(base64.urlsafe_b64encode(token))
         except InvalidToken:
-            raise CannotOpen("The stored content is damaged.") from None
-        bound, _, data = clear.partition(b"\0")
+            raise CannotOpen(_("The stored content is damaged.")) from None
+        bound, _nul, data = clear.partition(b"\0")
         if bound != context.encode():
-            raise CannotOpen("The stored content belongs to another message.")
+            raise CannotOpen(_("The stored content belongs to another message."))
         return data
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from .clouds import CLOUDS
+from .texts import _
 
 # From the end of this day a password is off by default in tenants that exist; an administrator can switch it on again.
 OFF_BY_DEFAULT = date(2026, 12, 31)
@@ -34,15 +35,19 @@ class Announcement:
     what: str
 
 
-ANNOUNCEMENTS = (
-    Announcement("Until December 2026", "A password works as before where the tenant allows SMTP AUTH."),
-    Announcement(
-        "End of December 2026",
-        "A password is switched off by default in tenants that exist; their administrator can switch it on again. "
-        "Tenants made later cannot use one by default.",
-    ),
-    Announcement("Second half of 2027", "Microsoft names the date on which it ends for good."),
-)
+def announcements() -> tuple[Announcement, ...]:
+    """Return the steps of the plan, in order."""
+    return (
+        Announcement(_("Until December 2026"), _("A password works as before where the tenant allows SMTP AUTH.")),
+        Announcement(
+            _("End of December 2026"),
+            _(
+                "A password is switched off by default in tenants that exist; their administrator can switch it on "
+                "again. Tenants made later cannot use one by default."
+            ),
+        ),
+        Announcement(_("Second half of 2027"), _("Microsoft names the date on which it ends for good.")),
+    )
 
 
 def takes_password(host: str) -> bool:
@@ -59,9 +64,13 @@ def countdown(today: date) -> str:
     """Return in a sentence how much time is left."""
     days = days_left(today)
     if days > 1:
-        return f"In {days} days Microsoft switches sign-in by password off by default."
+        return _("In {days} days Microsoft switches sign-in by password off by default.").format(days=days)
     if days >= 0:
-        return f"Microsoft switches sign-in by password off by default {'today' if days == 0 else 'tomorrow'}."
+        if days:
+            return _("Microsoft switches sign-in by password off by default tomorrow.")
+        return _("Microsoft switches sign-in by password off by default today.")
     if today < FINAL_DATE_NAMED:
-        return "Microsoft has switched sign-in by password off by default; the tenant's administrator may have it on."
-    return "Sign-in by password is off by default; look up the date that Microsoft names for its end."
+        return _(
+            "Microsoft has switched sign-in by password off by default; the tenant's administrator may have it on."
+        )
+    return _("Sign-in by password is off by default; look up the date that Microsoft names for its end.")

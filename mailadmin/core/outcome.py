@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from .settings import RouteKey
+from .texts import _
 
 
 class Priority(IntEnum):
@@ -18,7 +19,7 @@ class Priority(IntEnum):
     @property
     def label(self) -> str:
         """Return the priority as a person reads it."""
-        return {Priority.URGENT: "Urgent", Priority.NORMAL: "Normal", Priority.NON_URGENT: "Non-urgent"}[self]
+        return {Priority.URGENT: _("Urgent"), Priority.NORMAL: _("Normal"), Priority.NON_URGENT: _("Non-urgent")}[self]
 
 
 class DeliveryState(StrEnum):
@@ -40,17 +41,17 @@ class DeliveryState(StrEnum):
     def label(self) -> str:
         """Return the state as a person reads it."""
         return {
-            DeliveryState.QUEUED: "Waiting",
-            DeliveryState.SENDING: "Sending",
-            DeliveryState.HELD: "Held",
-            DeliveryState.SENT: "Sent",
-            DeliveryState.FALLBACK: "Sent by fallback",
-            DeliveryState.PARTLY: "Partly sent",
-            DeliveryState.FAILED: "Failed",
-            DeliveryState.UNSURE: "Maybe delivered",
-            DeliveryState.INTERRUPTED: "Interrupted",
-            DeliveryState.CANCELLED: "Cancelled",
-            DeliveryState.EXPIRED: "Expired",
+            DeliveryState.QUEUED: _("Waiting"),
+            DeliveryState.SENDING: _("Sending"),
+            DeliveryState.HELD: _("Held"),
+            DeliveryState.SENT: _("Sent"),
+            DeliveryState.FALLBACK: _("Sent by fallback"),
+            DeliveryState.PARTLY: _("Partly sent"),
+            DeliveryState.FAILED: _("Failed"),
+            DeliveryState.UNSURE: _("Maybe delivered"),
+            DeliveryState.INTERRUPTED: _("Interrupted"),
+            DeliveryState.CANCELLED: _("Cancelled"),
+            DeliveryState.EXPIRED: _("Expired"),
         }[self]
 
     @property
@@ -71,10 +72,10 @@ class RecipientState(StrEnum):
     def label(self) -> str:
         """Return the state as a person reads it."""
         return {
-            RecipientState.PENDING: "Not sent",
-            RecipientState.SENT: "Sent",
-            RecipientState.REFUSED: "Refused",
-            RecipientState.UNSURE: "Maybe delivered",
+            RecipientState.PENDING: _("Not sent"),
+            RecipientState.SENT: _("Sent"),
+            RecipientState.REFUSED: _("Refused"),
+            RecipientState.UNSURE: _("Maybe delivered"),
         }[self]
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from .dates import day
 from .secret import Secret
+from .texts import _
 
 
 def certificates(pem: str) -> str:
@@ -13,16 +15,24 @@ def certificates(pem: str) -> str:
 
     pem = pem.strip()
     if "PRIVATE KEY" in pem:
-        raise ValueError("This holds a private key; paste only the certificate of the authority (BEGIN CERTIFICATE).")
+        raise ValueError(
+            _("This holds a private key; paste only the certificate of the authority (BEGIN CERTIFICATE).")
+        )
     try:
         found = x509.load_pem_x509_certificates(pem.encode())
     except (ValueError, x509.InvalidVersion):
         raise ValueError(
-            "This is not a readable PEM certificate; it starts with -----BEGIN CERTIFICATE----- and ends with "
-            "-----END CERTIFICATE-----."
+            _(
+                "This is not a readable PEM certificate; it starts with -----BEGIN CERTIFICATE----- and ends with "
+                "-----END CERTIFICATE-----."
+            )
         ) from None
     if all(certificate.not_valid_after_utc < datetime.now(UTC) for certificate in found):
-        raise ValueError(f"The certificate ended on {found[0].not_valid_after_utc:%d %b %Y}; paste the new one.")
+        raise ValueError(
+            _("The certificate ended on {day}; paste the new one.").format(
+                day=day(found[0].not_valid_after_utc, wide=True)
+            )
+        )
     return pem
 
 
@@ -33,11 +43,15 @@ def client_certificate(pem: str) -> str:
 
     pem = pem.strip()
     if "PRIVATE KEY" in pem:
-        raise ValueError("This holds the private key too; paste it into its own field, where it is kept encrypted.")
+        raise ValueError(_("This holds the private key too; paste it into its own field, where it is kept encrypted."))
     certificates(pem)
     ends = x509.load_pem_x509_certificates(pem.encode())[0].not_valid_after_utc
     if ends < datetime.now(UTC):
-        raise ValueError(f"The first certificate, which must be your own, ended on {ends:%d %b %Y}; paste the new one.")
+        raise ValueError(
+            _("The first certificate, which must be your own, ended on {day}; paste the new one.").format(
+                day=day(ends, wide=True)
+            )
+        )
     return pem
 
 
@@ -51,15 +65,19 @@ def client_key(pem: str, key: Secret) -> None:
     try:
         public = serialization.load_pem_private_key(key.reveal().strip().encode(), None).public_key()
     except TypeError:
-        raise ValueError("The private key has a passphrase. Paste it without; it is kept encrypted.") from None
+        raise ValueError(_("The private key has a passphrase. Paste it without; it is kept encrypted.")) from None
     except (ValueError, UnsupportedAlgorithm):
         raise ValueError(
-            "This is not a readable PEM private key; it starts with -----BEGIN PRIVATE KEY----- and ends with "
-            "-----END PRIVATE KEY-----."
+            _(
+                "This is not a readable PEM private key; it starts with -----BEGIN PRIVATE KEY----- and ends with "
+                "-----END PRIVATE KEY-----."
+            )
         ) from None
     try:
         ours = x509.load_pem_x509_certificate(pem.strip().encode()).public_key()
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("The client certificate is for a key of a kind that is not known here.") from None
+        raise ValueError(_("The client certificate is for a key of a kind that is not known here.")) from None
     if ours != public:
-        raise ValueError("The private key does not belong to the client certificate; the first one must be your own.")
+        raise ValueError(
+            _("The private key does not belong to the client certificate; the first one must be your own.")
+        )

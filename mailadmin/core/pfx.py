@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from .secret import Secret
+from .texts import N_, _
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -22,10 +23,15 @@ _KEY = re.compile(r"-----BEGIN ((?:[A-Z]+ )*PRIVATE KEY)-----.+?-----END \1-----
 # A PFX begins with SEQUENCE { INTEGER 3 (RFC 7292 section 4), the length of the sequence taking up to five bytes.
 _PFX_BEGIN = re.compile(rb"\x30.{1,6}?\x02\x01\x03", re.DOTALL)
 
-_NOT_PFX = "This is not a PFX file (PKCS #12); such a file usually ends in .pfx or .p12."
-_DOES_NOT_OPEN = "The passphrase does not open this {what}."
-_LOCKED = "This {what} is protected by a passphrase; type it too."
-_STRANGE = "This {what} is protected in a way that is not known here; export it anew with AES-256 encryption."
+_NOT_PFX = N_("This is not a PFX file (PKCS #12); such a file usually ends in .pfx or .p12.")
+_DOES_NOT_OPEN = N_("The passphrase does not open this file.")
+_LOCKED = N_("This file is protected by a passphrase; type it too.")
+_STRANGE = N_("This file is protected in a way that is not known here; export it anew with AES-256 encryption.")
+_KEY_DOES_NOT_OPEN = N_("The passphrase does not open this private key.")
+_KEY_LOCKED = N_("This private key is protected by a passphrase; type it too.")
+_KEY_STRANGE = N_(
+    "This private key is protected in a way that is not known here; export it anew with AES-256 encryption."
+)
 
 
 def read_pfx(data: bytes, passphrase: Secret | None) -> tuple[str, Secret]:
@@ -68,9 +74,13 @@ def check_pair(certificate_pem: str, key: Secret) -> None:
     public = loaded.public_key()
     del loaded
     if public != own.public_key():
-        raise ValueError("The private key does not belong to the certificate (the first one, when there are several).")
+        raise ValueError(
+            _("The private key does not belong to the certificate (the first one, when there are several).")
+        )
     if not isinstance(public, rsa.RSAPublicKey) or public.key_size < KEY_BITS:
-        raise ValueError(f"Microsoft Entra takes only certificates with an RSA key of {KEY_BITS} bits or more.")
+        raise ValueError(
+            _("Microsoft Entra takes only certificates with an RSA key of {bits} bits or more.").format(bits=KEY_BITS)
+        )
 
 
 def ends_on(certificate_pem: str) -> date:
@@ -85,7 +95,7 @@ def last_days(certificates_pem: str) -> list[date]:
     try:
         found = x509.load_pem_x509_certificates(certificates_pem.strip().encode())
     except (ValueError, x509.InvalidVersion):
-        raise ValueError("One of the certificates in this text cannot be read.") from None
+        raise ValueError(_("One of the certificates in this text cannot be read.")) from None
     return [one.not_valid_after_utc.date() for one in found]
 
 
@@ -112,8 +122,10 @@ def _own(pem: str) -> x509.Certificate:
         return x509.load_pem_x509_certificate(pem.strip().encode())
     except (ValueError, x509.InvalidVersion):
         raise ValueError(
-            "This is not a readable PEM certificate; it starts with -----BEGIN CERTIFICATE----- and ends with "
-            "-----END CERTIFICATE-----."
+            _(
+                "This is not a readable PEM certificate; it starts with -----BEGIN CERTIFICATE----- and ends with "
+                "-----END CERTIFICATE-----."
+            )
         ) from None
 
 
@@ -123,21 +135,21 @@ def _from_pfx(data: bytes, passphrase: Secret | None) -> tuple[str, Secret] | st
     from cryptography.hazmat.primitives.serialization import pkcs12
 
     if not _PFX_BEGIN.match(data):
-        return _NOT_PFX
+        return _(_NOT_PFX)
     word = _bytes(passphrase)
     for tried in (word, None) if word else (None,):  # a passphrase for a file that has none is no mistake
         try:
             key, own, others = pkcs12.load_key_and_certificates(data, tried)
         except ValueError as error:
             if "password" not in str(error).lower():
-                return _NOT_PFX
+                return _(_NOT_PFX)
         except (UnsupportedAlgorithm, TypeError):
-            return _STRANGE.format(what="file")
+            return _(_STRANGE)
         else:
             if key is None:
-                return "There is no private key in this file; export the certificate together with its private key."
-            return _pair(key, [own, *others] if own else list(others), "file")
-    return (_DOES_NOT_OPEN if word else _LOCKED).format(what="file")
+                return _("There is no private key in this file; export the certificate together with its private key.")
+            return _pair(key, [own, *others] if own else list(others), of_file=True)
+    return _(_DOES_NOT_OPEN if word else _LOCKED)
 
 
 def _from_pem(text: str, passphrase: Secret | None) -> tuple[str, Secret] | str:
@@ -146,32 +158,36 @@ def _from_pem(text: str, passphrase: Secret | None) -> tuple[str, Secret] | str:
 
     keys = [found[0] for found in _KEY.finditer(text)]
     if len(keys) != 1:
-        many = "There are several private keys in this text; keep the one of the certificate."
-        return many if keys else "There is no private key in this text (-----BEGIN PRIVATE KEY-----)."
+        many = _("There are several private keys in this text; keep the one of the certificate.")
+        return many if keys else _("There is no private key in this text (-----BEGIN PRIVATE KEY-----).")
     key = _key(keys[0].encode("utf-8", "replace"), passphrase)
     if isinstance(key, str):
         return key
     try:
         certificates = [x509.load_pem_x509_certificate(found.encode()) for found in _CERTIFICATE.findall(text)]
     except (ValueError, x509.InvalidVersion):
-        return "One of the certificates in this text cannot be read."
-    return _pair(key, certificates, "text")
+        return _("One of the certificates in this text cannot be read.")
+    return _pair(key, certificates, of_file=False)
 
 
-def _pair(key: PrivateKeyTypes, certificates: list[x509.Certificate], what: str) -> tuple[str, Secret] | str:
+def _pair(key: PrivateKeyTypes, certificates: list[x509.Certificate], *, of_file: bool) -> tuple[str, Secret] | str:
     """Return both in PEM, the certificate that belongs to `key` first, or what is wrong."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 
     if not certificates:
-        return f"There is no certificate in this {what}, only a private key."
+        if of_file:
+            return _("There is no certificate in this file, only a private key.")
+        return _("There is no certificate in this text, only a private key.")
     public = key.public_key()
     try:
         own = next((one for one in certificates if one.public_key() == public), None)
     except (ValueError, UnsupportedAlgorithm):
         own = None
     if own is None:
-        return f"None of the certificates in this {what} belongs to its private key."
+        if of_file:
+            return _("None of the certificates in this file belongs to its private key.")
+        return _("None of the certificates in this text belongs to its private key.")
     ordered = [own, *(one for one in certificates if one != own)]
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     pem = key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
@@ -186,15 +202,15 @@ def _key(pem: bytes, passphrase: Secret | None) -> PrivateKeyTypes | str:
     encrypted = b"ENCRYPTED" in pem
     word = _bytes(passphrase) if encrypted else None  # a passphrase for a key that has none is no mistake
     if encrypted and not word:
-        return _LOCKED.format(what="private key")
+        return _(_KEY_LOCKED)
     try:
         return serialization.load_pem_private_key(pem, word)
     except UnsupportedAlgorithm:
-        return _STRANGE.format(what="private key")
+        return _(_KEY_STRANGE)
     except (ValueError, TypeError):
         if encrypted:
-            return _DOES_NOT_OPEN.format(what="private key")
-        return (
+            return _(_KEY_DOES_NOT_OPEN)
+        return _(
             "The private key cannot be read; in PEM it starts with -----BEGIN PRIVATE KEY----- and ends with "
             "-----END PRIVATE KEY-----."
         )

@@ -17,10 +17,11 @@ from itertools import pairwise
 
 from . import headers
 from .content import Content, Encoded
+from .texts import N_, _
 
 _AS_IT_IS = {"", "7bit", "8bit", "binary"}
 _DECODERS: dict[str, Callable[[bytes], bytes]] = {"base64": binascii.a2b_base64, "quoted-printable": binascii.a2b_qp}
-_SIGNED = "It is signed, so no byte of it may change."
+_SIGNED = N_("It is signed, so no byte of it may change.")
 _ENCODING = "content-transfer-encoding"
 
 
@@ -60,13 +61,13 @@ class Recoder:
         head = Content.of(part).head
         body = part[len(head) :]
         if headers.holds(head, "dkim-signature"):  # covers the headers, too
-            raise CannotRecodeError(_SIGNED)
+            raise CannotRecodeError(_(_SIGNED))
         if self.broken(head):
             head = self._head(head)
         if self.broken(body):
             head, body = self._body(head, body)
         if self.broken(body):
-            raise CannotRecodeError("Its structure is not that of a MIME message.")
+            raise CannotRecodeError(_("Its structure is not that of a MIME message."))
         return head + body
 
     def _head(self, head: bytes) -> bytes:
@@ -78,7 +79,7 @@ class Recoder:
         about = email.message_from_bytes(head)
         kind = about.get_content_type()
         if kind == "multipart/signed":
-            raise CannotRecodeError(_SIGNED)
+            raise CannotRecodeError(_(_SIGNED))
         if kind.startswith("multipart/"):
             return self._composite(head, self._sections(body, about.get_boundary("")))
         if kind in ("message/rfc822", "message/global"):
@@ -115,7 +116,9 @@ def _decoded(encoding: str, body: bytes) -> bytes:
     try:
         return _DECODERS[encoding](body)
     except (KeyError, binascii.Error):
-        raise CannotRecodeError(f"A part of it is not in the encoding that it names, “{encoding[:40]}”.") from None
+        raise CannotRecodeError(
+            _("A part of it is not in the encoding that it names, “{encoding}”.").format(encoding=encoding[:40])
+        ) from None
 
 
 def _shortest(text: bytes) -> tuple[str, bytes]:

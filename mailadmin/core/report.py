@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
-# Said wherever a server took a message: nobody but the recipient can say more.
-NOT_IN_THE_INBOX = "delivery to the inbox is not proven"
+from .texts import _
 
 
 class StepState(StrEnum):
@@ -26,13 +26,13 @@ class StepState(StrEnum):
     def label(self) -> str:
         """Return the state as a person reads it."""
         return {
-            StepState.WAITING: "waiting",
-            StepState.RUNNING: "running",
-            StepState.OK: "ok",
-            StepState.WARNING: "warning",
-            StepState.FAILED: "failed",
-            StepState.NOT_PROVEN: "not proven",
-            StepState.NOT_RUN: "not run",
+            StepState.WAITING: _("waiting"),
+            StepState.RUNNING: _("running"),
+            StepState.OK: _("ok"),
+            StepState.WARNING: _("warning"),
+            StepState.FAILED: _("failed"),
+            StepState.NOT_PROVEN: _("not proven"),
+            StepState.NOT_RUN: _("not run"),
         }[self]
 
     @property
@@ -48,7 +48,8 @@ class Step:
     knowledge entry with `cause`, `remedy`, `owner`, when the step failed or warns; `seconds` its duration, and
     `offset` how many seconds after the first step it began. `details` are pairs of a label and a value, for who wants
     to know more (each certificate of the chain, each extension); `fixes` are changes of settings that would cure the
-    failure (`core.fixes.Fix` as a mapping)."""
+    failure (`core.fixes.Fix` as a mapping). `certificate_ends_on` is the last day of the certificate that the server
+    showed, None where none was seen."""
 
     key: str
     title: str
@@ -66,6 +67,7 @@ class Step:
     offset: float = 0.0
     details: list[list[str]] = field(default_factory=list)
     fixes: list[dict[str, Any]] = field(default_factory=list)
+    certificate_ends_on: date | None = None
 
 
 def overall(steps: Sequence[Step]) -> StepState:
@@ -84,24 +86,27 @@ def verdict(steps: Sequence[Step]) -> str:
     """
     failed = next((step for step in steps if step.state is StepState.FAILED), None)
     if failed:
-        place = f"Step {list(steps).index(failed) + 1} of {len(steps)} failed: {failed.title}."
-        return " ".join(filter(None, (place, failed.problem, _what_holds(steps, failed))))
+        place = list(steps).index(failed) + 1
+        where = _("Step {place} of {number} failed: {title}.").format(
+            place=place, number=len(steps), title=failed.title
+        )
+        return " ".join(filter(None, (where, failed.problem, _what_holds(steps, failed))))
     warnings = [step for step in steps if step.state is StepState.WARNING]
     unproven = [step for step in steps if step.state is StepState.NOT_PROVEN]
     unreached = [step for step in steps if not step.state.done or (step.state is StepState.NOT_RUN and not step.fact)]
     last = steps[-1] if steps else None
     if unreached or last is None:
-        text = f"The test ended early; this was not tried: {_titles(unreached) or 'anything'}."
+        text = _("The test ended early; this was not tried: {steps}.").format(steps=_titles(unreached) or _("anything"))
     elif last.state in (StepState.OK, StepState.WARNING):
-        text = "Everything works: a token was given."
+        text = _("Everything works: a token was given.")
         if last.key != "token":
-            text = f"Everything works: the test message was accepted. {NOT_IN_THE_INBOX.capitalize()}."
+            text = _("Everything works: the test message was accepted. Delivery to the inbox is not proven.")
     elif unproven:
-        text = f"Nothing failed, but this could not be proven: {_titles(unproven)}."
+        text = _("Nothing failed, but this could not be proven: {steps}.").format(steps=_titles(unproven))
     else:
-        text = "Everything works up to the message; no test message was sent, because no recipient was given."
+        text = _("Everything works up to the message; no test message was sent, because no recipient was given.")
     if warnings:
-        text += f" Look at: {_titles(warnings)}."
+        text += " " + _("Look at: {steps}.").format(steps=_titles(warnings))
     return text
 
 
@@ -115,9 +120,10 @@ def as_text(heading: str, steps: Sequence[Step]) -> str:
         lines += [f"   - {label}: {value}" for label, value in step.details]
         if step.problem:
             lines.append(f"   {step.problem} {step.cause}".rstrip())
-            lines += [f"   To do {number}: {text}" for number, text in enumerate(step.remedy, 1)]
+            to_do = _("To do {number}: {text}")
+            lines += [f"   {to_do.format(number=number, text=text)}" for number, text in enumerate(step.remedy, 1)]
             if step.owner:
-                lines.append(f"   Who: {step.owner}")
+                lines.append(f"   {_('Who: {owner}').format(owner=step.owner)}")
         lines += [f"   | {line}" for line in step.dialogue]
     return "\n".join(lines)
 
@@ -130,9 +136,9 @@ def _what_holds(steps: Sequence[Step], failed: Step) -> str:
     """Name the last thing that surely works, so that nobody searches before it."""
     fine = {step.key for step in steps if step.state in (StepState.OK, StepState.WARNING)}
     if failed.key == "auth" and "tls" in fine:
-        return "The server answers and TLS is sound."
+        return _("The server answers and TLS is sound.")
     if failed.key in ("auth", "sender", "recipient", "message") and "greeting" in fine:
-        return "The server answers." if failed.key == "auth" else "The server answers and takes our sign-in."
+        return _("The server answers.") if failed.key == "auth" else _("The server answers and takes our sign-in.")
     if failed.key.startswith("mailbox") and "token" in fine:
-        return "Signing in to Entra works."
+        return _("Signing in to Entra works.")
     return ""

@@ -8,6 +8,7 @@ from .errors import BadMessage, MailError
 from .fault import Fault, Kind, Phase
 from .headers import canonical, fold
 from .recoding import CannotRecodeError, Recoder
+from .texts import _
 
 _LINE_OCTETS = 998  # RFC 5322 section 2.1.1, without CRLF
 
@@ -33,7 +34,9 @@ def wire_safe(content: Content) -> Content:
     try:
         return _TO_RULES.recode(content)
     except CannotRecodeError as reason:
-        text = f"A line has more than {_LINE_OCTETS} octets, or a NUL character. {reason}"
+        text = _("A line has more than {number} octets, or a NUL character. {reason}").format(
+            number=_LINE_OCTETS, reason=reason
+        )
         raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_MESSAGE, text=text)) from None
 
 
@@ -55,17 +58,17 @@ def _breaks_rules(text: bytes) -> bool:
 
 
 def _keep(name: str, raw: bytes) -> bytes:
-    raise CannotRecodeError(f"Its header {name.title()} holds characters beyond ASCII.")
+    raise CannotRecodeError(_("Its header {name} holds characters beyond ASCII.").format(name=name.title()))
 
 
 def _refold(name: str, raw: bytes) -> bytes:
-    label, _, text = raw.replace(b"\0", b" ").replace(b"\r\n", b"").partition(b":")
+    label, _colon, text = raw.replace(b"\0", b" ").replace(b"\r\n", b"").partition(b":")
     try:
         folded = canonical(fold(label.decode("ascii", "replace"), text.strip().decode("utf-8", "replace")))
     except Exception:  # Python's own code, which fails in many ways where a text is odd enough
         folded = raw
     if not name or _breaks_rules(folded):
-        raise CannotRecodeError(f"Its header {name.title()[:40]} cannot be folded.")
+        raise CannotRecodeError(_("Its header {name} cannot be folded.").format(name=name.title()[:40]))
     return folded
 
 

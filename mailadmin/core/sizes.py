@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .texts import _, ngettext
+
 _UNITS = {
     "": 1,
     "b": 1,
@@ -29,7 +31,7 @@ def in_words(size: int) -> str:
         if size >= unit:
             number = f"{size / unit:.1f}" if size < 10 * unit else f"{size / unit:.0f}"
             return f"{number.removesuffix('.0')} {word}"
-    return f"{size} {'byte' if size == 1 else 'bytes'}"
+    return ngettext("{number} byte", "{number} bytes", size).format(number=size)
 
 
 def base64_size(size: int) -> int:
@@ -42,8 +44,8 @@ def parse(text: str) -> int:
     `in_words`. Raises ValueError with a sentence."""
     found = _SIZE.fullmatch(text.strip().lower().replace(",", "."))
     if not found:
-        raise ValueError("Type a size such as 300 kB or 25 MB.")
+        raise ValueError(_("Type a size such as 300 kB or 25 MB."))
     size = float(found[1]) * _UNITS[found[2] or ""]
     if size > _LARGEST:
-        raise ValueError(f"Type a size of at most {in_words(_LARGEST)}.")
+        raise ValueError(_("Type a size of at most {largest}.").format(largest=in_words(_LARGEST)))
     return round(size)

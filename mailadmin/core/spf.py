@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from . import limits
+from .texts import _
 
 VERSION = "v=spf1"
 _TERM = re.compile(r"([+\-~?]?)([a-z][a-z0-9_.-]*)(?:([:=/])(.*))?", re.IGNORECASE)
@@ -121,16 +122,23 @@ def tree(domain: str, known: Known) -> Node:
 
 def _node(term: str, domain: str, known: Known, path: tuple[str, ...], seen: dict[str, Node]) -> Node:
     if domain in path:
-        text = f"{domain} includes itself, directly or by others: an error for receivers."
+        text = _("{domain} includes itself, directly or by others: an error for receivers.").format(domain=domain)
         return Node(term, domain, problem=text, broken=True)
     if domain in seen:
         return replace(seen[domain], term=term)
     records = known.records.get(domain)
     if records is None:
-        return Node(term, domain, problem=f"The record of {domain} was not read.")
+        return Node(term, domain, problem=_("The record of {domain} was not read.").format(domain=domain))
     if len(records) != 1:
-        count = "no SPF record" if not records else f"{len(records)} SPF records"
-        text = f"{domain} has {count} where one is wanted: an error of the whole record (RFC 7208 section 5.2)."
+        wrong = _(
+            "{domain} has no SPF record where one is wanted: an error of the whole record (RFC 7208 section 5.2)."
+        )
+        if records:
+            wrong = _(
+                "{domain} has {number} SPF records where one is wanted: an error of the whole record (RFC 7208 "
+                "section 5.2)."
+            )
+        text = wrong.format(domain=domain, number=len(records))
         return Node(term, domain, problem=text, broken=True)
     children = tuple(
         _node(one.text, one.value, known, (*path, domain), seen) if one.follows else _leaf(one, domain, known)
@@ -152,7 +160,7 @@ def _leaf(term: Term, domain: str, known: Known) -> Node:
     name = term.value or domain
     asked = known.addresses if term.name == "a" else known.exchangers
     if term.name in _ADDRESSES and asked.get(name) == ():
-        return Node(term.text, name, voids=1, problem=f"{name} has no such record.")
+        return Node(term.text, name, voids=1, problem=_("{name} has no such record.").format(name=name))
     return Node(term.text, name)
 
 

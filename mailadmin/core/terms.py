@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from .texts import _
+
 
 class Owner(StrEnum):
     """Whose job the remedy is."""
@@ -18,11 +20,11 @@ class Owner(StrEnum):
     def label(self) -> str:
         """Return the owner as a person reads it."""
         return {
-            Owner.YOU: "You, in this console",
-            Owner.MICROSOFT_365_ADMIN: "Your Microsoft 365 administrator",
-            Owner.MAIL_PROVIDER: "The mail provider",
-            Owner.NETWORK: "Whoever runs this server's network",
-            Owner.DEVELOPER: "The developer of the application that sends",
+            Owner.YOU: _("You, in this console"),
+            Owner.MICROSOFT_365_ADMIN: _("Your Microsoft 365 administrator"),
+            Owner.MAIL_PROVIDER: _("The mail provider"),
+            Owner.NETWORK: _("Whoever runs this server's network"),
+            Owner.DEVELOPER: _("The developer of the application that sends"),
         }[self]
 
 
@@ -49,21 +51,21 @@ class Area(StrEnum):
     def label(self) -> str:
         """Return the area as a person reads it."""
         return {
-            Area.SETTINGS: "Settings of a connection",
-            Area.NETWORK: "Names and connections",
-            Area.PROXY: "A proxy in between",
-            Area.TLS: "Encryption and certificates",
-            Area.SMTP: "Mail servers in general",
-            Area.SIGN_IN: "Signing in to a mail server",
-            Area.SENDER: "The sender",
-            Area.RECIPIENT: "The recipients",
-            Area.CONTENT: "The content",
-            Area.LIMITS: "Limits and pauses",
-            Area.ENTRA: "Microsoft Entra: the token",
-            Area.GRAPH: "Microsoft Graph",
-            Area.MESSAGE: "What the application hands over",
-            Area.OUTBOX: "Routes and the outbox",
-            Area.OTHER: "Everything else",
+            Area.SETTINGS: _("Settings of a connection"),
+            Area.NETWORK: _("Names and connections"),
+            Area.PROXY: _("A proxy in between"),
+            Area.TLS: _("Encryption and certificates"),
+            Area.SMTP: _("Mail servers in general"),
+            Area.SIGN_IN: _("Signing in to a mail server"),
+            Area.SENDER: _("The sender"),
+            Area.RECIPIENT: _("The recipients"),
+            Area.CONTENT: _("The content"),
+            Area.LIMITS: _("Limits and pauses"),
+            Area.ENTRA: _("Microsoft Entra: the token"),
+            Area.GRAPH: _("Microsoft Graph"),
+            Area.MESSAGE: _("What the application hands over"),
+            Area.OUTBOX: _("Routes and the outbox"),
+            Area.OTHER: _("Everything else"),
         }[self]
 
 
@@ -79,11 +81,13 @@ class Failover(StrEnum):
     def label(self) -> str:
         """Return it as a person reads it."""
         return {
-            Failover.NEXT: "It was surely not taken: the next route follows at once.",
-            Failover.LATER: "It was surely not taken: the same routes try again later; while a caller waits, the next "
-            "route follows.",
-            Failover.FAIL: "It was surely not taken, and no other route would do better: it fails.",
-            Failover.UNSURE: "It may have been taken: no other route gets it, so that nobody gets it twice.",
+            Failover.NEXT: _("It was surely not taken: the next route follows at once."),
+            Failover.LATER: _(
+                "It was surely not taken: the same routes try again later; while a caller waits, the next "
+                "route follows."
+            ),
+            Failover.FAIL: _("It was surely not taken, and no other route would do better: it fails."),
+            Failover.UNSURE: _("It may have been taken: no other route gets it, so that nobody gets it twice."),
         }[self]
 
 
@@ -99,8 +103,8 @@ class Health(StrEnum):
     def label(self) -> str:
         """Return it as a person reads it."""
         return {
-            Health.NONE: "It stays in use: this says nothing about it.",
-            Health.COUNT: "It stays in use: other messages may get through.",
-            Health.TRIP: "It rests for a while, then one message tries it again.",
-            Health.CONFIG: "It is stopped until its settings are changed or a test of it is good.",
+            Health.NONE: _("It stays in use: this says nothing about it."),
+            Health.COUNT: _("It stays in use: other messages may get through."),
+            Health.TRIP: _("It rests for a while, then one message tries it again."),
+            Health.CONFIG: _("It is stopped until its settings are changed or a test of it is good."),
         }[self]

@@ -15,6 +15,7 @@ from .addresses import AddressError, ascii_domain, parse, parse_list, show
 from .pem import certificates as certificates
 from .pem import client_certificate as client_certificate
 from .pem import client_key as client_key
+from .texts import _
 
 _NAME = re.compile(
     r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.?"
@@ -26,26 +27,36 @@ def host(text: str) -> str:
     """Return a host name or IP address, trimmed. Raises ValueError."""
     text = text.strip()
     if not text:
-        raise ValueError("Type the name or IP address of the server.")
+        raise ValueError(_("Type the name or IP address of the server."))
     if "://" in text:
         rest = text.split("://", 1)[1].split("/")[0]
         alone = show(rest) if _NAME.fullmatch(rest) else "smtp.example.org"
-        raise ValueError(f"“{show(text)}” starts with a scheme; type the host alone, such as {alone}.")
+        raise ValueError(
+            _("“{text}” starts with a scheme; type the host alone, such as {alone}.").format(
+                text=show(text), alone=alone
+            )
+        )
     if re.search(r"\s", text):
-        raise ValueError(f"“{show(text)}” holds a space; a host name has none.")
+        raise ValueError(_("“{text}” holds a space; a host name has none.").format(text=show(text)))
     if "/" in text or "@" in text:
-        raise ValueError(f"“{show(text)}” is more than a host; type the name alone, such as smtp.example.org.")
+        raise ValueError(
+            _("“{text}” is more than a host; type the name alone, such as smtp.example.org.").format(text=show(text))
+        )
     bare = text.strip("[]")
     if is_ip(bare):
         return bare
     if re.fullmatch(r"[^:]+:\d+", text):
-        raise ValueError(f"“{show(text)}” holds a port; type it into the field Port.")
+        raise ValueError(_("“{text}” holds a port; type it into the field Port.").format(text=show(text)))
     try:
         name = ascii_domain(text.removesuffix("."))
     except AddressError:
         name = ""
     if not _NAME.fullmatch(name) or name.rpartition(".")[2].isdigit():  # a mistyped address (RFC 3696 section 2)
-        raise ValueError(f"“{show(text)}” is not a host name or IP address, such as smtp.example.org or 192.0.2.10.")
+        raise ValueError(
+            _("“{text}” is not a host name or IP address, such as smtp.example.org or 192.0.2.10.").format(
+                text=show(text)
+            )
+        )
     return text
 
 
@@ -85,7 +96,11 @@ def host_list(text: str) -> tuple[str, ...]:
 def port(number: int) -> int:
     """Return a port. Raises ValueError outside 1 to 65535."""
     if not 1 <= number <= 65535:
-        raise ValueError(f"{number} is not a port; ports go from 1 to 65535. Leave it empty for the usual one.")
+        raise ValueError(
+            _("{number} is not a port; ports go from 1 to 65535. Leave it empty for the usual one.").format(
+                number=number
+            )
+        )
     return number
 
 
@@ -95,7 +110,7 @@ def web_address(text: str) -> str:
     text = text.strip().rstrip("/")
     parts = _web_parts(text)
     if parts is None or parts.path or parts.query:
-        raise ValueError("Type where people open the console in the browser, such as https://mail.example.org.")
+        raise ValueError(_("Type where people open the console in the browser, such as https://mail.example.org."))
     return text
 
 
@@ -104,14 +119,16 @@ def webhook_url(text: str) -> tuple[str, str]:
     address, because whoever knows it may post there. Raises ValueError."""
     text = text.strip()
     if len(text) > limits.WEBHOOK_URL_CHARS:
-        raise ValueError(f"A webhook address has at most {limits.WEBHOOK_URL_CHARS} characters.")
+        raise ValueError(_("A webhook address has at most {limit} characters.").format(limit=limits.WEBHOOK_URL_CHARS))
     parts = _web_parts(text)
     if parts is None or parts.hostname is None:
         raise ValueError(
-            "That is no web address. Copy the whole webhook address; it begins with https:// and holds no space."
+            _("That is no web address. Copy the whole webhook address; it begins with https:// and holds no space.")
         )
     if parts.scheme != "https" and not this_machine(parts.hostname):
-        raise ValueError("A webhook address must begin with https://, so that nobody on the way reads or changes it.")
+        raise ValueError(
+            _("A webhook address must begin with https://, so that nobody on the way reads or changes it.")
+        )
     return text, parts.netloc.lower()
 
 
@@ -132,7 +149,9 @@ def address(text: str) -> str:
     """Return one bare address, trimmed (a display name is refused: it has a field of its own). Raises ValueError."""
     found = parse(text)
     if found.name:
-        raise AddressError(f"Type the address alone ({found.spec}); the name has a field of its own.")
+        raise AddressError(
+            _("Type the address alone ({spec}); the name has a field of its own.").format(spec=found.spec)
+        )
     return f"{found.spec.rpartition('@')[0]}@{found.domain}"
 
 
@@ -148,7 +167,7 @@ def mailbox_list(text: str) -> tuple[str, ...]:
     found = tuple(address(word) for word in re.split(r"[\s,;]+", text.strip()) if word)
     for place, one in enumerate(found):
         if one.lower() in (other.lower() for other in found[:place]):
-            raise ValueError(f"{show(one)} is named twice.")
+            raise ValueError(_("{one} is named twice.").format(one=show(one)))
     return found
 
 
@@ -169,9 +188,11 @@ def proxy_user(text: str) -> str:
     section 2 ends it at a colon, RFC 1929 section 2 allows 255 bytes)."""
     text = one_line(text)
     if ":" in text:
-        raise ValueError("A user name for a proxy cannot hold a colon.")
+        raise ValueError(_("A user name for a proxy cannot hold a colon."))
     if len(text.encode()) > limits.PROXY_CREDENTIAL_BYTES:
-        raise ValueError(f"A user name for a proxy has at most {limits.PROXY_CREDENTIAL_BYTES} bytes.")
+        raise ValueError(
+            _("A user name for a proxy has at most {limit} bytes.").format(limit=limits.PROXY_CREDENTIAL_BYTES)
+        )
     return text
 
 
@@ -179,12 +200,18 @@ def tenant(text: str) -> str:
     """Return an Entra tenant: a GUID or a domain. Raises ValueError (Microsoft: AADSTS900023, AADSTS50059)."""
     text = text.strip()
     if text.lower() in ("common", "organizations", "consumers"):
-        raise ValueError(f"“{show(text)}” names no tenant; a service account needs the tenant's own ID or domain.")
+        raise ValueError(
+            _("“{text}” names no tenant; a service account needs the tenant's own ID or domain.").format(
+                text=show(text)
+            )
+        )
     if guid(text) or ("." in text and _NAME.fullmatch(text)):
         return text
     raise ValueError(
-        f"“{show(text)}” is neither a tenant ID (like 72f988bf-86f1-41af-91ab-2d7cd011db47) nor a domain "
-        "(like contoso.onmicrosoft.com)."
+        _(
+            "“{text}” is neither a tenant ID (like 72f988bf-86f1-41af-91ab-2d7cd011db47) nor a domain (like "
+            "contoso.onmicrosoft.com)."
+        ).format(text=show(text))
     )
 
 
@@ -192,8 +219,9 @@ def client_id(text: str) -> str:
     """Return an application (client) ID, which is a GUID. Raises ValueError."""
     if not guid(text):
         raise ValueError(
-            f"“{show(text.strip())}” is not an application (client) ID; copy the GUID from the app's Overview page "
-            "in Entra."
+            _(
+                "“{text}” is not an application (client) ID; copy the GUID from the app's Overview page in Entra."
+            ).format(text=show(text.strip()))
         )
     return text.strip()
 
@@ -201,7 +229,7 @@ def client_id(text: str) -> str:
 def client_secret(text: str) -> str:
     """Return a client secret. Raises ValueError for a GUID: that is the secret's ID, a frequent mistake."""
     if guid(text):
-        raise ValueError("This looks like the secret's ID. Paste the secret's Value, which Entra shows only once.")
+        raise ValueError(_("This looks like the secret's ID. Paste the secret's Value, which Entra shows only once."))
     return text
 
 
@@ -212,11 +240,13 @@ def scopes(text: str) -> tuple[str, ...]:
     for scope in found:
         if not _SCOPE.fullmatch(scope):
             raise ValueError(
-                f"“{show(scope)}” does not end in “/.default”. A service account asks for everything it was granted, "
-                "such as https://graph.microsoft.com/.default; leave the field empty for that."
+                _(
+                    "“{scope}” does not end in “/.default”. A service account asks for everything it was granted, "
+                    "such as https://graph.microsoft.com/.default; leave the field empty for that."
+                ).format(scope=show(scope))
             )
     if len(found) > 1:
-        raise ValueError("A service account can ask for one scope only; keep the one of the mail service.")
+        raise ValueError(_("A service account can ask for one scope only; keep the one of the mail service."))
     return found
 
 
@@ -236,7 +266,7 @@ _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 def one_line(text: str) -> str:
     """Return `text` trimmed. Raises ValueError when it holds a line break or control character (header injection)."""
     if _BREAKS.search(text):
-        raise ValueError("This may not hold line breaks or control characters.")
+        raise ValueError(_("This may not hold line breaks or control characters."))
     return text.strip()
 
 
@@ -248,7 +278,7 @@ def domain(text: str) -> str:
     except AddressError:
         name = ""
     if "." not in name or not _NAME.fullmatch(name) or name.rpartition(".")[2].isdigit():
-        raise ValueError(f"“{show(text)}” is not a domain, such as example.org.")
+        raise ValueError(_("“{text}” is not a domain, such as example.org.").format(text=show(text)))
     return name
 
 
@@ -258,9 +288,9 @@ def selectors(text: str) -> list[str]:
     found = list(dict.fromkeys(part.lower() for part in re.split(r"[\s,;]+", text) if part))
     for part in found:
         if not _NAME.fullmatch(part):
-            raise ValueError(f"“{show(part)}” is not a selector, such as selector1 or mail2026.")
+            raise ValueError(_("“{part}” is not a selector, such as selector1 or mail2026.").format(part=show(part)))
     if len(found) > limits.MAX_SELECTORS:
-        raise ValueError(f"At most {limits.MAX_SELECTORS} selectors.")
+        raise ValueError(_("At most {limit} selectors.").format(limit=limits.MAX_SELECTORS))
     return found
 
 
@@ -269,7 +299,7 @@ def resolvers(text: str) -> list[tuple[str, int]]:
     brackets then), separated by commas, blanks or lines. Raises ValueError."""
     found = [_resolver(part) for part in re.split(r"[\s,;]+", text) if part]
     if len(found) > limits.MAX_RESOLVERS:
-        raise ValueError(f"At most {limits.MAX_RESOLVERS} resolvers.")
+        raise ValueError(_("At most {limit} resolvers.").format(limit=limits.MAX_RESOLVERS))
     return found
 
 
@@ -279,6 +309,8 @@ def _resolver(text: str) -> tuple[str, int]:
         address, number = split[1], int(split[2])
     if not is_ip(address) or not 1 <= number <= 65535:
         raise ValueError(
-            f"“{show(text)}” is not the IP address of a resolver, such as 192.0.2.53 or [2001:db8::53]:53."
+            _("“{text}” is not the IP address of a resolver, such as 192.0.2.53 or [2001:db8::53]:53.").format(
+                text=show(text)
+            )
         )
     return address, number

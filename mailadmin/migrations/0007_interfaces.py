@@ -89,9 +89,23 @@ class Migration(migrations.Migration):
             field=models.CharField(blank=True, editable=False, max_length=200),
         ),
         migrations.AddField(
+            model_name='connectionteststep',
+            name='certificate_ends_on',
+            field=models.DateField(null=True),
+        ),
+        migrations.AddField(
             model_name='delivery',
             name='client',
             field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='mailadmin.apiclient'),
+        ),
+        migrations.CreateModel(
+            name='ComposeDraft',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('session', models.CharField(db_index=True, max_length=64)),
+                ('made_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                ('sealed', models.BinaryField()),
+            ],
         ),
         migrations.CreateModel(
             name='DoneNotice',

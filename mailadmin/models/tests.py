@@ -116,6 +116,7 @@ class ConnectionTestStep(models.Model):
     offset = models.FloatField(default=0)
     details = models.JSONField(default=list)
     fixes = models.JSONField(default=list)
+    certificate_ends_on = models.DateField(null=True)
 
     class Meta:
         ordering = ("place",)

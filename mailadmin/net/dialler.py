@@ -15,7 +15,7 @@ from mailadmin.core.addresses import AddressError, ascii_domain
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import AddressFamily
-from mailadmin.core.texts import _
+from mailadmin.core.texts import _, carried
 
 from . import race, stopping
 from .policy import NetworkPolicy, address_refusal, port_refusal
@@ -151,7 +151,7 @@ def _look_up(name: str, port: int, seconds: float, family: AddressFamily) -> tup
             answered.set()
 
     # getaddrinfo has no time-out of its own; a daemon thread may be left behind.
-    asking = threading.Thread(target=ask, name="mailadmin-dns", daemon=True)
+    asking = threading.Thread(target=carried(ask), name="mailadmin-dns", daemon=True)
     try:
         asking.start()
     except RuntimeError:  # the interpreter ends and starts no thread; a farewell may still be sent

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from mailadmin.core import limits
+from mailadmin.core import durations, limits
 from mailadmin.core.dates import day
 from mailadmin.core.fault import Fault, Kind
 from mailadmin.core.report import Step, StepState
+from mailadmin.core.texts import _
 from mailadmin.net.certificate import Certificate
 from mailadmin.net.chain import missing
+from mailadmin.transports.smtp.second_look import told
 
 _NAMES = 20  # of one certificate; a content network's may carry a hundred
 
@@ -17,36 +19,46 @@ _NAMES = 20  # of one certificate; a content network's may carry a hundred
 def describe(step: Step, shown: Certificate, asked_for: str, refused: Fault | None = None) -> None:
     """Add the facts of `shown` and its chain to the details of `step`; `asked_for` is the name that was dialled, and
     `refused` why the certificate was not accepted."""
-    step.details += [["Protocol", shown.tls_version], ["Cipher", shown.cipher], ["Name asked for", asked_for]]
+    step.details += [
+        [_("Protocol"), shown.tls_version],
+        [_("Cipher"), shown.cipher],
+        [_("Name asked for"), asked_for],
+    ]
+    step.certificate_ends_on = shown.not_after.date()
     if refused:
-        step.details.append(["Certificate refused", refused.text.partition("; the certificate was")[0]])
-        fits = "yes" if shown.carries(asked_for) else "no"
-        step.details.append(["Does a name of it fit?", f"{fits}; it is for {shown.shown_names()}"])
+        step.details.append([_("Certificate refused"), refused.text.removesuffix(told("", shown))])
+        fits = _("yes; it is for {names}") if shown.carries(asked_for) else _("no; it is for {names}")
+        step.details.append([_("Does a name of it fit?"), fits.format(names=shown.shown_names())])
     now, chain = datetime.now(UTC), shown.chain or (shown,)
     for place, one in enumerate(chain, 1):
-        step.details += _rows(f"Certificate {place} of {len(chain)}", one, now)
+        step.details += _rows(_("Certificate {place} of {number}").format(place=place, number=len(chain)), one, now)
     if refused and refused.kind is Kind.CERT_UNKNOWN_ISSUER and len(chain) == 1 and not shown.self_issued:
-        step.notes.append(
-            f"The server sent its own certificate alone. Unless “{shown.issuer}” is a root, the server must send the "
+        alone = _(
+            "The server sent its own certificate alone. Unless “{issuer}” is a root, the server must send the "
             "certificate of that issuer too: whoever runs it should install the whole chain."
         )
+        step.notes.append(alone.format(issuer=shown.issuer))
     elif issuer := "" if refused else missing(chain):
-        warn(
-            step,
-            f"The server did not send the certificate of the issuer “{issuer}”, which is known here. Senders that do "
-            "not have it refuse this server: whoever runs it should install the whole chain.",
+        unsent = _(
+            "The server did not send the certificate of the issuer “{issuer}”, which is known here. Senders that do "
+            "not have it refuse this server: whoever runs it should install the whole chain."
         )
+        warn(step, unsent.format(issuer=issuer))
 
 
-def warn_of_end(step: Step, shown: Certificate, whose: str, advice: str) -> None:
-    """Warn when `shown` ends soon, or a certificate above it in its chain that the server sent."""
+def warn_of_end(step: Step, shown: Certificate, sentence: str, advice: str) -> None:
+    """Warn with `sentence` ("It ends in {days}.") when `shown` ends soon, and of a certificate above it in its chain
+    that the server sent."""
     now = datetime.now(UTC)
     if shown.days_left(now) < limits.CERTIFICATE_WARNING_DAYS:
-        warn(step, f"{whose} ends in {days(shown)}. {advice}")
+        warn(step, f"{sentence.format(days=days(shown))} {advice}")
     for one in shown.chain[1:]:
-        if one.sent and one.days_left(now) < limits.CERTIFICATE_WARNING_DAYS:
-            ends = f"ends in {days(one)}" if one.days_left(now) >= 0 else f"ended on {day(one.not_after)}"
-            warn(step, f"The certificate of the issuer “{one.subject}”, which the server sends too, {ends}. {advice}")
+        if not one.sent or one.days_left(now) >= limits.CERTIFICATE_WARNING_DAYS:
+            continue
+        text = _("The certificate of the issuer “{issuer}”, which the server sends too, ended on {day}.")
+        if one.days_left(now) >= 0:
+            text = _("The certificate of the issuer “{issuer}”, which the server sends too, ends in {days}.")
+        warn(step, f"{text.format(issuer=one.subject, days=days(one), day=day(one.not_after))} {advice}")
 
 
 def warn(step: Step, text: str) -> None:
@@ -57,19 +69,27 @@ def warn(step: Step, text: str) -> None:
 
 def days(shown: Certificate) -> str:
     """Return how many days are left."""
-    left = shown.days_left(datetime.now(UTC))
-    return "1 day" if left == 1 else f"{left} days"
+    return durations.days(shown.days_left(datetime.now(UTC)))
 
 
 def _rows(label: str, one: Certificate, now: datetime) -> list[list[str]]:
     """Return the facts of one certificate."""
-    whose = f"{one.subject}, issued by {'itself' if one.self_issued else one.issuer}"
-    left = f"{days(one)} left" if now <= one.not_after else "ended"
-    names = ", ".join(one.names[:_NAMES]) + (f" and {len(one.names) - _NAMES} more" if len(one.names) > _NAMES else "")
+    whose = _("{subject}, issued by itself") if one.self_issued else _("{subject}, issued by {issuer}")
+    whose = whose.format(subject=one.subject, issuer=one.issuer)
+    if not one.sent:
+        whose = _("{whose}; known here, not sent by the server").format(whose=whose)
+    valid = _("{first} to {last}, {days} left") if now <= one.not_after else _("{first} to {last}, ended")
+    valid = valid.format(first=day(one.not_before), last=day(one.not_after), days=days(one))
+    names, more = ", ".join(one.names[:_NAMES]), len(one.names) - _NAMES
+    if more > 0:
+        names = _("{names} and {number} more").format(names=names, number=more)
     rows = [
-        [label, whose if one.sent else f"{whose}; known here, not sent by the server"],
-        [f"{label}: valid", f"{day(one.not_before)} to {day(one.not_after)}, {left}"],
-        [f"{label}: key", f"{one.key}; signed by {one.signature}"],
+        [label, whose],
+        [_("{certificate}: valid").format(certificate=label), valid],
+        [
+            _("{certificate}: key").format(certificate=label),
+            _("{key}; signed by {signature}").format(key=one.key, signature=one.signature),
+        ],
         [f"{label}: SHA-256", one.fingerprint],
     ]
-    return [rows[0], [f"{label}: names", names], *rows[1:]] if names else rows
+    return [rows[0], [_("{certificate}: names").format(certificate=label), names], *rows[1:]] if names else rows

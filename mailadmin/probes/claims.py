@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from mailadmin.core.clouds import CLOUDS
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import EntraApp
+from mailadmin.core.texts import _
 
 Claims = Mapping[str, Any]
 
@@ -36,16 +37,16 @@ def permissions(claims: Claims) -> list[str]:
 def rows(claims: Claims) -> list[list[str]]:
     """Return the claims that matter, each with what it means (learn.microsoft.com, "access token claims reference")."""
     found = [
-        ["Audience (aud)", _words(claims.get("aud"))],
-        ["Tenant (tid)", _words(claims.get("tid"))],
-        ["App (appid)", _words(claims.get("appid") or claims.get("azp"))],
-        ["Name of the app", _words(claims.get("app_displayname"))],
-        ["Application permissions (roles)", ", ".join(permissions(claims))],
-        ["Delegated permissions (scp)", _words(claims.get("scp"))],
-        ["Kind of token (idtyp)", _words(claims.get("idtyp"))],
-        ["Version (ver)", _words(claims.get("ver"))],
-        ["Issued (iat)", _moment(claims.get("iat"))],
-        ["Holds until (exp)", _moment(claims.get("exp"))],
+        [_("Audience (aud)"), _words(claims.get("aud"))],
+        [_("Tenant (tid)"), _words(claims.get("tid"))],
+        [_("App (appid)"), _words(claims.get("appid") or claims.get("azp"))],
+        [_("Name of the app"), _words(claims.get("app_displayname"))],
+        [_("Application permissions (roles)"), ", ".join(permissions(claims))],
+        [_("Delegated permissions (scp)"), _words(claims.get("scp"))],
+        [_("Kind of token (idtyp)"), _words(claims.get("idtyp"))],
+        [_("Version (ver)"), _words(claims.get("ver"))],
+        [_("Issued (iat)"), _moment(claims.get("iat"))],
+        [_("Holds until (exp)"), _moment(claims.get("exp"))],
     ]
     return [row for row in found if row[1]]
 
@@ -64,13 +65,16 @@ def about_audience(claims: Claims, app: EntraApp, scopes: Iterable[str]) -> list
     for_graph = wanted == app.cloud.graph_host.lower()
     if audience == (GRAPH_ID if for_graph else EXCHANGE_ID) or _host(audience) == wanted:
         return []
-    what = "Microsoft Graph at " if for_graph else ""
-    sentence = f"The token is for {audience}, not for {what}{wanted}."
-    if elsewhere := _cloud_of(_host(audience), app):
-        sentence += f" That host belongs to the cloud “{elsewhere}”: a token holds in its own cloud only."
+    text = _("The token is for {audience}, not for {host}.")
     if for_graph:
-        sentence += f" Leave the scopes empty, or use {app.cloud.graph_scope}."
-    return [sentence]
+        text = _("The token is for {audience}, not for Microsoft Graph at {host}.")
+    sentences = [text.format(audience=audience, host=wanted)]
+    if elsewhere := _cloud_of(_host(audience), app):
+        text = _("That host belongs to the cloud “{cloud}”: a token holds in its own cloud only.")
+        sentences.append(text.format(cloud=elsewhere))
+    if for_graph:
+        sentences.append(_("Leave the scopes empty, or use {scope}.").format(scope=app.cloud.graph_scope))
+    return [" ".join(sentences)]
 
 
 def about_identity(claims: Claims, app: EntraApp) -> list[str]:
@@ -81,9 +85,11 @@ def about_identity(claims: Claims, app: EntraApp) -> list[str]:
     found = []
     tenant, client = _words(claims.get("tid")), _words(claims.get("appid") or claims.get("azp"))
     if tenant and _GUID.fullmatch(app.tenant) and tenant.lower() != app.tenant.lower():
-        found.append(f"The token is of the tenant {tenant}, the settings name {app.tenant}.")
+        text = _("The token is of the tenant {tenant}, the settings name {named}.")
+        found.append(text.format(tenant=tenant, named=app.tenant))
     if client and app.client_id and client.lower() != app.client_id.lower():
-        found.append(f"The token was given to the app {client}, the settings name {app.client_id}.")
+        text = _("The token was given to the app {app}, the settings name {named}.")
+        found.append(text.format(app=client, named=app.client_id))
     return found
 
 
@@ -91,11 +97,12 @@ def about_send(claims: Claims, name: str = SEND) -> list[str]:
     """Note that the token does not name the permission to send, which need not be wrong; [] when it does."""
     if name in permissions(claims):
         return []
-    return [
-        f"The token does not name the permission {name}. That is in order when the permission is given in Exchange "
+    text = _(
+        "The token does not name the permission {name}. That is in order when the permission is given in Exchange "
         "(RBAC for Applications), which no token shows; otherwise add the application permission in Entra and grant "
         "admin consent."
-    ]
+    )
+    return [text.format(name=name)]
 
 
 def about_options(claims: Claims, needs: Iterable[tuple[str, tuple[str, ...]]]) -> list[str]:
@@ -106,8 +113,9 @@ def about_options(claims: Claims, needs: Iterable[tuple[str, tuple[str, ...]]]) 
     named = permissions(claims)
     if not any(name.startswith("Mail.") for name in named):
         return []
+    text = _("“{option}” needs the permission {name}, which the token does not name.")
     return [
-        f"“{option}” needs the permission {enough[0]}, which the token does not name."
+        text.format(option=option, name=enough[0])
         for option, enough in needs
         if not any(name in named for name in enough)
     ]

@@ -15,11 +15,12 @@ from mailadmin.core.discovery import SERVICES, SUBMISSION_PORTS, Candidate, Mail
 from mailadmin.core.errors import MailError
 from mailadmin.core.settings import RouteKey, RouteKind, Security, SmtpRoute, Timeouts, TlsSettings
 from mailadmin.core.srv import NOT_OFFERED, Srv, in_order, not_offered
+from mailadmin.core.texts import N_, _, carried
 from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.net.resolver import DnsUnavailable, NameUnknown, Resolver
 from mailadmin.transports.smtp.session import SmtpSession
 
-_LATE = "It did not answer in time."
+_LATE = N_("It did not answer in time.")
 _Record = TypeVar("_Record")
 
 
@@ -67,31 +68,34 @@ class Found:
         """Return in a sentence what came out."""
         provider = self.candidates[0].provider if self.candidates else None
         if self.good:
-            return f"A server for {self.mailbox.address} answers as it should."
+            return _("A server for {address} answers as it should.").format(address=self.mailbox.address)
         if provider and not provider.by_smtp:
             return self.candidates[0].why
         if self.candidates:
-            return f"It is known who takes mail for {self.mailbox.domain}, but no server answered as it should."
+            text = _("It is known who takes mail for {domain}, but no server answered as it should.")
+            return text.format(domain=self.mailbox.domain)
         if self.silent:
-            return "The DNS does not answer, so no server could be looked for."
-        return f"No server for {self.mailbox.domain} was found."
+            return _("The DNS does not answer, so no server could be looked for.")
+        return _("No server for {domain} was found.").format(domain=self.mailbox.domain)
 
     @property
     def advice(self) -> str:
         """Return in a sentence what to do now."""
         provider = self.candidates[0].provider if self.candidates else None
         if self.good:
-            return "It has a valid certificate and takes a sign-in. Test Connection tells whether it takes yours."
+            return _("It has a valid certificate and takes a sign-in. Test Connection tells whether it takes yours.")
         if provider and not provider.by_smtp:
-            return "No server was tried: SMTP with a password is refused there, or will be."
+            return _("No server was tried: SMTP with a password is refused there, or will be.")
         if self.candidates:
-            return "What each one answered stands below its name. It can be used all the same, and tested in the form."
+            return _(
+                "What each one answered stands below its name. It can be used all the same, and tested in the form."
+            )
         if self.silent:
-            return (
+            return _(
                 "Check the network of this server, or name other DNS resolvers on the Settings page. Without the DNS "
                 "start from a provider, or type the server by hand."
             )
-        return (
+        return _(
             "Ask whoever runs its mail for the name and port of the server that takes mail from applications, or start "
             "from a provider."
         )
@@ -129,14 +133,17 @@ def discover(
 
 def ask(domain: str, resolver: Resolver) -> Records:
     """Ask for everything at the same time, each question within the resolver's own time. Raises nothing."""
-    names = [f"{name}.{domain}" for name, _ in SERVICES]
+    names = [f"{name}.{domain}" for name, _security in SERVICES]
     with ThreadPoolExecutor(max_workers=2 + len(names), thread_name_prefix="mailadmin-dns") as pool:
-        mx = pool.submit(_answer, resolver.mx, domain, f"MX of {domain}", _mx_words)
-        services = [pool.submit(_answer, resolver.srv, name, f"SRV of {name}", _srv_words) for name in names]
-        texts = pool.submit(_answer, resolver.txt, domain, f"SPF of {domain}", _spf_words)
+        mx = pool.submit(carried(_answer), resolver.mx, domain, _("MX of {name}").format(name=domain), _mx_words)
+        services = [
+            pool.submit(carried(_answer), resolver.srv, name, _("SRV of {name}").format(name=name), _srv_words)
+            for name in names
+        ]
+        texts = pool.submit(carried(_answer), resolver.txt, domain, _("SPF of {name}").format(name=domain), _spf_words)
     found = [future.result()[0] for future in services]
     return Records(
-        mx=tuple(host for _, host in mx.result()[0]),
+        mx=tuple(host for _rank, host in mx.result()[0]),
         texts=tuple(texts.result()[0]),
         services=tuple((*kind, tuple(records)) for kind, records in zip(SERVICES, found, strict=True)),
         asked=(mx.result()[1], *(future.result()[1] for future in services), texts.result()[1]),
@@ -150,19 +157,21 @@ def _answer(
     try:
         records = ask(name)
     except NameUnknown:
-        return [], Asked(question, "there is no such name")
+        return [], Asked(question, _("there is no such name"))
     except DnsUnavailable as error:
         return [], Asked(question, str(error), answered=False)
-    return records, Asked(question, words(records) or "none")
+    return records, Asked(question, words(records) or _("none"))
 
 
 def _mx_words(records: list[tuple[int, str]]) -> str:
-    return ", ".join(host if host != NOT_OFFERED else "the domain takes no mail" for _, host in records)
+    return ", ".join(host if host != NOT_OFFERED else _("the domain takes no mail") for _rank, host in records)
 
 
 def _srv_words(records: list[Srv]) -> str:
     return (
-        "the domain says that it has none" if not_offered(records) else ", ".join(f"{r.host}:{r.port}" for r in records)
+        _("the domain says that it has none")
+        if not_offered(records)
+        else ", ".join(f"{r.host}:{r.port}" for r in records)
     )
 
 
@@ -181,7 +190,7 @@ def _lot(most: int) -> int:
 
 def _offered(records: Records, ports: Iterable[tuple[int, Security]]) -> list[tuple[int, Security]]:
     """Return those of `ports` whose kind of service the domain does not deny."""
-    denied = {security for _, security, found in records.services if not_offered(found)}
+    denied = {security for _name, security, found in records.services if not_offered(found)}
     return [(port, security) for port, security in ports if security not in denied]
 
 
@@ -195,13 +204,13 @@ def _try_all(
     if not candidates:
         return []
     pool = ThreadPoolExecutor(max_workers=limits.DISCOVERY_AT_ONCE, thread_name_prefix="mailadmin-discovery")
-    started = [pool.submit(try_one, one, policy, tls) if one.worth_a_try else None for one in candidates]
+    started = [pool.submit(carried(try_one), one, policy, tls) if one.worth_a_try else None for one in candidates]
     tried = []
     for candidate, future in zip(candidates, started, strict=True):
         try:
             tried.append(future.result(max(deadline - time.monotonic(), 0)) if future else candidate)
         except TimeoutError:
-            tried.append(told(candidate, Standing.BAD, _LATE))
+            tried.append(told(candidate, Standing.BAD, _(_LATE)))
     pool.shutdown(wait=False, cancel_futures=True)  # whatever still runs ends within its own time
     return tried
 
@@ -218,8 +227,8 @@ def try_one(candidate: Candidate, policy: NetworkPolicy, tls: TlsSettings) -> Ca
     finally:
         session.quit()
     if not mechanisms:
-        return told(candidate, Standing.BAD, "It answers, but offers no sign-in: a server that only takes mail in.")
-    seen = f"It answers with a valid certificate for {candidate.host} and takes a sign-in."
+        return told(candidate, Standing.BAD, _("It answers, but offers no sign-in: a server that only takes mail in."))
+    seen = _("It answers with a valid certificate for {host} and takes a sign-in.").format(host=candidate.host)
     return told(candidate, Standing.GOOD, seen, mechanisms)
 
 

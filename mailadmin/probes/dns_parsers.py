@@ -14,10 +14,10 @@ from mailadmin.core import limits
 from mailadmin.core.dns_reading import Lines, Parsed
 from mailadmin.core.redact import clean
 from mailadmin.core.spf import is_record
+from mailadmin.core.texts import _
 
 from .dns_reader import Reader
 
-_PARSER_FAILED = "The parser could not make sense of the record ({error})."
 # The library remembers answers for the whole process; a reading must neither see nor leave any.
 _alone = threading.Lock()
 
@@ -67,7 +67,9 @@ def _safely(parse: Callable[[], Parsed]) -> Parsed:
         try:
             return parse()
         except Exception as error:
-            return Parsed(_PARSER_FAILED.format(error=type(error).__name__))
+            return Parsed(
+                _("The parser could not make sense of the record ({error}).").format(error=type(error).__name__)
+            )
         finally:
             DNS_CACHE.clear()
 

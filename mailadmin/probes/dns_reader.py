@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from mailadmin.core import limits
 from mailadmin.core.dns_reading import Lines
+from mailadmin.core.texts import N_, _
 from mailadmin.net.resolver import DnsUnavailable, NameUnknown, Resolver
 
-_ENOUGH = f"More than {limits.DNS_ADVICE_QUESTIONS} questions would be needed; the rest was left."
+_ENOUGH = N_("More than {number} questions would be needed; the rest was left.")
 
 
 class Reader:
@@ -45,8 +46,8 @@ class Reader:
 
     def _answer(self, name: str, ask: Callable[[str], Sequence[str]]) -> Lines:
         if len(self._known) >= limits.DNS_ADVICE_QUESTIONS:
-            self.cut = _ENOUGH
-            return Lines(problem=_ENOUGH)
+            self.cut = _(_ENOUGH).format(number=limits.DNS_ADVICE_QUESTIONS)
+            return Lines(problem=self.cut)
         try:
             return Lines(tuple(found for found in ask(name) if found))
         except NameUnknown:

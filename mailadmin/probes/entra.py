@@ -17,6 +17,7 @@ from mailadmin.core.errors import MailError, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.report import Step, StepState
 from mailadmin.core.settings import Credential, CredentialKind, EntraApp
+from mailadmin.core.texts import N_, _
 from mailadmin.net.environment import proxy_for
 from mailadmin.net.http import split_host
 from mailadmin.net.policy import NetworkPolicy
@@ -28,17 +29,39 @@ from .hosts import look_at_sign_in_host
 from .recorder import Recorder, StepFailed, fail
 
 APP_PLAN: tuple[tuple[str, str], ...] = (
-    ("settings", "Settings"),
-    ("signin-host", "Sign-in host"),
-    ("token", "Token"),
+    ("settings", N_("Settings")),
+    ("signin-host", N_("Sign-in host")),
+    ("token", N_("Token")),
 )
 Needs = Iterable[tuple[str, tuple[str, ...]]]
+# What the app signs in with: for as long as it likes, until a day that is over, and until one to come.
 _CREDENTIALS = {
-    CredentialKind.SECRET: "client secret",
-    CredentialKind.CERTIFICATE: "certificate",
-    CredentialKind.FEDERATED: "federated assertion",
-    CredentialKind.MANAGED_IDENTITY: "managed identity of this server",
+    CredentialKind.SECRET: (
+        N_("It signs in with its client secret."),
+        N_("Its client secret ended on {day}."),
+        N_("It signs in with its client secret, which ends {when} ({day})."),
+    ),
+    CredentialKind.CERTIFICATE: (
+        N_("It signs in with its certificate."),
+        N_("Its certificate ended on {day}."),
+        N_("It signs in with its certificate, which ends {when} ({day})."),
+    ),
+    CredentialKind.FEDERATED: (
+        N_("It signs in with its federated assertion."),
+        N_("Its federated assertion ended on {day}."),
+        N_("It signs in with its federated assertion, which ends {when} ({day})."),
+    ),
+    CredentialKind.MANAGED_IDENTITY: (
+        N_("It signs in with its managed identity of this server."),
+        N_("Its managed identity of this server ended on {day}."),
+        N_("It signs in with its managed identity of this server, which ends {when} ({day})."),
+    ),
 }
+
+
+def app_plan() -> tuple[tuple[str, str], ...]:
+    """Return key and title of each step, in order."""
+    return tuple((key, _(title)) for key, title in APP_PLAN)
 
 
 def probe_app(
@@ -72,10 +95,12 @@ def describe_app(step: Step, app: EntraApp) -> str:
     _describe_credential(step, _credential_of(app))
     for host in dict.fromkeys((app.cloud.authority_host, app.cloud.graph_host)):
         if app.proxy:
-            step.notes.append(f"{host} is reached by the proxy {app.proxy}.")
+            step.notes.append(_("{host} is reached by the proxy {proxy}.").format(host=host, proxy=app.proxy))
         elif proxy := proxy_for(*split_host(host)):
-            step.notes.append(f"{host} is reached by the proxy {proxy} that the environment names.")
-    return f"tenant {app.tenant}, cloud {app.cloud.name}" if app.tenant else f"cloud {app.cloud.name}"
+            text = _("{host} is reached by the proxy {proxy} that the environment names.")
+            step.notes.append(text.format(host=host, proxy=proxy))
+    text = _("tenant {tenant}, cloud {cloud}") if app.tenant else _("cloud {cloud}")
+    return text.format(tenant=app.tenant, cloud=app.cloud.name)
 
 
 def describe_token(
@@ -86,11 +111,11 @@ def describe_token(
     `needs` names the switched-on options with the permissions of which one is enough.
     """
     minutes = max(round((token.expires_at - time.time()) / 60), 0)
-    named = ", ".join(claims.permissions(token.claims)) or "none named in it"
-    step.fact = f"Valid for {minutes} minutes; permissions: {named}"
+    named = ", ".join(claims.permissions(token.claims)) or _("none named in it")
+    step.fact = _("Valid for {minutes} minutes; permissions: {names}").format(minutes=minutes, names=named)
     if not token.claims:
         step.state = StepState.WARNING
-        step.notes.append("The token cannot be read, so its permissions are not known here.")
+        step.notes.append(_("The token cannot be read, so its permissions are not known here."))
         return
     step.details += claims.rows(token.claims)
     warnings = [
@@ -123,12 +148,17 @@ def dialogue(step: Step) -> Iterator[Note]:
 def _complete(app: EntraApp) -> None:
     """Raises MailError that says what is missing."""
     managed = app.credential is not None and app.credential.kind is CredentialKind.MANAGED_IDENTITY
-    needed = {"a sign-in host": app.cloud.authority_host, "a Graph host": app.cloud.graph_host}
+    needed = {
+        _("The integrated service lacks a sign-in host."): app.cloud.authority_host,
+        _("The integrated service lacks a Graph host."): app.cloud.graph_host,
+    }
     if not managed:
-        needed |= {"a tenant": app.tenant, "a client ID": app.client_id}
-    for what, value in needed.items():
+        needed |= {
+            _("The integrated service lacks a tenant."): app.tenant,
+            _("The integrated service lacks a client ID."): app.client_id,
+        }
+    for text, value in needed.items():
         if not value:
-            text = f"The integrated service lacks {what}."
             raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text))
 
 
@@ -151,16 +181,16 @@ def _credential_of(app: EntraApp) -> Credential:
 
 
 def _describe_credential(step: Step, credential: Credential) -> None:
-    word = _CREDENTIALS[credential.kind]
+    lasts, ended, will_end = _CREDENTIALS[credential.kind]
     ends, days = credential.ends_on, expiry.days_left(credential.ends_on, datetime.now(UTC).date())
     if ends is None or days is None:
-        step.notes.append(f"It signs in with its {word}.")
+        step.notes.append(_(lasts))
         return
     if days < 0:
         step.state = StepState.WARNING
-        step.notes.append(f"Its {word} ended on {day(ends)}.")
+        step.notes.append(_(ended).format(day=day(ends)))
         return
-    step.notes.append(f"It signs in with its {word}, which ends {expiry.countdown(days)} ({day(ends)}).")
+    step.notes.append(_(will_end).format(when=expiry.countdown(days), day=day(ends)))
     if days <= limits.CERTIFICATE_WARNING_DAYS:
         step.state = StepState.WARNING
 
@@ -168,9 +198,10 @@ def _describe_credential(step: Step, credential: Credential) -> None:
 def _warn_of_wide_permission(step: Step, names: list[str], app: EntraApp) -> None:
     if not names:
         return
-    named = " and ".join(names)
+    named = _(" and ").join(names)
     if app.wide_permission_ok:
-        step.notes.append(f"The token names {named} for every mailbox of the tenant, which is marked as known.")
+        text = _("The token names {names} for every mailbox of the tenant, which is marked as known.")
+        step.notes.append(text.format(names=named))
         return
-    step.notes.append(f"The token names {named} for every mailbox of the tenant.")
+    step.notes.append(_("The token names {names} for every mailbox of the tenant.").format(names=named))
     fail(step, mail_error(Fault(Phase.TOKEN, Kind.PERMISSION_WIDE)), StepState.WARNING)

@@ -12,6 +12,7 @@ from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.report import Step, StepState
 from mailadmin.core.settings import AddressFamily
+from mailadmin.core.texts import _, carried
 from mailadmin.net import dialler, race, stopping
 
 
@@ -22,7 +23,7 @@ def family_of(address: str) -> str:
 
 def address_rows(addresses: Sequence[str], seconds: float) -> list[list[str]]:
     """Return the details of an answer of the DNS that took `seconds`."""
-    return [[family_of(address), address] for address in addresses] + [["Answer after", milliseconds(seconds)]]
+    return [[family_of(address), address] for address in addresses] + [[_("Answer after"), milliseconds(seconds)]]
 
 
 def milliseconds(seconds: float) -> str:
@@ -51,26 +52,29 @@ class OtherFamily:
         self._until = time.monotonic() + limits.OTHER_FAMILY_SECONDS
         self._tried = bool(self.address) and race.routed(self.address)
         if self._tried:
-            threading.Thread(target=self._try, name="mailadmin-other-family", daemon=True).start()
+            threading.Thread(target=carried(self._try), name="mailadmin-other-family", daemon=True).start()
 
     def tell(self, step: Step) -> None:
         """Add what came out to `step`. Waits for the rest of the time, unless it is stopped."""
         label = f"{family_of(self.address)} {self.address}"
         if not self._tried:
-            step.details.append([label, f"not tried: this machine has no {family_of(self.address)}"])
+            step.details.append(
+                [label, _("not tried: this machine has no {family}").format(family=family_of(self.address))]
+            )
             return
         stopping.wait(self._ended, self._until - time.monotonic() + limits.RACE_SECONDS)
         if stopping.pressed():
             return
-        well, words = self._answer or (False, "no answer in time")
+        well, words = self._answer or (False, _("no answer in time"))
         step.details.append([label, words])
         if not well and step.state in (StepState.OK, StepState.WARNING):
             step.state = StepState.WARNING
-            step.notes.append(
-                f"The server does not answer by {label} ({words}), although the DNS names it and this machine has "
-                f"{family_of(self.address)}: connections may begin late. Have the server or that DNS record mended, "
-                f"or choose the other family in the settings."
+            text = _(
+                "The server does not answer by {label} ({words}), although the DNS names it and this machine has "
+                "{family}: connections may begin late. Have the server or that DNS record mended, or choose the other "
+                "family in the settings."
             )
+            step.notes.append(text.format(label=label, words=words, family=family_of(self.address)))
 
     def _try(self) -> None:
         seconds = limits.OTHER_FAMILY_SECONDS
@@ -80,6 +84,6 @@ class OtherFamily:
             except MailError as error:
                 self._answer = (False, error.fault.text.removeprefix(f"{self.address}: "))
             else:
-                self._answer = (True, f"connected in {milliseconds(taken())}")
+                self._answer = (True, _("connected in {time}").format(time=milliseconds(taken())))
             finally:
                 self._ended.set()

@@ -6,9 +6,10 @@ from contextlib import closing, suppress
 
 from mailadmin.core import limits
 from mailadmin.core.errors import MailError, mail_error
-from mailadmin.core.report import NOT_IN_THE_INBOX, Step, StepState
+from mailadmin.core.report import Step, StepState
 from mailadmin.core.settings import OAuthRoute
 from mailadmin.core.sizes import in_words
+from mailadmin.core.texts import _, ngettext
 from mailadmin.net import stopping
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.transports.base import Mail
@@ -27,15 +28,17 @@ _TITLE_CHARS = 80  # what a step keeps of its title
 def graph_plan(route: OAuthRoute) -> tuple[tuple[str, str], ...]:
     """Return key and title of each step for `route`: one for each mailbox that sends."""
     mailboxes = _mailboxes(route)
-    titles = [f"Mailbox {address}"[:_TITLE_CHARS] for address in mailboxes] if len(mailboxes) > 1 else ["Mailbox"]
+    titles = [_("Mailbox {address}").format(address=address)[:_TITLE_CHARS] for address in mailboxes]
+    if len(titles) <= 1:
+        titles = [_("Mailbox")]
     keys = ["mailbox", *(f"mailbox-{number}" for number in range(2, len(titles) + 1))]
     return (
-        ("settings", "Settings"),
-        ("signin-host", "Sign-in host"),
-        ("token", "Token"),
-        (GRAPH_HOST, "Graph host"),
+        ("settings", _("Settings")),
+        ("signin-host", _("Sign-in host")),
+        ("token", _("Token")),
+        (GRAPH_HOST, _("Graph host")),
         *zip(keys, titles, strict=True),
-        ("message", "Message"),
+        ("message", _("Message")),
     )
 
 
@@ -82,23 +85,33 @@ def _walk(route: OAuthRoute, recorder: Recorder, policy: NetworkPolicy, recipien
 def _settings(step: Step, route: OAuthRoute, client: GraphClient) -> None:
     where = describe_app(step, client.app)
     others = len(_mailboxes(route)) - 1
-    more = f" and {others} more {'mailbox' if others == 1 else 'mailboxes'}" if others else ""
-    step.fact = f"{route.identity}{more}, {where}"
-    step.notes.append(f"Scope: {' '.join(route.effective_scopes)}")
-    pace = f"at most {route.messages_per_minute} messages a minute" if route.messages_per_minute else "no limit"
-    step.notes.append(f"For each mailbox {pace}; {client.app.requests_at_once} requests at once for the app.")
-    step.notes += [f"Switched on: {option} (needs {enough[0]})." for option, enough in _needs(route)]
-    step.details += [["Mailbox", address] for address in _mailboxes(route)]
+    who = route.identity
+    if others:
+        text = ngettext("{mailbox} and {number} more mailbox", "{mailbox} and {number} more mailboxes", others)
+        who = text.format(mailbox=who, number=others)
+    step.fact = f"{who}, {where}"
+    step.notes.append(_("Scope: {scopes}").format(scopes=" ".join(route.effective_scopes)))
+    step.notes.append(_pace(route, client.app.requests_at_once))
+    switched_on = _("Switched on: {option} (needs {permission}).")
+    step.notes += [switched_on.format(option=option, permission=enough[0]) for option, enough in _needs(route)]
+    step.details += [[_("Mailbox"), address] for address in _mailboxes(route)]
     largest = limits.GRAPH_UPLOAD_BYTES if route.large_messages else limits.GRAPH_REQUEST_BYTES
-    by = "by upload, for each file" if route.large_messages else "as a whole, encoded"
-    step.details.append(["Largest message", f"{in_words(largest)} {by}"])
+    by = _("{size} by upload, for each file") if route.large_messages else _("{size} as a whole, encoded")
+    step.details.append([_("Largest message"), by.format(size=in_words(largest))])
+
+
+def _pace(route: OAuthRoute, at_once: int) -> str:
+    text = _("For each mailbox no limit; {requests} requests at once for the app.")
+    if route.messages_per_minute:
+        text = _("For each mailbox at most {number} messages a minute; {requests} requests at once for the app.")
+    return text.format(number=route.messages_per_minute, requests=at_once)
 
 
 def _needs(route: OAuthRoute) -> list[tuple[str, tuple[str, ...]]]:
     """Return the switched-on options that need a permission, with those of which one is enough."""
     options = (
-        (route.large_messages, "Send large messages by upload", (READ_WRITE,)),
-        (route.settle, "Look into the mailbox after an unclear answer", (READ, READ_WRITE)),
+        (route.large_messages, _("Send large messages by upload"), (READ_WRITE,)),
+        (route.settle, _("Look into the mailbox after an unclear answer"), (READ, READ_WRITE)),
     )
     return [(name, enough) for switched_on, name, enough in options if switched_on]
 
@@ -129,10 +142,12 @@ def _mailbox(step: Step, client: GraphClient, address: str) -> None:
     answer = client.send_to_nobody(address)
     fault = client.fault(answer)
     if fault and fault.http_status == 400 and fault.graph_code == "ErrorInvalidRecipients":
-        step.fact = f"{address} may be used to send"
+        step.fact = _("{mailbox} may be used to send").format(mailbox=address)
         step.notes.append(
-            "Graph refused a message without recipients for that reason alone, which proves token, "
-            "permission and mailbox without sending. This has not been verified on a real tenant."
+            _(
+                "Graph refused a message without recipients for that reason alone, which proves token, "
+                "permission and mailbox without sending. This has not been verified on a real tenant."
+            )
         )
         return
     if fault and fault.http_status in (401, 403, 404):
@@ -141,22 +156,23 @@ def _mailbox(step: Step, client: GraphClient, address: str) -> None:
         fail(step, mail_error(fault), StepState.NOT_PROVEN)
         return
     step.state = StepState.NOT_PROVEN
-    step.fact = "Graph took a message without recipients, which proves nothing about the mailbox"
+    step.fact = _("Graph took a message without recipients, which proves nothing about the mailbox")
 
 
 def _send(step: Step, client: GraphClient, mail: Mail, recipient: str) -> None:
     with dialogue(step) as client.note:
         accepted = hand_over(client, mail)
     mailbox = mail.mailbox or client.route.identity
-    step.fact = f"Accepted for {recipient or ', '.join(mail.recipients)}"
-    step.details += [["Mailbox", mailbox], ["Answer of Graph", accepted.answer]]
-    step.notes.append(
-        f"Graph took the message; {NOT_IN_THE_INBOX}. It accepts first and delivers later: a report of non-delivery "
-        f"would come to the mailbox {mailbox}."
+    step.fact = _("Accepted for {recipients}").format(recipients=recipient or ", ".join(mail.recipients))
+    step.details += [[_("Mailbox"), mailbox], [_("Answer of Graph"), accepted.answer]]
+    text = _(
+        "Graph took the message; delivery to the inbox is not proven. It accepts first and delivers later: a report of "
+        "non-delivery would come to the mailbox {mailbox}."
     )
+    step.notes.append(text.format(mailbox=mailbox))
 
 
 def _why_not_sent(recipient: str) -> str:
     if recipient:
-        return "No message was given to send."
-    return "Not sent, because no recipient was given"
+        return _("No message was given to send.")
+    return _("Not sent, because no recipient was given")

@@ -13,6 +13,7 @@ from mailadmin.core.durations import in_words
 from mailadmin.core.errors import MailError, mail_error
 from mailadmin.core.fault import Kind
 from mailadmin.core.report import Step, StepState
+from mailadmin.core.texts import _
 from mailadmin.net import stopping
 
 Sink = Callable[[int, Step], None]
@@ -173,17 +174,17 @@ def fail(step: Step, error: MailError, state: StepState = StepState.FAILED) -> N
 
 
 def _stopped(step: Step, error: Exception) -> None:
-    step.state, step.fact = StepState.NOT_RUN, "Stopped on request"
+    step.state, step.fact = StepState.NOT_RUN, _("Stopped on request")
     if isinstance(error, MailError) and error.fault.maybe_sent:
-        step.notes.append("The message had left before the test was stopped, so it may arrive all the same.")
+        step.notes.append(_("The message had left before the test was stopped, so it may arrive all the same."))
 
 
 def _too_late(error: MailError) -> MailError:
-    text = f"The test ended this step, which may take {in_words(limits.STEP_SECONDS)} at most"
-    text += f", and all of them together {in_words(limits.LADDER_SECONDS)}."
+    text = _("The test ended this step, which may take {step} at most, and all of them together {all}.")
+    text = text.format(step=in_words(limits.STEP_SECONDS), all=in_words(limits.LADDER_SECONDS))
     return mail_error(replace(error.fault, kind=Kind.TIMEOUT, text=text))
 
 
 def _broken(step: Step) -> None:
     step.state = StepState.FAILED
-    step.fact = step.fact or "The test itself ended with an error."
+    step.fact = step.fact or _("The test itself ended with an error.")

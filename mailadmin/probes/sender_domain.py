@@ -13,6 +13,7 @@ from mailadmin.core import limits
 from mailadmin.core.dkim_key import is_record as is_dkim
 from mailadmin.core.dns_reading import Lines, Parsed, Reading
 from mailadmin.core.spf import Known, is_record, terms
+from mailadmin.core.texts import _
 from mailadmin.net.resolver import DnsUnavailable, Resolver
 
 from .dns_parsers import organisation, parse_dmarc, parse_spf
@@ -119,7 +120,8 @@ class _SpfWalk:
             if name in self._records or name in self.silent:
                 continue
             if len(self._records) >= limits.SPF_NAMES:
-                self.cut = f"The SPF record leads to more than {limits.SPF_NAMES} names; the rest was left."
+                text = _("The SPF record leads to more than {number} names; the rest was left.")
+                self.cut = text.format(number=limits.SPF_NAMES)
                 return
             waiting += self._record(name)
 

@@ -11,6 +11,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.report import Step
 from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute
+from mailadmin.core.texts import N_, _
 from mailadmin.net import tls
 from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.transports.base import Mail
@@ -23,21 +24,21 @@ from .families import OtherFamily, address_rows, family_of, milliseconds, stopwa
 from .recorder import Recorder, StepFailed
 
 SMTP_PLAN: tuple[tuple[str, str], ...] = (
-    (Phase.SETTINGS, "Settings"),
-    (Phase.DNS, "Find the server (DNS)"),
-    (Phase.TCP, "Connect to it (TCP)"),
-    (Phase.GREETING, "Greeting"),
-    (Phase.TLS, "Encryption and certificate (TLS)"),
-    (Phase.AUTH, "Sign-in"),
-    (Phase.SENDER, "Sender"),
-    (Phase.RECIPIENT, "Recipient"),
-    (Phase.MESSAGE, "Message"),
+    (Phase.SETTINGS, N_("Settings")),
+    (Phase.DNS, N_("Find the server (DNS)")),
+    (Phase.TCP, N_("Connect to it (TCP)")),
+    (Phase.GREETING, N_("Greeting")),
+    (Phase.TLS, N_("Encryption and certificate (TLS)")),
+    (Phase.AUTH, N_("Sign-in")),
+    (Phase.SENDER, N_("Sender")),
+    (Phase.RECIPIENT, N_("Recipient")),
+    (Phase.MESSAGE, N_("Message")),
 )
 TUNNEL = "tunnel"
-_LEGS = ((Phase.PROXY, "Reach the proxy"), (TUNNEL, "Through the proxy to the server"))
+_LEGS = ((Phase.PROXY, N_("Reach the proxy")), (TUNNEL, N_("Through the proxy to the server")))
 # What the proxy says of itself; any other failure of the tunnel is told of the server, or of the way to it.
 _OF_THE_PROXY = (Kind.PROXY_UNREACHABLE, Kind.PROXY_SIGN_IN, Kind.PROXY_ANSWER)
-_NO_RECIPIENT = "no recipient was given"
+_NO_RECIPIENT = N_("no recipient was given")
 
 
 def smtp_plan(route: SmtpRoute) -> tuple[tuple[str, str], ...]:
@@ -45,12 +46,12 @@ def smtp_plan(route: SmtpRoute) -> tuple[tuple[str, str], ...]:
     comes before the greeting; the two legs by a proxy take the place of the connection."""
     plan = list(SMTP_PLAN)
     if route.proxy:
-        place = [key for key, _ in plan].index(Phase.TCP)
+        place = [key for key, _title in plan].index(Phase.TCP)
         plan[place : place + 1] = _LEGS
     if route.security is Security.TLS:
-        keys = [key for key, _ in plan]
+        keys = [key for key, _title in plan]
         plan.insert(keys.index(Phase.GREETING), plan.pop(keys.index(Phase.TLS)))
-    return tuple(plan)
+    return tuple((key, _(title)) for key, title in plan)
 
 
 def probe_smtp(
@@ -111,18 +112,20 @@ def _connection(session: SmtpSession, recorder: Recorder) -> OtherFamily:
     with recorder.step(Phase.TCP) as step, stopwatch() as tcp:
         session.connect()
         peer = session.wire.peer or session.addresses[0]  # none when the server has hung up already
-        step.fact = f"Connected to {peer}, port {session.port}"
-        step.details.append([f"{family_of(peer)} {peer}", f"connected in {milliseconds(tcp())}; used for this test"])
+        step.fact = _("Connected to {address}, port {port}").format(address=peer, port=session.port)
+        used = _("connected in {time}; used for this test").format(time=milliseconds(tcp()))
+        step.details.append([f"{family_of(peer)} {peer}", used])
         _warn_of_clear_text(session, step)
     return OtherFamily(session.addresses, peer, session.host, session.port)
 
 
 def _through_the_proxy(session: SmtpSession, recorder: Recorder) -> None:
-    recorder.skip(Phase.DNS, "the proxy resolves the name")
+    recorder.skip(Phase.DNS, _("the proxy resolves the name"))
     refusal: MailError | None = None
     with recorder.step(Phase.PROXY) as step:
         session.reach_proxy()
-        step.fact = f"Connected to the proxy {session.route.proxy} at {session.wire.peer}"
+        text = _("Connected to the proxy {proxy} at {address}")
+        step.fact = text.format(proxy=session.route.proxy, address=session.wire.peer)
         recorder.hand_over()
         try:
             session.open_tunnel()
@@ -133,39 +136,39 @@ def _through_the_proxy(session: SmtpSession, recorder: Recorder) -> None:
     with recorder.step(TUNNEL) as step:
         if refusal:
             raise refusal
-        step.fact = f"The proxy leads to {session.host}, port {session.port}"
-        step.details.append(["Name looked up by", "the proxy"])
+        step.fact = _("The proxy leads to {host}, port {port}").format(host=session.host, port=session.port)
+        step.details.append([_("Name looked up by"), _("the proxy")])
         _warn_of_clear_text(session, step)
 
 
 def _warn_of_clear_text(session: SmtpSession, step: Step) -> None:
     if session.exposed and session.route.security is Security.NONE:
-        warn(step, "This connection is not encrypted: everybody on the way can read the messages.")
+        warn(step, _("This connection is not encrypted: everybody on the way can read the messages."))
 
 
 def _message(session: SmtpSession, recorder: Recorder, mail: Mail, *, really: bool) -> None:
     with _step(session, recorder, Phase.SENDER) as step:
         session.mail(mail)
-        step.fact = f"{mail.sender or 'The empty sender'} was accepted"
+        step.fact = _("{sender} was accepted").format(sender=mail.sender or _("The empty sender"))
         smtp_facts.extensions(session, step)
         if not mail.recipients:
             session.reset()
     if not mail.recipients:
-        recorder.skip(Phase.RECIPIENT, _NO_RECIPIENT)
-        recorder.skip(Phase.MESSAGE, _NO_RECIPIENT)
+        recorder.skip(Phase.RECIPIENT, _(_NO_RECIPIENT))
+        recorder.skip(Phase.MESSAGE, _(_NO_RECIPIENT))
         return
     with _step(session, recorder, Phase.RECIPIENT) as step:
         for address in mail.recipients:
             session.rcpt(address)
-        step.fact = f"{', '.join(mail.recipients)} was accepted"
+        step.fact = _("{recipients} was accepted").format(recipients=", ".join(mail.recipients))
         if not really:
             session.reset()
     if not really:
-        recorder.skip(Phase.MESSAGE, "no message was to be sent")
+        recorder.skip(Phase.MESSAGE, _("no message was to be sent"))
         return
     with _step(session, recorder, Phase.MESSAGE) as step:
         reply = session.data(mail)
-        step.fact = session.dialogue.clean(reply.text) or "The message was accepted"
+        step.fact = session.dialogue.clean(reply.text) or _("The message was accepted")
         smtp_facts.message(session, step, reply)
 
 
@@ -183,11 +186,12 @@ def _step(session: SmtpSession, recorder: Recorder, key: str) -> Iterator[Step]:
 def _check_settings(route: SmtpRoute, step: Step) -> None:
     """Find out what is missing or unreadable before anything is dialled."""
     if not route.host:
-        raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, "The host is missing."))
+        raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, _("The host is missing.")))
     auth.check_settings(route)
     tls.client_context(route.tls, route.client)
     if route.proxy and route.proxy.user and route.proxy.password is None:
-        raise MailError(Fault(Phase.SETTINGS, Kind.SECRET_MISSING, "The proxy password is missing."))
+        text = _("The proxy password is missing.")
+        raise MailError(Fault(Phase.SETTINGS, Kind.SECRET_MISSING, text, field="proxy_password"))
     if route.proxy and route.proxy.password:
         route.proxy.password.reveal()  # one that cannot be read is told here
     smtp_facts.settings(route, step)
@@ -200,8 +204,12 @@ def _greeting(session: SmtpSession, recorder: Recorder) -> None:
         except MailError as error:
             raise _perhaps_tls(session, error) from None
         offered = " ".join(f"{name.upper()} {value.strip()}".strip() + "," for name, value in session.features.items())
-        step.fact = session.dialogue.clean(f"Offers {offered.rstrip(',')}" if offered else "Offers no extensions")
+        step.fact = session.dialogue.clean(_offers(offered.rstrip(",")))
         smtp_facts.offer(session, step)
+
+
+def _offers(extensions: str) -> str:
+    return _("Offers {extensions}").format(extensions=extensions) if extensions else _("Offers no extensions")
 
 
 def _perhaps_tls(session: SmtpSession, error: MailError) -> MailError:
@@ -212,13 +220,13 @@ def _perhaps_tls(session: SmtpSession, error: MailError) -> MailError:
     session.refused_certificate = second_look.tls_spoken(session)
     if session.refused_certificate is None:
         return error
-    text = "The server says nothing in plain text, and answers when it is spoken to in TLS."
+    text = _("The server says nothing in plain text, and answers when it is spoken to in TLS.")
     return MailError(replace(fault, kind=Kind.TLS_EXPECTED, text=text))
 
 
 def _encryption(session: SmtpSession, recorder: Recorder) -> None:
     if session.route.security is Security.NONE:
-        recorder.skip(Phase.TLS, "no encryption was chosen")
+        recorder.skip(Phase.TLS, _("no encryption was chosen"))
         return
     with _step(session, recorder, Phase.TLS) as step:
         before = dict(session.features)
@@ -233,7 +241,7 @@ def _encryption(session: SmtpSession, recorder: Recorder) -> None:
 
 def _sign_in(session: SmtpSession, recorder: Recorder) -> None:
     if session.route.auth is SmtpAuth.NONE:
-        recorder.skip(Phase.AUTH, "no sign-in was chosen")
+        recorder.skip(Phase.AUTH, _("no sign-in was chosen"))
         return
     with _step(session, recorder, Phase.AUTH) as step:
         try:

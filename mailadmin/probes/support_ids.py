@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from mailadmin.core.texts import _
+
 _STATUS = re.compile(r"< (\d{3})\b.*")
 _HEADER = re.compile(r"([<>]) ([A-Za-z0-9-]+): (.+)")
 _WANTED = ("request-id", "x-ms-request-id", "client-request-id", "date")
@@ -19,7 +21,9 @@ def rows(dialogue: Iterable[str]) -> list[list[str]]:
     for line in dialogue:
         header = _HEADER.fullmatch(line)
         if status := _STATUS.fullmatch(line):
-            found.append([f"Answer {len(found) + 1}", ", ".join(filter(None, (status[1], asked)))])
+            found.append(
+                [_("Answer {number}").format(number=len(found) + 1), ", ".join(filter(None, (status[1], asked)))]
+            )
             asked = ""
         elif header and header[2].lower() in _WANTED:
             said = f"{header[2].lower()} {header[3]}"

@@ -12,7 +12,7 @@ from mailadmin.core.settings import EntraApp, OAuthRoute, Route, SmtpRoute
 from mailadmin.models import SmtpConnection
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.probes.claims import SEND, SMTP_SEND
-from mailadmin.probes.entra import APP_PLAN, probe_app
+from mailadmin.probes.entra import app_plan, probe_app
 from mailadmin.probes.graph import graph_plan, probe_graph
 from mailadmin.probes.recorder import Recorder
 from mailadmin.probes.smtp import probe_smtp, smtp_plan
@@ -63,7 +63,7 @@ def plan(subject: Subject) -> Sequence[tuple[str, str]]:
     """Return key and title of each step."""
     if isinstance(subject, SmtpRoute):
         return smtp_plan(subject)
-    return graph_plan(subject) if isinstance(subject, OAuthRoute) else APP_PLAN
+    return graph_plan(subject) if isinstance(subject, OAuthRoute) else app_plan()
 
 
 def walk(

@@ -30,7 +30,6 @@ from mailadmin.models import (
 
 from .outbox import Overview, overview
 from .route_vitals import Condition, RouteVital, route_vital, vitals_of
-from .server_certificate import last_day
 from .silence import silent_since
 
 Row = OAuthService | SmtpConnection
@@ -173,8 +172,8 @@ def _changed(row: Row, value: Route | None, test: ConnectionTest | None, used: d
 
 def _certificates(tests: Sequence[UUID]) -> dict[UUID, date]:
     """Return the last day of the server's certificate for each of `tests` that saw one."""
-    steps = ConnectionTestStep.objects.filter(test__in=tests, key="tls").values_list("test", "details")
-    return {test: day for test, details in steps if (day := last_day(details))}
+    steps = ConnectionTestStep.objects.filter(test__in=tests, key="tls").values_list("test", "certificate_ends_on")
+    return {test: day for test, day in steps if day}
 
 
 def _latest() -> Delivery | None:

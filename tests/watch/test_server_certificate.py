@@ -9,15 +9,13 @@ from cryptography import x509
 
 from mailadmin import testruns
 from mailadmin.models import ConnectionTest
-from mailadmin.watch.server_certificate import last_day
 from tests.delivery.conftest import Peers, add_oauth, add_smtp
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def ends(test: ConnectionTest, step: str) -> date | None:
-    details = next(one.details for one in testruns.steps_of(test) if one.key == step)
-    return last_day(details)
+    return next(one.certificate_ends_on for one in testruns.steps_of(test) if one.key == step)
 
 
 def test_the_last_day_of_a_mail_server_and_of_graph_is_known_after_a_test(peers: Peers) -> None:
@@ -26,12 +24,3 @@ def test_the_last_day_of_a_mail_server_and_of_graph_is_known_after_a_test(peers:
     assert expected > datetime.now(UTC).date()
     assert ends(testruns.run_now(add_smtp(peers).to_route()), "tls") == expected
     assert ends(testruns.run_now(add_oauth(peers).to_route()), "graph-host") == expected
-
-
-def test_what_is_no_such_detail_says_nothing() -> None:
-    assert last_day([]) is None
-    assert (
-        last_day([["Certificate 1 of 1: valid", "nobody knows"], ["Certificate 2 of 2: valid", "x to 1 Jan 2030, y"]])
-        is None
-    )
-    assert last_day([["Certificate 1 of 1: valid", "1 Jan 2020 to 31 Foo 2030, z"]]) is None

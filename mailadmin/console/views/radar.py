@@ -24,7 +24,7 @@ def radar(request: HttpRequest) -> HttpResponse:
             "blips": found,
             "open": [blip for blip in found if blip.row.enabled and not blip.settled],
             "countdown": microsoft.countdown(timezone.localdate()),
-            "announcements": microsoft.ANNOUNCEMENTS,
+            "announcements": microsoft.announcements(),
             "refusal": microsoft.REFUSAL,
             "source": microsoft.SOURCE,
             "may_add": request.user.has_perm("mailadmin.add_oauthservice"),

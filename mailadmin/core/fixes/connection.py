@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from mailadmin.core import limits, validation
 from mailadmin.core.fault import Fault, Kind
 from mailadmin.core.settings import AddressFamily, Security, SmtpRoute, TlsVersion
+from mailadmin.core.texts import N_, _
 
 from .fix import Fix, Rule, codes
 from .names import same_domain
@@ -15,24 +16,34 @@ from .presets import near, servers_of
 
 # What every provider offers to applications (RFC 6409, RFC 8314), the usual one first.
 _USUAL = ((limits.SMTP_PORT_STARTTLS, Security.STARTTLS), (limits.SMTP_PORT_TLS, Security.TLS))
-_WORDS = {Security.STARTTLS: "STARTTLS", Security.TLS: "TLS from the start"}
+_WORDS = {Security.STARTTLS: N_("STARTTLS"), Security.TLS: N_("TLS from the start")}
 
 
 def encrypt_from_the_start(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     """The server waits for TLS where we spoke plain text."""
     port = route.effective_port
     if route.security is not Security.TLS:
-        yield _way(port, Security.TLS, f"{route.host} speaks TLS from the first byte on port {port}.")
-    yield from _other_ways(route, f"On port {port} {route.host} does not speak as it is set up here.")
+        yield _way(
+            port,
+            Security.TLS,
+            _("{host} speaks TLS from the first byte on port {port}.").format(host=route.host, port=port),
+        )
+    yield from _other_ways(
+        route, _("On port {port} {host} does not speak as it is set up here.").format(port=port, host=route.host)
+    )
 
 
 def begin_in_plain_text(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     """The server greets in plain text where we began TLS."""
     port = route.effective_port
-    why = f"{route.host} greets in plain text on port {port} and encrypts afterwards, by STARTTLS."
+    why = _("{host} greets in plain text on port {port} and encrypts afterwards, by STARTTLS.").format(
+        host=route.host, port=port
+    )
     if route.security is Security.TLS:
         yield _way(port, Security.STARTTLS, why)
-    yield from _other_ways(route, f"Only if {port} is a slip: this is a usual port for applications.")
+    yield from _other_ways(
+        route, _("Only if {port} is a slip: this is a usual port for applications.").format(port=port)
+    )
 
 
 def way_of_the_port(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
@@ -40,36 +51,38 @@ def way_of_the_port(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     port = route.effective_port
     usual = dict(_USUAL).get(port)
     if usual and usual is not route.security:
-        yield _way(port, usual, f"Port {port} is the one for {_WORDS[usual]}.")
-    yield from _other_ways(route, f"On port {port} no encrypted connection came about.")
+        yield _way(port, usual, _("Port {port} is the one for {words}.").format(port=port, words=_(_WORDS[usual])))
+    yield from _other_ways(route, _("On port {port} no encrypted connection came about.").format(port=port))
 
 
 def other_port(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     """Nothing useful answers on this port: it is another one, or a firewall or provider blocks it."""
     port = route.effective_port
-    why = f"Mail servers take messages of applications on other ports than {port}."
+    why = _("Mail servers take messages of applications on other ports than {port}.").format(port=port)
     if port == limits.SMTP_PORT_PLAIN:
-        why = "Many networks block port 25, which is for mail between servers; applications use another one."
+        why = _("Many networks block port 25, which is for mail between servers; applications use another one.")
     yield from _other_ways(route, why)
 
 
 def usual_port(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     """The port is none at all."""
-    yield Fix("Use the usual port", "It goes with the security that was chosen.", {"port": ""})
+    yield Fix(_("Use the usual port"), _("It goes with the security that was chosen."), {"port": ""})
 
 
 def demand_encryption(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     """The server, or our own care for the password, asks for encryption."""
     if route.security in (Security.NONE, Security.STARTTLS_IF_OFFERED):
-        why = "Then the connection is encrypted before anything of value leaves, or nothing leaves."
+        why = _("Then the connection is encrypted before anything of value leaves, or nothing leaves.")
         yield _way(route.effective_port, Security.STARTTLS, why)
-        yield from _other_ways(route, "Encryption is offered on another port as a rule.")
+        yield from _other_ways(route, _("Encryption is offered on another port as a rule."))
 
 
 def host_that_exists(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     """The name is a slip of the pen for a provider's server, or the account is one of a provider's."""
     for meant in near(route.host, route.user):
-        why = f"“{route.host}” does not exist; {meant.server.host} is the server of {meant.provider}."
+        why = _("“{host}” does not exist; {server} is the server of {provider}.").format(
+            host=route.host, server=meant.server.host, provider=meant.provider
+        )
         yield _at(meant.server.host, meant.server.port, meant.server.security, why)
 
 
@@ -81,22 +94,26 @@ def name_of_the_certificate(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
         if not _is_host(name) or name.lower() == route.host.lower():
             continue
         if any(same_domain(name, known) for known in ours):
-            why = f"The certificate of the server that answers is for {name}, in a domain that you use already."
-            yield Fix(f"Use {name} as the host", why, {"host": name})
+            why = _(
+                "The certificate of the server that answers is for {name}, in a domain that you use already."
+            ).format(name=name)
+            yield Fix(_("Use {name} as the host").format(name=name), why, {"host": name})
             return
 
 
 def any_address(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     """The host has addresses of the other family only."""
-    why = f"{route.host} has no address of the one kind that is allowed here."
-    yield Fix("Use IPv6 and IPv4", why, {"family": AddressFamily.RACE})
+    why = _("{host} has no address of the one kind that is allowed here.").format(host=route.host)
+    yield Fix(_("Use IPv6 and IPv4"), why, {"family": AddressFamily.RACE})
 
 
 def accept_tls_1_2(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     """TLS 1.3 was demanded; 1.2 is what RFC 9325 still recommends."""
     if route.tls.minimum is TlsVersion.TLS_1_3:
-        why = "TLS 1.3 is demanded here, and the server may have none. TLS 1.2 is still sound; older ones stay refused."
-        yield Fix("Accept TLS 1.2 as well", why, {"tls_minimum": TlsVersion.TLS_1_2})
+        why = _(
+            "TLS 1.3 is demanded here, and the server may have none. TLS 1.2 is still sound; older ones stay refused."
+        )
+        yield Fix(_("Accept TLS 1.2 as well"), why, {"tls_minimum": TlsVersion.TLS_1_2})
 
 
 def _other_ways(route: SmtpRoute, why: str) -> Iterator[Fix]:
@@ -108,12 +125,18 @@ def _other_ways(route: SmtpRoute, why: str) -> Iterator[Fix]:
 
 
 def _way(port: int, security: Security, why: str) -> Fix:
-    return Fix(f"Use port {port} with {_WORDS[security]}", why, {"security": security, "port": str(port)})
+    return Fix(
+        _("Use port {port} with {words}").format(port=port, words=_(_WORDS[security])),
+        why,
+        {"security": security, "port": str(port)},
+    )
 
 
 def _at(host: str, port: int, security: Security, why: str) -> Fix:
     values = {"host": host, "security": security, "port": str(port)}
-    return Fix(f"Use {host}, port {port} with {_WORDS[security]}", why, values)
+    return Fix(
+        _("Use {host}, port {port} with {words}").format(host=host, port=port, words=_(_WORDS[security])), why, values
+    )
 
 
 def _is_host(name: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mailadmin.core import limits
 from mailadmin.core.fault import Fault, Kind
 from mailadmin.core.settings import OAuthRoute
+from mailadmin.core.texts import _
 
 from .fix import Fix, Rule, codes
 
@@ -14,16 +15,16 @@ from .fix import Fix, Rule, codes
 def default_scope(fault: Fault, route: OAuthRoute) -> Iterator[Fix]:
     """A scope was typed that Entra or Graph does not take."""
     if route.scopes:
-        why = "An empty field asks for everything that the app was granted on the Graph of its cloud."
-        yield Fix("Use the default scope", why, {"scopes": ""})
+        why = _("An empty field asks for everything that the app was granted on the Graph of its cloud.")
+        yield Fix(_("Use the default scope"), why, {"scopes": ""})
 
 
 def mailbox_to_type(fault: Fault, route: OAuthRoute) -> Iterator[Fix]:
     """The mailbox does not exist, has no licence, or is not named."""
-    title = "Correct the service identity" if route.identity else "Type the service identity"
+    title = _("Correct the service identity") if route.identity else _("Type the service identity")
     yield Fix(
         title,
-        "It is the full address of a mailbox in Exchange Online, of a person or shared.",
+        _("It is the full address of a mailbox in Exchange Online, of a person or shared."),
         focus="service_identity",
     )
 
@@ -32,25 +33,33 @@ def send_as_itself(fault: Fault, route: OAuthRoute) -> Iterator[Fix]:
     """A Send-As address is listed that Exchange does not allow to this mailbox."""
     listed = route.sender.send_as
     if len(listed) == 1:
-        why = f"Messages from {listed[0]} then leave as {route.identity}, with the original From in Reply-To."
-        yield Fix(f"Send as {route.identity} instead of {listed[0]}", why, {"send_as": ""})
+        why = _("Messages from {listed} then leave as {identity}, with the original From in Reply-To.").format(
+            listed=listed[0], identity=route.identity
+        )
+        yield Fix(
+            _("Send as {identity} instead of {listed}").format(identity=route.identity, listed=listed[0]),
+            why,
+            {"send_as": ""},
+        )
     elif listed:
-        why = "Messages from an address that is not in the list leave as the service identity, which is always allowed."
-        yield Fix("Take the refused address out of the Send-As list", why, focus="send_as")
+        why = _(
+            "Messages from an address that is not in the list leave as the service identity, which is always allowed."
+        )
+        yield Fix(_("Take the refused address out of the Send-As list"), why, focus="send_as")
 
 
 def allow_large(fault: Fault, route: OAuthRoute) -> Iterator[Fix]:
     """A message needs an upload, and uploads are off."""
     if not route.large_messages:
-        why = "Larger ones are uploaded into a draft. The app needs the permission Mail.ReadWrite for that."
-        yield Fix("Send large messages by upload", why, {"large_messages": "on"})
+        why = _("Larger ones are uploaded into a draft. The app needs the permission Mail.ReadWrite for that.")
+        yield Fix(_("Send large messages by upload"), why, {"large_messages": "on"})
 
 
 def no_large(fault: Fault, route: OAuthRoute) -> Iterator[Fix]:
     """Drafts are not allowed: large messages go another way."""
     if route.large_messages:
-        why = "The app lacks the permission Mail.ReadWrite. Large messages then go by a connection that takes them."
-        yield Fix("Send large messages another way", why, {"large_messages": ""})
+        why = _("The app lacks the permission Mail.ReadWrite. Large messages then go by a connection that takes them.")
+        yield Fix(_("Send large messages another way"), why, {"large_messages": ""})
 
 
 def usual_pace(fault: Fault, route: OAuthRoute) -> Iterator[Fix]:
@@ -59,8 +68,9 @@ def usual_pace(fault: Fault, route: OAuthRoute) -> Iterator[Fix]:
     too_fast = fault.kind is not Kind.PACED and (pace == 0 or pace > usual)
     too_slow = fault.kind is Kind.PACED and 0 < pace < usual
     if too_fast or too_slow:
-        why = f"Exchange Online takes {usual} messages a minute from a mailbox; set are {pace or 'as many as come'}."
-        yield Fix(f"Send {usual} messages a minute", why, {"messages_per_minute": str(usual)})
+        text = _("Exchange Online takes {number} messages a minute from a mailbox; set are {set}.")
+        why = text.format(number=usual, set=pace or _("as many as come"))
+        yield Fix(_("Send {number} messages a minute").format(number=usual), why, {"messages_per_minute": str(usual)})
 
 
 GRAPH: tuple[Rule[OAuthRoute], ...] = (

@@ -10,6 +10,7 @@ from mailadmin.core import limits
 from mailadmin.core.clouds import CLOUDS
 from mailadmin.core.fault import Fault, Kind
 from mailadmin.core.settings import EntraApp, OAuthRoute, Route, SmtpRoute
+from mailadmin.core.texts import _
 
 from .connection import CONNECTION
 from .entra import APP
@@ -59,10 +60,14 @@ def _token_host(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     host = route.host.lower()
     for name, cloud in CLOUDS.items():
         if host in cloud.mail_hosts and name != route.app.cloud.name:
-            why = f"{route.host} is a mail host of that cloud, and the integrated service signs in to another one."
-            yield Fix(f"Choose the cloud of {route.host}", why, {"cloud": name}, Target.SERVICE)
+            why = _("{host} is a mail host of that cloud, and the integrated service signs in to another one.").format(
+                host=route.host
+            )
+            yield Fix(_("Choose the cloud of {host}").format(host=route.host), why, {"cloud": name}, Target.SERVICE)
             return
     if route.app.cloud.mail_hosts and route.app.cloud.name in CLOUDS:
         mail_host = route.app.cloud.mail_hosts[0]
-        why = f"The token of the integrated service is meant for {mail_host}, and goes to no host that is not listed."
-        yield Fix(f"Use {mail_host} as the host", why, {"host": mail_host})
+        why = _(
+            "The token of the integrated service is meant for {host}, and goes to no host that is not listed."
+        ).format(host=mail_host)
+        yield Fix(_("Use {host} as the host").format(host=mail_host), why, {"host": mail_host})

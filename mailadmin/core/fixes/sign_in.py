@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute
+from mailadmin.core.texts import _
 
 from .fix import Fix, Rule, Target, codes
 from .presets import fixed_user, password_rule, wants_address
@@ -28,38 +29,40 @@ def whole_user_name(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     if route.auth is not SmtpAuth.PASSWORD:
         return
     if (word := fixed_user(route.host)) and word != route.user:
-        why = "With this provider the user name is this very word; the account shows in the password."
-        yield Fix(f"Sign in as “{word}”", why, {"user_name": word})
+        why = _("With this provider the user name is this very word; the account shows in the password.")
+        yield Fix(_("Sign in as “{word}”").format(word=word), why, {"user_name": word})
         return
-    local, _, domain = route.sender.address.rpartition("@")
+    local, _at, domain = route.sender.address.rpartition("@")
     if not route.user or not domain or "@" in route.user or "\\" in route.user or route.domain:
         return
     if local.lower() == route.user.lower() or wants_address(route.host):
         address = f"{route.user}@{domain}"
-        why = "Most providers know an account by its full e-mail address only."
-        yield Fix(f"Sign in as {address}", why, {"user_name": address})
+        why = _("Most providers know an account by its full e-mail address only.")
+        yield Fix(_("Sign in as {address}").format(address=address), why, {"user_name": address})
 
 
 def type_it_again(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     """The password is wrong, missing or cannot be read."""
-    of_proxy = fault.kind is Kind.SECRET_MISSING and "proxy" in fault.text.lower()
+    of_proxy = fault.kind is Kind.SECRET_MISSING and fault.field == "proxy_password"
     if route.auth is SmtpAuth.PASSWORD and not of_proxy:
-        who = route.user or "this connection"
-        why = password_rule(route.host) or f"It may have been changed, or mistyped, for {who}."
-        yield Fix("Type the password again", why, focus="secret")
+        who = route.user or _(_("this connection"))
+        why = password_rule(route.host) or _("It may have been changed, or mistyped, for {who}.").format(who=who)
+        yield Fix(_("Type the password again"), why, focus="secret")
 
 
 def type_app_password(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     """The provider takes no password of a person from a program."""
     if route.auth is SmtpAuth.PASSWORD:
-        why = password_rule(route.host) or "It is made in the settings of the account, whose own password is not taken."
-        yield Fix("Type an app password", why, focus="secret")
+        why = password_rule(route.host) or _(
+            "It is made in the settings of the account, whose own password is not taken."
+        )
+        yield Fix(_("Type an app password"), why, focus="secret")
 
 
 def type_proxy_password(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     """The proxy refused the sign-in."""
     if route.proxy and route.proxy.user:
-        yield Fix("Type the proxy password again", "The proxy did not accept it.", focus="proxy_password")
+        yield Fix(_("Type the proxy password again"), _("The proxy did not accept it."), focus="proxy_password")
 
 
 def another_method(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
@@ -67,12 +70,16 @@ def another_method(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     if route.auth is not SmtpAuth.PASSWORD:
         return
     if route.mechanism:
-        why = f"Now only {route.mechanism} is tried; then the strongest method that the server offers is."
-        yield Fix("Let the sign-in method be chosen", why, {"mechanism": ""})
+        why = _("Now only {mechanism} is tried; then the strongest method that the server offers is.").format(
+            mechanism=route.mechanism
+        )
+        yield Fix(_("Let the sign-in method be chosen"), why, {"mechanism": ""})
         return
     if route.security in (Security.STARTTLS, Security.TLS):
-        why = "Some servers offer stronger methods that they cannot carry out. It hands the password over, inside TLS."
-        yield Fix("Sign in by LOGIN", why, {"mechanism": "LOGIN"})
+        why = _(
+            "Some servers offer stronger methods that they cannot carry out. It hands the password over, inside TLS."
+        )
+        yield Fix(_("Sign in by LOGIN"), why, {"mechanism": "LOGIN"})
 
 
 def begin_to_sign_in(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
@@ -82,21 +89,21 @@ def begin_to_sign_in(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
         changes = {"auth": str(SmtpAuth.PASSWORD), "user_name": user}
         if route.security in (Security.NONE, Security.STARTTLS_IF_OFFERED):
             changes["security"] = Security.STARTTLS  # no password leaves in clear text
-        why = "The server takes mail for others only from who signs in."
-        yield Fix("Sign in with user name and password", why, changes, focus="secret" if user else "user_name")
+        why = _("The server takes mail for others only from who signs in.")
+        yield Fix(_("Sign in with user name and password"), why, changes, focus="secret" if user else "user_name")
 
 
 def by_graph(fault: Fault, route: SmtpRoute) -> Iterator[Fix]:
     """Microsoft takes no password: the same mailbox sends by Graph."""
     if route.auth is SmtpAuth.PASSWORD:
-        why = "An app registration in Entra needs no password of a mailbox, and Microsoft ends sign-in by password."
-        yield Fix("Send through Microsoft Graph instead", why, twin_of(route), Target.TWIN)
+        why = _("An app registration in Entra needs no password of a mailbox, and Microsoft ends sign-in by password.")
+        yield Fix(_("Send through Microsoft Graph instead"), why, twin_of(route), Target.TWIN)
 
 
 def twin_of(route: SmtpRoute) -> dict[str, str]:
     """Return what the form of an OAuth service gets from the connection that it is to replace."""
     values = {
-        "name": f"{route.name} by Graph"[:_NAME_CHARS] if route.name else "",
+        "name": _("{name} by Graph").format(name=route.name)[:_NAME_CHARS] if route.name else "",
         "service_identity": route.user if "@" in route.user else route.sender.address,
         "label": route.label,
         "subject_prefix": route.sender.subject_prefix,

@@ -69,7 +69,7 @@ def _read(found: DomainInUse) -> tuple[list[Finding], str]:
 def _as_data(found: DomainInUse, findings: list[Finding], problem: str) -> dict[str, Any]:
     return {
         "domain": found.domain,
-        "state": "not read" if problem else worst(findings).label,
+        "state": "not read" if problem else worst(findings).word,
         "problem": problem,
         "routes": [sends.name for _, sends in found.routes],
         "findings": [finding.as_data() for finding in findings],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.settings import Security
+from mailadmin.core.texts import _
 from mailadmin.net import tls
 
 if TYPE_CHECKING:
@@ -47,5 +48,11 @@ def with_facts(error: MailError, certificate: tls.Certificate | None) -> MailErr
     """Return `error` with the facts of the certificate told in its text."""
     if certificate is None:
         return error
-    text = f"{error.fault.text.rstrip('.')}; the certificate was {certificate.words(datetime.now(UTC))}."
+    text = told(error.fault.text, certificate)
     return MailError(replace(error.fault, text=text, names=certificate.names[: limits.CERTIFICATE_NAMES]))
+
+
+def told(reason: str, shown: tls.Certificate) -> str:
+    """Return `reason` with what the refused certificate was, in one sentence."""
+    text = _("{reason}; the certificate was {certificate}.")
+    return text.format(reason=reason.rstrip("."), certificate=shown.words(datetime.now(UTC)))
