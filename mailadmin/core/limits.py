@@ -250,6 +250,7 @@ LATEST_ROWS = 8  # rows of a list that is only a glance: on the dashboard, earli
 SENDING_LOST_MINUTES = (
     15  # all routes together take less (see ROUTES_SECONDS): a message "sending" for longer was interrupted
 )
+SETTINGS_FILE_BYTES = 10 * 1024 * 1024  # ten thousand connections, each with all its options
 CREDENTIAL_FILE_BYTES = 256 * 1024  # a certificate with its key and issuers has a few kB
 CREDENTIAL_STAGES_DAYS = (60, 30, 14, 7, 1)  # the words get more urgent as the end of a credential comes near
 ATTACHMENT_BYTES = 3 * 1024 * 1024  # compose is for trying out; above about 2 MB only SMTP can carry it anyway
@@ -276,6 +277,7 @@ API_REQUESTS_A_MINUTE = 120  # of one client: two a second; a program that loops
 API_MESSAGES_A_DAY = 10_000  # of one client: what Exchange Online takes from a mailbox in a day
 API_REQUEST_BYTES = 50 * 1024 * 1024  # one request with its attachments in base64: 35 MB, Exchange Online's message
 API_PAGE_ROWS = 100  # messages on one page of a list
+API_LOOK_ROWS = 5000  # messages that one page looks at for those that fit: some 20 ms
 MESSAGE_RECIPIENTS = 1000  # of one message from a program; Microsoft takes 500, and hardly any server more than 1000
 ATTACHMENTS = 100  # of one message from a program
 ATTACHMENTS_BYTES = 150_000_000  # all of a message together: the most that Exchange Online can be set to take

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from mailadmin.core import limits, references
 from mailadmin.core.alert_payloads import signing_key
 from mailadmin.core.alerts import ChannelKind, Event
 from mailadmin.core.destination import Destination
@@ -20,8 +21,26 @@ from mailadmin.core.secret import Secret
 from mailadmin.core.validation import webhook_url
 
 from .fields import Checked, labelled
+from .opening import REFERENCE, open_stored
 from .routes import Named
 from .secrets import SecretHolder, SecretSlot
+
+
+@sensitive_variables()
+def webhook_host(typed: str) -> str:
+    """Return the host of a webhook address, or of that which the reference `typed` names. Raises ValueError with a
+    sentence, which never shows the address."""
+    reference = references.parse(typed)
+    try:
+        return webhook_url(open_stored(f"{REFERENCE}{reference}", "", "Webhook address") if reference else typed)[1]
+    except MailError as error:
+        raise ValueError(error.fault.text) from None
+
+
+def too_many_channels() -> str:
+    """Return what to say when one more channel is wanted than there may be."""
+    text = gettext("At most {count} channels can be set up; delete one that is not used.")
+    return text.format(count=limits.ALERT_CHANNELS)
 
 
 def _webhook(row: AlertChannel) -> Destination:
@@ -59,10 +78,18 @@ class AlertChannel(SecretHolder, Named):
         return self.recipients if self.kind == ChannelKind.EMAIL else self.host
 
     def clean(self) -> None:
-        """Ask for the addresses of a channel that sends e-mail."""
+        """Ask for the addresses of a channel that sends e-mail; refuse one channel too many."""
         super().clean()
         if self.kind == ChannelKind.EMAIL and not self.recipients.strip():
             raise ValidationError({"recipients": gettext("Type at least one address.")})
+        if self.kind != ChannelKind.EMAIL and self.recipients.strip():
+            raise ValidationError({"recipients": gettext("Only a channel of e-mail is sent to addresses.")})
+        if self._state.adding and AlertChannel.objects.count() >= limits.ALERT_CHANNELS:
+            raise ValidationError(too_many_channels())
+
+    def needs_secret(self, name: str) -> bool:
+        """Tell whether the kind of channel works by what is in the slot `name`."""
+        return self.kind == ChannelKind.WEBHOOK if name == "signing" else self.kind != ChannelKind.EMAIL
 
     @sensitive_variables()
     def secret_errors(self) -> dict[str, str]:
@@ -70,7 +97,8 @@ class AlertChannel(SecretHolder, Named):
         in. The host of the row becomes that of the address."""
         errors: dict[str, str] = {}
         if self.kind == ChannelKind.EMAIL:
-            return errors
+            spare = gettext("A channel of e-mail has no webhook; leave it empty.")
+            return {held.name: spare for held in (self.url, self.signing) if held.stored}
         if not self.url.stored:
             errors["url"] = gettext("Type the webhook address.")
         signing = self.signing.value()

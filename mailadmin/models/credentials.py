@@ -6,6 +6,7 @@ Both have the same four parts, a kind, a certificate, a secret in a slot of its 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -37,6 +38,14 @@ _SECOND_WORDS = {
     CredentialKind.FEDERATED: _("second assertion file"),
     CredentialKind.MANAGED_IDENTITY: _("second managed identity"),
 }
+
+NO_FILE = _("Type the absolute path of the file, such as /run/secrets/assertion.")
+NO_END = _("Type the date on which the secret ends; mail stops on that day unless it is renewed.")
+
+
+def belongs_to(kind: Any) -> str:
+    """Return what to say of something that only the kind of credential with this label has a use for."""
+    return gettext("This belongs to “{kind}”: choose that credential, or leave it empty.").format(kind=kind)
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,8 @@ class CredentialHolder(ProxyHolder):
                 'MAILADMIN["MANAGED_IDENTITY"] = True.'
             )
             return {columns.kind: sentence}
+        if kind is not CredentialKind.CERTIFICATE and getattr(self, columns.certificate).strip():
+            return {columns.certificate: belongs_to(self.CredentialChoice.CERTIFICATE.label)}
         if kind is CredentialKind.CERTIFICATE and not getattr(self, columns.certificate).strip():
             return {
                 columns.certificate: gettext("Choose the file with certificate and key, or paste the certificate here.")
@@ -129,10 +140,14 @@ class CredentialHolder(ProxyHolder):
         return {}
 
     def credential_secret_errors(self) -> dict[str, str]:
-        """Return a sentence for each slot whose private key cannot sign for its certificate."""
+        """Return a sentence for each slot whose private key cannot sign for its certificate, and for an assertion that
+        is no file."""
         pairs = ((columns, columns.held(self).value()) for columns in (FIRST, SECOND))
         errors = {}
         for columns, key in pairs:
+            reference = columns.held(self).reference
+            if key and columns.kind_of(self) is CredentialKind.FEDERATED and not reference.startswith("file:"):
+                errors[columns.secret] = str(NO_FILE)
             if key is None or columns.kind_of(self) is not CredentialKind.CERTIFICATE:
                 continue
             try:
@@ -142,6 +157,27 @@ class CredentialHolder(ProxyHolder):
             except MailError:
                 pass  # kept outside, perhaps on the servers that send; the page warns, and a test says so
         return errors
+
+    def needs_secret(self, name: str) -> bool:
+        """Tell whether a credential needs what its slot keeps; a managed identity keeps nothing."""
+        if name not in (FIRST.secret, SECOND.secret):
+            return super().needs_secret(name)
+        columns = FIRST if name == FIRST.secret else SECOND
+        return bool(getattr(self, columns.kind)) and columns.kind_of(self) is not CredentialKind.MANAGED_IDENTITY
+
+    def settle_credentials(self) -> None:
+        """Give each credential the last day that its kind has by itself, and forget all of a second one that is none;
+        does not save. What is wrong with a certificate is `full_clean`'s to say."""
+        for columns in (FIRST, SECOND):
+            kind = columns.kind_of(self)
+            if kind is CredentialKind.CERTIFICATE:
+                with suppress(ValueError):
+                    setattr(self, columns.ends_on, pfx.ends_on(getattr(self, columns.certificate)))
+            elif kind is not CredentialKind.SECRET:
+                setattr(self, columns.ends_on, None)
+        if not self.second_kind:
+            self.second_secret.clear()
+            self.second_ends_on = None
 
     def swap_credentials(self) -> None:
         """Put the second credential to use and keep the present one as the second; does not save.

@@ -16,6 +16,7 @@ class SenderDomain(models.Model):
     selectors = models.TextField(_("DKIM selectors"), blank=True, validators=[Checked("selectors")])
     reading = models.JSONField(default=dict)
     read_at = models.DateTimeField(null=True)
+    managed_by = models.CharField(max_length=200, blank=True, editable=False)  # see routes.Named
 
     class Meta:
         ordering = ("domain",)

@@ -19,6 +19,11 @@ def _proxy_destination(row: ProxyHolder) -> Destination:
     return proxy_destination(row.proxy_without_password())
 
 
+def spare_proxy(word: str) -> str:
+    """Return what to say when something of a proxy, called `word`, is given and no kind of proxy."""
+    return gettext("You typed a {word}: choose the kind of proxy, or leave it empty.").format(word=word)
+
+
 class ProxyHolder(SecretHolder):
     """A row whose connections may go through a proxy."""
 
@@ -54,11 +59,21 @@ class ProxyHolder(SecretHolder):
         """Return a sentence for each field of the proxy that is missing; the password is `proxy_secret_errors`'."""
         if self.proxy_kind and not self.proxy_host.strip():
             return {"proxy_host": gettext("Type the name or IP address of the proxy, or choose “No proxy”.")}
+        described = [name for name in ("proxy_host", "proxy_port", "proxy_user") if getattr(self, name)]
+        if described and not self.proxy_kind:
+            word = self._meta.get_field(described[0]).verbose_name  # type: ignore[union-attr]  # a column of ours
+            return {"proxy_kind": spare_proxy(word)}
         return {}
+
+    def needs_secret(self, name: str) -> bool:
+        """Tell whether the proxy is told a user name, so that it needs the password."""
+        return bool(self.proxy_kind and self.proxy_user) if name == "proxy_password" else super().needs_secret(name)
 
     def proxy_secret_errors(self) -> dict[str, str]:
         """Return a sentence when user name and password of the proxy do not come together (RFC 1929, RFC 7617)."""
-        if not self.proxy_kind or bool(self.proxy_user.strip()) == self.proxy_password.stored:
+        if not self.proxy_kind:
+            return {"proxy_kind": spare_proxy(self.proxy_password.word)} if self.proxy_password.stored else {}
+        if bool(self.proxy_user.strip()) == self.proxy_password.stored:
             return {}
         if self.proxy_password.stored:
             return {

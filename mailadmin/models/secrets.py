@@ -201,6 +201,14 @@ class SecretHolder(models.Model):
         slots = (value for kind in kinds for value in vars(kind).values() if isinstance(value, SecretSlot))
         return [HeldSecret(slot, self) for slot in slots]
 
+    def needs_secret(self, name: str) -> bool:
+        """Tell whether the row, as it stands, cannot work without the secret in the slot `name`."""
+        return False
+
+    def secret_errors(self) -> dict[str, str]:
+        """Return a sentence for each slot whose secret does not fit the row; call it after the secrets are put in."""
+        return {}
+
     @sensitive_variables("value")
     def set_secret(self, value: str) -> None:
         """Keep `value` in the slot called `secret`, the one that a row signs in with; see `HeldSecret.set`."""

@@ -119,6 +119,12 @@ class Settings(models.Model):
             ]
         super().save(*args, **kwargs)
 
+    def sending_errors(self) -> dict[str, str]:
+        """Return a sentence for each column that the switch for all mail lacks."""
+        if self.sending == Sending.REDIRECTED and not self.redirect_to.strip():
+            return {"redirect_to": gettext("Type the address that all mail is to go to.")}
+        return {}
+
     @classmethod
     def load(cls) -> Settings:
         """Return the row, made with its defaults when it does not exist."""

@@ -38,6 +38,19 @@ def _password_destination(row: SmtpConnection) -> Destination:
     return smtp_destination(row.route_without_secrets())
 
 
+def spare_password(auth: str) -> str:
+    """Return what to say of a password that the sign-in `auth` has no use for, "" where it has one."""
+    sentences = {
+        SmtpAuth.NONE: gettext("You typed a password: choose “User name and password”, or leave it empty."),
+        SmtpAuth.XOAUTH2: gettext("XOAUTH2 signs in with a token; leave the password empty."),
+        SmtpAuth.GSSAPI: gettext("A Kerberos ticket needs no password; leave it empty."),
+        SmtpAuth.CERTIFICATE: gettext(
+            "A client certificate needs no password; leave it empty, or choose “User name and password” to use both."
+        ),
+    }
+    return sentences.get(SmtpAuth(auth), "")
+
+
 class SmtpConnection(ProxyHolder, SmtpOptions, RouteRow):
     """An SMTP server that takes our mail."""
 
@@ -124,6 +137,8 @@ class SmtpConnection(ProxyHolder, SmtpOptions, RouteRow):
                 errors["security"] = gettext(
                     "A token is never sent without encryption; choose STARTTLS required or TLS."
                 )
+        if self.auth == SmtpAuth.NONE and self.user_name:
+            errors["auth"] = gettext("You typed a user name: choose “User name and password”, or leave it empty.")
         if self.auth == SmtpAuth.PASSWORD and not self.user_name:
             errors["user_name"] = gettext("A password needs a user name; type it, or set the sign-in to None.")
         if self.auth == SmtpAuth.GSSAPI and self.host and validation.is_ip(self.host):
@@ -159,12 +174,21 @@ class SmtpConnection(ProxyHolder, SmtpOptions, RouteRow):
         errors = self.proxy_secret_errors() | self._client_key_errors()
         if self.auth == SmtpAuth.PASSWORD and not self.secret.stored:
             errors |= {"secret": gettext("Type the password: this sign-in needs it.")}
+        if self.secret.stored and (sentence := spare_password(self.auth)):
+            errors |= {"auth" if self.auth == SmtpAuth.NONE else "secret": sentence}
         return errors
+
+    def needs_secret(self, name: str) -> bool:
+        """Tell whether the sign-in needs the password, and the certificate its key."""
+        if name == "secret":
+            return bool(self.auth == SmtpAuth.PASSWORD)
+        return bool(self.client_certificate) if name == "client_key" else super().needs_secret(name)
 
     def _client_key_errors(self) -> dict[str, str]:
         key = self.client_key.value()
         if not self.client_certificate.strip():
-            return {}
+            text = gettext("You typed a private key; paste the certificate that it belongs to.")
+            return {"client_certificate": text} if key else {}
         if key is None:
             return {"client_key": gettext("A client certificate needs its private key; paste it.")}
         try:

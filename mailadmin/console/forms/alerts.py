@@ -8,12 +8,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
-from mailadmin.core import limits, references
 from mailadmin.core.alerts import CHOSEN, ChannelKind
-from mailadmin.core.errors import MailError
-from mailadmin.core.validation import webhook_url
 from mailadmin.models import AlertChannel
-from mailadmin.models.opening import REFERENCE, open_stored
+from mailadmin.models.alerts import webhook_host
 
 from .base import Sections, textarea
 from .secret import SecretField, SecretForm
@@ -67,36 +64,26 @@ class AlertChannelForm(SecretForm):
 
     def needs(self, slot: str) -> bool:
         """Tell whether the chosen kind works by what is in `slot`."""
-        kind = self.cleaned_data.get("kind")
-        return kind == ChannelKind.WEBHOOK if slot == "signing" else kind != ChannelKind.EMAIL
+        return bool(self.instance.needs_secret(slot))
 
     @sensitive_variables()
     def clean_url(self) -> str:
         """Return the typed address, "" where none was typed, and set the row's host by it. Raises ValidationError."""
         typed = str(self.cleaned_data.get("url", "")).strip()
-        if not typed:
-            return ""
-        reference = references.parse(typed)
-        try:
-            address = open_stored(f"{REFERENCE}{reference}", "", "Webhook address") if reference else typed
-            host = webhook_url(address)[1]
-        except (ValueError, MailError) as error:
-            text = error.fault.text if isinstance(error, MailError) else str(error)
-            raise ValidationError(text) from None
-        self.instance.host = host
+        if typed:
+            try:
+                self.instance.host = webhook_host(typed)
+            except ValueError as error:
+                raise ValidationError(str(error)) from None
         return typed
 
     def clean(self) -> dict[str, Any]:
-        """Keep only what the chosen kind needs; refuse one channel too many."""
+        """Keep only what the chosen kind needs."""
         typed = self.data
         chosen = typed.getlist("events") if hasattr(typed, "getlist") else typed.get("events", [])
         values = super().clean()
         if self.data is not typed:  # a draft of single values is shown instead: somebody else saved meanwhile
             self.data = {**self.data, "events": chosen}
-        if self.instance._state.adding and AlertChannel.objects.count() >= limits.ALERT_CHANNELS:
-            self.add_error(
-                None, f"At most {limits.ALERT_CHANNELS} channels can be set up; delete one that is not used."
-            )
         if values.get("kind") == ChannelKind.EMAIL:
             self.instance.host = ""
             values |= {"url": "", "signing": ""}

@@ -252,6 +252,8 @@ class CredentialForm(SecretForm):
             shown = {*self.fields, "__all__"}
             if self.files.get("bundle") and (self.has_error("bundle") or self.has_error("passphrase")):
                 shown.discard(self.columns.certificate)
+            if self.has_error(self.columns.kind):  # nobody knows what the certificate would belong to
+                shown.discard(self.columns.certificate)
             errors = ValidationError({name: found for name, found in errors.error_dict.items() if name in shown})
         super()._update_errors(errors)  # type: ignore[misc]  # Django's hook, missing from the stubs
 

@@ -8,7 +8,7 @@ from django import forms
 
 from mailadmin.core import limits
 from mailadmin.models.fields import Checked
-from mailadmin.models.proxies import ProxyHolder
+from mailadmin.models.proxies import ProxyHolder, spare_proxy
 
 from .secret import SecretField, SecretForm, forget_field
 
@@ -53,9 +53,7 @@ class ProxyForm(SecretForm):
 
     def needs(self, slot: str) -> bool:
         """Tell whether the chosen proxy is told a user name, so that it needs the password."""
-        return slot == "proxy_password" and bool(
-            self.cleaned_data.get("proxy_kind") and self.cleaned_data.get("proxy_user")
-        )
+        return bool(self.instance.needs_secret(slot))
 
     def clean(self) -> dict[str, Any]:
         """Ask for the kind of a proxy that was described; forget what a row that goes without one still held.
@@ -66,7 +64,7 @@ class ProxyForm(SecretForm):
         described = [name for name in (*PROXY_COLUMNS[1:], "proxy_password") if values.get(name)]
         if typed := [name for name in described if name in self.changed_data]:
             word = str(self.fields[typed[0]].label).lower()
-            self.add_error("proxy_kind", f"You typed a {word}: choose the kind of proxy, or leave it empty.")
+            self.add_error("proxy_kind", spare_proxy(word))
         for name in described:
             values[name] = None if name == "proxy_port" else ""
         return values

@@ -159,10 +159,8 @@ class SendingForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
         self.initial["seen"] = f"{row.sending}\n{row.redirect_to}\n{row.spared}".strip()
 
     def clean(self) -> dict[str, Any]:
-        """Ask for the address of a redirection, and refuse, once, to undo what somebody else switched meanwhile."""
+        """Refuse, once, to undo what somebody else switched meanwhile."""
         values = super().clean() or self.cleaned_data
-        if values.get("sending") == Sending.REDIRECTED and not values.get("redirect_to") and not self.errors:
-            self.add_error("redirect_to", "Type the address that all mail is to go to.")
         if values.get("seen") and values["seen"].replace("\r\n", "\n") != self.initial["seen"]:
             self.add_error(
                 None,
@@ -171,3 +169,10 @@ class SendingForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
             )
             self.data = {name: self.data[name] for name in self.data} | {"seen": self.initial["seen"]}
         return values
+
+    def _post_clean(self) -> None:
+        """Ask for the address of a redirection."""
+        super()._post_clean()  # type: ignore[misc]  # Django's hook, missing from the stubs
+        if not self.errors:
+            for name, sentence in self.instance.sending_errors().items():
+                self.add_error(name, sentence)

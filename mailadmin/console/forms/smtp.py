@@ -12,18 +12,12 @@ from mailadmin.console import starts
 from mailadmin.core.settings import RouteKey, RouteKind, SmtpAuth, SmtpRoute
 from mailadmin.models import SmtpConnection
 from mailadmin.models.fields import Checked
+from mailadmin.models.smtp import spare_password
 
 from . import smtp_texts
 from .base import Sections
 from .proxy import PROXY_COLUMNS, PROXY_PARTS, PROXY_SECTION, ProxyForm
 from .secret import SecretField, forget_field
-
-_NO_PASSWORD = {
-    SmtpAuth.XOAUTH2: "XOAUTH2 signs in with a token; leave the password empty.",
-    SmtpAuth.GSSAPI: "A Kerberos ticket needs no password; leave it empty.",
-    SmtpAuth.CERTIFICATE: "A client certificate needs no password; leave it empty, or choose “User name and password” "
-    "to use both.",
-}
 
 
 class SmtpConnectionForm(ProxyForm):
@@ -167,26 +161,17 @@ class SmtpConnectionForm(ProxyForm):
 
     def needs(self, slot: str) -> bool:
         """Tell whether the secret in `slot` belongs to what was chosen."""
-        if slot == "secret":
-            return bool(self.cleaned_data["auth"] == SmtpAuth.PASSWORD)
-        if slot == "client_key":
-            return bool(self.cleaned_data["client_certificate"])
-        return super().needs(slot)
+        return bool(self.instance.needs_secret(slot))
 
     def clean(self) -> dict[str, Any]:
         """Check that user name and password come together (S23), and a certificate with its key. Raises nothing:
         errors go to their fields."""
         values = super().clean() or self.cleaned_data
         auth = values.get("auth")
-        if auth == SmtpAuth.NONE:
-            if values.get("secret"):
-                self.add_error("auth", "You typed a password: choose “User name and password”, or leave it empty.")
-            elif values.get("user_name") and "user_name" in self.changed_data:
-                self.add_error("auth", "You typed a user name: choose “User name and password”, or leave it empty.")
-            else:
-                values["user_name"] = ""
-        elif auth in _NO_PASSWORD and values.get("secret"):
-            self.add_error("secret", _NO_PASSWORD[auth])
+        if auth == SmtpAuth.NONE and (values.get("secret") or "user_name" not in self.changed_data):
+            values["user_name"] = ""
+        if auth and values.get("secret") and (sentence := spare_password(auth)):
+            self.add_error("auth" if auth == SmtpAuth.NONE else "secret", sentence)
         if (
             values.get("client_key")
             and not values.get("client_certificate")
