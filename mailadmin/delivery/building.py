@@ -25,7 +25,9 @@ from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.headers import canonical
 from mailadmin.core.redact import clean
 from mailadmin.core.seven_bit import wire_safe
+from mailadmin.language import callers_language
 
+from .message import Message
 from .quick_mime import QUICK_COMPAT32, QUICK_SMTP, serialise
 
 _MODERN = django.VERSION >= (6, 0)  # builds with Python's modern e-mail API
@@ -47,7 +49,8 @@ def build(message: EmailMessage) -> Content:
     Raises BadMessage for what cannot be built; the errors of Django and Python are of many types.
     """
     try:
-        content = _streamed(message) if _is_djangos(message) else Content.of(canonical(_plain(message)))
+        with callers_language():
+            content = _streamed(message) if _is_djangos(message) else Content.of(canonical(_plain(message)))
     except MailError:
         raise
     except (ValueError, email.errors.MessageError) as error:
@@ -84,7 +87,7 @@ def _streamed(message: EmailMessage) -> Content:
     vars(twin).update(vars(message), attachments=attachments)
     rest = canonical(_quick(twin))
     pieces: list[_Piece] = []
-    for letters, piece in stand_ins.items():
+    for letters, piece in sorted(stand_ins.items(), key=lambda stand_in: rest.find(stand_in[0])):  # as they stand now
         before, found, rest = rest.partition(letters + b"\r\n")
         if not found:  # never seen; a code page or a patch of Django that nobody knows
             return Content.of(canonical(_quick(message)))
@@ -157,5 +160,6 @@ def _is_djangos(message: EmailMessage) -> bool:
 
 
 def _is_step(step: Any) -> bool:
-    """Tell whether `step` is Django's: an override or a patch of another package brings globals of its own."""
-    return step is None or getattr(step, "__globals__", None) is _DJANGOS
+    """Tell whether `step` is Django's, or our own, which moves finished parts: an override or a patch of another
+    package brings globals of its own."""
+    return step is None or step is Message.message or getattr(step, "__globals__", None) is _DJANGOS

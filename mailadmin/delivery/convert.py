@@ -13,13 +13,17 @@ from django.core.mail import EmailMessage
 from mailadmin.core import headers, sender
 from mailadmin.core.addresses import Address, AddressError, fold_address_header, format_address, parse, parse_list
 from mailadmin.core.content import Content
-from mailadmin.core.errors import BadMessage, MailError
+from mailadmin.core.errors import BadMessage, MailError, bad_message
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import Route
+from mailadmin.core.texts import _
+from mailadmin.language import callers_language
 from mailadmin.transports.base import Mail
 
+from . import addressing
 from .building import build
+from .message import Message
 
 _BLIND = {"bcc": None, "resent-bcc": None}  # named by the application as headers, they would show who is blind
 _NOBODY = re.compile(r"[^:;@<>]*:\s*;")  # an empty group, such as "undisclosed-recipients:;" (RFC 5322 3.4)
@@ -75,7 +79,7 @@ def convert(message: EmailMessage) -> Draft:
     _check_names(extra)
     given = _sender(extra.get("From", message.from_email))
     envelope = _sender(message.from_email) or given
-    to, cc, bcc = _addresses(message.to, "To"), _addresses(message.cc, "Cc"), _addresses(message.bcc, "Bcc")
+    to, cc, bcc = _addresses(message.to, "to"), _addresses(message.cc, "cc"), _addresses(message.bcc, "bcc")
     content = build(message)
     head = content.head
     if any(headers.holds(head, name) for name in _BLIND):
@@ -83,12 +87,12 @@ def convert(message: EmailMessage) -> Draft:
     head = _with_utf8_addresses(head, {"to": to, "cc": cc, "from": [given] if given else []}, extra)
     fields = {address.key: kind for kind, some in (("bcc", bcc), ("cc", cc), ("to", to)) for address in some}
     recipients: dict[str, tuple[Address, str]] = {}
-    for address in _addresses(message.recipients(), "recipients"):
+    for address in _addresses(message.recipients(), "to"):
         recipients.setdefault(address.key, (address, fields.get(address.key, "bcc")))
     return Draft(
         content=content if head is content.head else content.with_head(head),
         message_id=headers.value(head, "message-id"),
-        subject=_UNFIT.sub(" ", str(extra.get("Subject", message.subject))),
+        subject=_subject(message),
         sender=given,
         envelope=envelope.spec if envelope else "",
         recipients=tuple(recipients.values()),
@@ -106,7 +110,7 @@ def dress(draft: Draft, route: Route, recipients: tuple[str, ...]) -> Dressed:
     """
     chosen = sender.choose(route, draft.sender, draft.envelope, _filled_in(), _default_sender())
     if chosen is None:
-        raise BadMessage(Fault(Phase.MESSAGE, Kind.NO_SENDER))
+        raise bad_message(Kind.NO_SENDER, field="from_email")
     try:
         changes = _changes(draft, route, chosen)
     except ValueError as error:
@@ -124,6 +128,12 @@ def dress(draft: Draft, route: Route, recipients: tuple[str, ...]) -> Dressed:
         ),
         sent_as=format_address(*chosen.header) if chosen.header else "",
     )
+
+
+def _subject(message: EmailMessage) -> str:
+    """Return the subject on one line; it may be a text that is looked up in the language of whoever sends."""
+    with callers_language():
+        return _UNFIT.sub(" ", str(message.extra_headers.get("Subject", message.subject)))
 
 
 def has_sender(draft: Draft, route: Route) -> bool:
@@ -155,13 +165,11 @@ def _addresses(texts: Any, field: str) -> list[Address]:
     """Return the address in each of `texts`; two in one string are refused, as Django does."""
     found = []
     for place, text in enumerate(texts, 1):
-        if text is None or not str(text).strip():
-            error = f"Entry {place} is empty; remove it or name an address."
-            raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_ADDRESS, text=f"{field}: {error}"))
         try:
-            found.append(parse(str(text), local_names=True))
+            found.append(parse(addressing.filled(text, field, place), local_names=True))
         except AddressError as error:
-            raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_ADDRESS, text=f"{field}, entry {place}: {error}")) from None
+            text = _("{field}, entry {place}: {error}").format(field=addressing.NAMES[field], place=place, error=error)
+            raise bad_message(Kind.BAD_ADDRESS, text, f"{field}.{place}") from None
     return found
 
 
@@ -170,8 +178,8 @@ def _check_names(extra: Iterable[Any]) -> None:
     in."""
     for name in extra:
         if not _HEADER_NAME.fullmatch(str(name)):
-            text = f"“{clean(str(name))}” cannot be the name of a header: letters, digits and hyphens can."
-            raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_HEADER, text=text))
+            text = _("“{name}” cannot be the name of a header: letters, digits and hyphens can.")
+            raise bad_message(Kind.BAD_HEADER, text.format(name=clean(str(name))), "headers")
 
 
 def _with_utf8_addresses(head: bytes, fields: dict[str, list[Address]], extra: Any) -> bytes:
@@ -191,13 +199,13 @@ def _sender(text: Any) -> Address | None:
     try:
         return parse(str(text), local_names=True)
     except AddressError as error:
-        raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_ADDRESS, text=f"From: {error}")) from None
+        raise bad_message(Kind.BAD_ADDRESS, f"From: {error}", "from_email") from None
 
 
 def _named(message: EmailMessage, head: bytes, own: list[Address]) -> frozenset[str]:
     """Return whom To and Cc name on the wire. That is not always `own`: the application may have set the headers
     itself, or build the message by code of its own."""
-    djangos = getattr(message.message, "__func__", None) is EmailMessage.message
+    djangos = getattr(message.message, "__func__", None) in (EmailMessage.message, Message.message)
     if djangos and "To" not in message.extra_headers and "Cc" not in message.extra_headers:
         return frozenset(address.key for address in own)
     found = set()

@@ -26,6 +26,7 @@ from mailadmin.core.one_time import hide_codes
 from mailadmin.core.outcome import DeliveryState, RecipientOutcome, SendResult
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import RouteKey
+from mailadmin.language import callers_language
 from mailadmin.models import Delivery, DeliveryAttempt, DeliveryRecipient
 
 from . import database
@@ -149,7 +150,7 @@ def refuse(message: EmailMessage, options: SendOptions, error: Exception, *, hid
         _values(options, options.label)
         | {
             "from_address": clean(str(message.from_email or ""), limit=320),
-            "subject": _subject(str(message.subject or ""), hide),
+            "subject": _subject(_said(message), hide),
             "recipient_list": [["to", clean(str(address), limit=320)] for address in message.recipients()],
             "attachments": len(message.attachments),
             "idempotency_key": None,  # nothing was sent, so it is free; and another message may have it
@@ -157,6 +158,12 @@ def refuse(message: EmailMessage, options: SendOptions, error: Exception, *, hid
     )
     known = error if isinstance(error, MailError) else None
     return _end(entry, DeliveryState.FAILED, known, "" if known else str(error))
+
+
+def _said(message: EmailMessage) -> str:
+    """Return the subject, which may be a text that is looked up in the language of whoever sends."""
+    with callers_language():
+        return str(message.subject or "")
 
 
 def abandon(entry: Entry, error: Exception) -> str | None:

@@ -17,6 +17,7 @@ from mailadmin.core import limits, policy
 from mailadmin.core.errors import BadMessage, MailError
 from mailadmin.core.outcome import Skipped
 from mailadmin.core.settings import Route, RouteKey
+from mailadmin.language import callers_language, in_site_language
 from mailadmin.transports.base import Mail
 
 from . import log, routes
@@ -27,6 +28,7 @@ from .routes import Snapshot
 from .send import Job, complete, prepare, queue, reserve
 
 
+@in_site_language
 def send_list(messages: Iterable[EmailMessage], options: SendOptions, sessions: Sessions, quiet: bool) -> int:
     """Send `messages` and return how many a server took; each gets its result as `message.mailadmin`. Messages
     without recipients are skipped.
@@ -125,7 +127,8 @@ class _List:
         """Return the next message, None at the end. An error of whoever makes them is no failed message, and so never
         silent."""
         try:
-            return next(self._source)
+            with callers_language():
+                return next(self._source)
         except StopIteration:
             pass
         except Exception as error:

@@ -13,13 +13,14 @@ from django.core.mail import EmailMessage
 from mailadmin.conf import ConfigurationError
 from mailadmin.core.errors import BadMessage, MailError, SendingHeld
 from mailadmin.core.outcome import DeliveryState, SendResult
+from mailadmin.language import in_site_language
 
 from . import announce, attempts, health, keeping, log, redirect, refusals, routes
 from .attempts import Run, Sessions, Terms, Tried
 from .clients import allowed_routes
 from .convert import Draft, convert
 from .log import Entry
-from .options import SendOptions, options_for
+from .options import SendOptions, options_for, route_for
 from .outbox.enqueue import enqueue, reserve_key
 from .progress import reporter
 from .routes import Plan, Snapshot
@@ -45,6 +46,7 @@ class Job:
     run: Run | None = None
 
 
+@in_site_language
 def send_message(
     message: EmailMessage, options: SendOptions | None = None, sessions: Sessions | None = None
 ) -> SendResult:
@@ -71,7 +73,7 @@ def prepare(message: EmailMessage, options: SendOptions, snapshot: Snapshot) -> 
     """Return `message` built, its row not written yet, and planned where it is to be sent now. Raises BadMessage,
     SendingHeld and ConfigurationError, which have a row then."""
     try:
-        options = options_for(message, options)
+        options = route_for(message, options_for(message, options), snapshot.named)
         return plan(message, convert(message), options, snapshot)
     except (BadMessage, SendingHeld, ConfigurationError) as error:
         _fail(

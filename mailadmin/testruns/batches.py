@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from mailadmin.core import limits
 from mailadmin.core.redact import clean
+from mailadmin.core.texts import carried
 from mailadmin.models import ConnectionTest
 
 from .ladders import SERVICE, Subject
@@ -51,7 +52,7 @@ def start_all(user: Any, recipient: str = "") -> uuid.UUID:
             raise NothingToTest(_("There is nothing to test: no connection is switched on and no service exists."))
         batch = uuid.uuid4()
         work = [written for row in rows if (written := _written(row, user, recipient, batch))]
-        thread = threading.Thread(target=_walk_all, args=(batch, work), name=f"tests-{batch}", daemon=True)
+        thread = threading.Thread(target=carried(_walk_all), args=(batch, work), name=f"tests-{batch}", daemon=True)
         transaction.on_commit(thread.start)
     return batch
 
@@ -105,7 +106,7 @@ def _walk_all(batch: uuid.UUID, work: Sequence[Work]) -> None:
         waiting.put(one)
     # Daemons, so that a stopping server does not wait for them.
     threads = [
-        threading.Thread(target=_walk_waiting, args=(waiting,), name=f"tests-{batch}-{number}", daemon=True)
+        threading.Thread(target=carried(_walk_waiting), args=(waiting,), name=f"tests-{batch}-{number}", daemon=True)
         for number in range(min(limits.TEST_ALL_AT_ONCE, len(work)))
     ]
     try:

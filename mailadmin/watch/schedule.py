@@ -29,6 +29,7 @@ from mailadmin.core import limits
 from mailadmin.core.settings import Route, RouteKey, RouteKind
 from mailadmin.delivery import routes
 from mailadmin.delivery.telling import tell
+from mailadmin.language import in_site_language
 from mailadmin.models import ConnectionTest, OAuthService, RouteState, Settings, SmtpConnection
 from mailadmin.transports.shared import NotNow, Pace, shared
 
@@ -42,6 +43,7 @@ _PACE = Pace(0.9 * limits.PROBE_LOOK_SECONDS, 1)
 _NAME = "mailadmin:watch"
 
 
+@in_site_language
 def tick() -> None:
     """Do what is due, unless another process of the installation does it, or has done it within the minute. Never
     raises: what fails now is done the next time."""

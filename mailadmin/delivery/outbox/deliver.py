@@ -21,6 +21,7 @@ from mailadmin.delivery.progress import reporter
 from mailadmin.delivery.routes import Plan, Snapshot
 from mailadmin.delivery.states import WELL
 from mailadmin.delivery.telling import tell
+from mailadmin.language import in_site_language
 from mailadmin.models.clock import ahead
 from mailadmin.transports.base import Transport
 
@@ -32,6 +33,7 @@ from .watch import ClaimWatch
 from .writing import UNREACHABLE, insist
 
 
+@in_site_language
 def deliver(claimed: Claimed, sessions: Sessions) -> DeliveryState:
     """Send one claimed message, write what became of it, and return its state: QUEUED where it waits, or where another
     worker has it now.

@@ -14,6 +14,7 @@ from mailadmin.core import alerts, limits
 from mailadmin.core.alert_texts import Words, grouped
 from mailadmin.delivery import routes
 from mailadmin.delivery.telling import tell
+from mailadmin.language import in_site_language
 from mailadmin.models import Alert, AlertChannel, AlertDelivery, Settings
 from mailadmin.watch.finding import Finding
 from mailadmin.watch.findings import findings
@@ -22,6 +23,7 @@ from . import incidents, news
 from .deliver import deliver, next_due
 
 
+@in_site_language
 def look() -> float | None:
     """Tell what is to be told, and send what is due; return in how many seconds the next look is of use though nothing
     new happens, None when none is. Never raises.
