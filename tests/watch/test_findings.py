@@ -321,8 +321,7 @@ class TestEndings:
             ConnectionTest.objects.all().delete()
             test = a_test(row)
             ends = timezone.localdate() + timedelta(days=days)
-            details = [["Certificate 1 of 2: valid", f"1 Jan 2026 to {ends.day} {ends:%b %Y}, 3 days left"]]
-            test.steps.create(place=1, key="tls", title="Encryption", details=details)
+            test.steps.create(place=1, key="tls", title="Encryption", certificate_ends_on=ends)
             keys = [finding.key for finding in found("expiry")]
             assert keys == ([f"expiry:smtp:{row.pk}:server:{ends:%Y%m%d}:{expected}"] if expected is not None else [])
 
@@ -331,8 +330,7 @@ class TestEndings:
         row = plain_row(25, security="starttls")
         test = a_test(row, minutes_ago=60 * 24 * 20)
         ends = timezone.localdate() - timedelta(days=3)
-        details = [["Certificate 1 of 2: valid", f"1 Jan 2026 to {ends.day} {ends:%b %Y}, 17 days left"]]
-        test.steps.create(place=1, key="tls", title="Encryption", details=details)
+        test.steps.create(place=1, key="tls", title="Encryption", certificate_ends_on=ends)
         assert "test the connection to see whether it was renewed since." in one("expiry").text
         delivery(attempts=({"route_id": row.pk, "accepted": True},))
         assert found() == []

@@ -18,6 +18,7 @@ from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import EntraApp
+from mailadmin.core.texts import _
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.net.stopping import rest
 
@@ -82,7 +83,7 @@ def _ask_once(
         if is_machine(app):
             return Asked(_outcome(app, ask_machine(app, scopes, policy, note)))
         if missing := _missing(app):
-            return Asked(_fault(app, Kind.ROUTE_INCOMPLETE, f"The integrated service lacks {missing}."))
+            return Asked(_fault(app, Kind.ROUTE_INCOMPLETE, missing))
         credential = for_msal(app, text)
         if isinstance(credential, Fault):
             return Asked(credential)
@@ -99,20 +100,30 @@ def _ask_once(
     except MailError as error:
         return Asked(error.fault, bool(client and client.credential_refused))
     except Exception as error:  # msal fails on odd answers with errors of many types
-        return Asked(_fault(app, Kind.HTTP_ANSWER, f"The answer is not one that Entra gives ({type(error).__name__})."))
+        return Asked(
+            _fault(
+                app,
+                Kind.HTTP_ANSWER,
+                _("The answer is not one that Entra gives ({reason}).").format(reason=type(error).__name__),
+            )
+        )
 
 
 def _missing(app: EntraApp) -> str:
-    """Return the first setting that a token cannot be asked for without."""
-    needed = {"a sign-in host": app.cloud.authority_host, "a tenant": app.tenant, "a client ID": app.client_id}
-    return next((what for what, value in needed.items() if not value), "")
+    """Return in a sentence the first setting that a token cannot be asked for without, "" when none is missing."""
+    needed = {
+        _("The integrated service lacks a sign-in host."): app.cloud.authority_host,
+        _("The integrated service lacks a tenant."): app.tenant,
+        _("The integrated service lacks a client ID."): app.client_id,
+    }
+    return next((text for text, value in needed.items() if not value), "")
 
 
 def _outcome(app: EntraApp, result: dict[str, Any]) -> Token | Fault:
     """Return the token of msal's result; our HTTP clients let no other one through but an odd one."""
     if "access_token" not in result:
         said = clean(str(result.get("error_description") or result.get("error") or ""))
-        return _fault(app, Kind.HTTP_ANSWER, said or "The answer holds no token.")
+        return _fault(app, Kind.HTTP_ANSWER, said or _("The answer holds no token."))
     value = str(result["access_token"])
     seconds = min(float(result["expires_in"]), limits.TOKEN_MOST_SECONDS)
     return Token(Secret(value), time.time() + seconds, claims_of(value), from_cache=False)

@@ -13,6 +13,7 @@ from mailadmin.core.clouds import CLOUDS
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import CredentialKind, EntraApp
+from mailadmin.core.texts import _
 from mailadmin.net.http import split_host
 
 _RESOURCE = re.compile(r"https://([^\s/?#@\\]+)/\S*", re.IGNORECASE)
@@ -33,13 +34,18 @@ def check_audience(app: EntraApp, scopes: tuple[str, ...], to: str = "") -> None
         resource = _resource(scope)
         if custom and not any(_same(resource, host) for host in (cloud.graph_host, *cloud.mail_hosts)):
             raise _refused(
-                f"The scope “{scope[:100]}” names neither the Graph host nor a mail host of {app.name}.", resource
+                _("The scope “{scope}” names neither the Graph host nor a mail host of {service}.").format(
+                    scope=scope[:100], service=app.name
+                ),
+                resource,
             )
         allowed = (resource,) if custom else _own_hosts(cloud.name)
         if to and never_typed(app) and not any(_same(to, host) for host in allowed):
             raise _refused(
-                f"A token for “{scope[:100]}” is not sent to {to}: the credential of {app.name} is one that nobody "
-                "typed, so its tokens go only to Microsoft's own hosts or to the host of the scope.",
+                _(
+                    "A token for “{scope}” is not sent to {to}: the credential of {service} is one that nobody typed, "
+                    "so its tokens go only to Microsoft's own hosts or to the host of the scope."
+                ).format(scope=scope[:100], to=to, service=app.name),
                 resource,
             )
 

@@ -15,6 +15,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Credential, CredentialKind, EntraApp
+from mailadmin.core.texts import _
 
 _SALT = secrets.token_bytes(16)  # so that a mark can be compared in this process only
 
@@ -95,8 +96,10 @@ def _certificate_fault(app: EntraApp, certificate: str, key: Secret) -> Fault | 
         return fault(Kind.CREDENTIAL_BAD, str(error))
     now = datetime.now(UTC)
     if now > ends:
-        return fault(Kind.CREDENTIAL_ENDED, f"The certificate ended on {day(ends)}.")
+        return fault(Kind.CREDENTIAL_ENDED, _("The certificate ended on {day}.").format(day=day(ends)))
     if now < starts:
-        words = f"The certificate is valid only from {day(starts)}, {starts:%H:%M} UTC, on."
+        words = _("The certificate is valid only from {day}, {time} UTC, on.").format(
+            day=day(starts), time=f"{starts:%H:%M}"
+        )
         return fault(Kind.CREDENTIAL_ENDED, words)
     return None

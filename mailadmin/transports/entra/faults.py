@@ -8,6 +8,7 @@ from typing import Any
 
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
+from mailadmin.core.texts import _
 from mailadmin.net.http import Answer
 
 _AADSTS = re.compile(r"AADSTS(\d+)")
@@ -32,12 +33,16 @@ def token_fault(answer: Answer, wanted: str, host: str, port: int) -> Fault | No
     if answer.status == 200 and isinstance(said.get(wanted), str) and said[wanted]:
         return None
     if 300 <= answer.status < 400:
-        return fault(Kind.HTTP_REDIRECT, "The sign-in host answered with a redirect, which is not followed.")
+        return fault(Kind.HTTP_REDIRECT, _("The sign-in host answered with a redirect, which is not followed."))
     if answer.status == 429 or answer.status >= 500:
-        return fault(Kind.HTTP_STATUS, text or f"The sign-in host answered with HTTP {answer.status}.")
+        return fault(
+            Kind.HTTP_STATUS, text or _("The sign-in host answered with HTTP {status}.").format(status=answer.status)
+        )
     if known and 400 <= answer.status < 500:
         return fault(Kind.TOKEN_REFUSED, text or clean(str(error)))
-    return fault(Kind.HTTP_ANSWER, f"The answer (HTTP {answer.status}) is not one that Entra gives.")
+    return fault(
+        Kind.HTTP_ANSWER, _("The answer (HTTP {status}) is not one that Entra gives.").format(status=answer.status)
+    )
 
 
 def refuses_credential(answer: Answer) -> bool:
@@ -66,10 +71,16 @@ def identity_fault(answer: Answer, host: str, port: int) -> Fault | None:
     if answer.status == 401 and answer.headers.get("WWW-Authenticate"):
         return None
     if answer.status == 429 or answer.status >= 500:
-        return fault(Kind.HTTP_STATUS, text or f"The identity endpoint answered with HTTP {answer.status}.")
+        return fault(
+            Kind.HTTP_STATUS,
+            text or _("The identity endpoint answered with HTTP {status}.").format(status=answer.status),
+        )
     if 400 <= answer.status < 500 and said:
         return fault(Kind.TOKEN_REFUSED if _aadsts(said, text) else Kind.IDENTITY_UNAVAILABLE, text)
-    return fault(Kind.IDENTITY_UNAVAILABLE, f"What answers (HTTP {answer.status}) is no identity endpoint.")
+    return fault(
+        Kind.IDENTITY_UNAVAILABLE,
+        _("What answers (HTTP {status}) is no identity endpoint.").format(status=answer.status),
+    )
 
 
 def _teller(answer: Answer, aadsts: str, host: str, port: int, request_id: str = "") -> Callable[[Kind, str], Fault]:

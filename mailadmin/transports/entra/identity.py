@@ -12,6 +12,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import CredentialKind, EntraApp
+from mailadmin.core.texts import _
 from mailadmin.net import machine
 from mailadmin.net.policy import NetworkPolicy
 
@@ -33,11 +34,13 @@ def check_allowed(app: EntraApp, policy: NetworkPolicy) -> None:
     if not is_machine(app):
         return
     if not policy.managed_identity:
-        raise _unavailable("The settings of this site do not allow the managed identity of its server.")
+        raise _unavailable(_("The settings of this site do not allow the managed identity of its server."))
     if app.proxy and app.cloud.ca_pem.strip():
         raise _unavailable(
-            "With a managed identity the integrated service cannot have a proxy and an own CA at once; name them in "
-            "the environment of the site (HTTPS_PROXY, REQUESTS_CA_BUNDLE)."
+            _(
+                "With a managed identity the integrated service cannot have a proxy and an own CA at once; name them "
+                "in the environment of the site (HTTPS_PROXY, REQUESTS_CA_BUNDLE)."
+            )
         )
 
 
@@ -52,7 +55,7 @@ def ask_machine(app: EntraApp, scopes: tuple[str, ...], policy: NetworkPolicy, n
     try:
         result: dict[str, Any] = client.acquire_token_for_client(resource=resource)
     except msal.ManagedIdentityError:
-        raise _unavailable("The managed identity of this kind of machine cannot be used here.") from None
+        raise _unavailable(_("The managed identity of this kind of machine cannot be used here.")) from None
     return result
 
 
@@ -75,7 +78,7 @@ class _MachineClient:
 
     def post(self, *unused: Any, **more: Any) -> MsalAnswer:
         """Refuse: no endpoint of a machine is asked by POST."""
-        raise _unavailable("The managed identity of this kind of machine cannot be used here.")
+        raise _unavailable(_("The managed identity of this kind of machine cannot be used here."))
 
     def close(self) -> None:
         """Do nothing: each request has a connection of its own."""

@@ -14,6 +14,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import MASK, clean, mask
 from mailadmin.core.settings import EntraApp
+from mailadmin.core.texts import _
 from mailadmin.net.http import Answer, HttpTimeouts, exchange, guarded_session, split_host
 from mailadmin.net.policy import NetworkPolicy
 
@@ -106,7 +107,7 @@ class SignInClient:
         """The host's own configuration names the token endpoint; the secret goes to no other host."""
         authority = url.removeprefix("https://").partition("/")[0]
         if not url.startswith("https://") or split_host(authority) != (self.host, self.port):
-            text = "The sign-in host's configuration names a token endpoint on another host."
+            text = _("The sign-in host's configuration names a token endpoint on another host.")
             raise MailError(Fault(Phase.TOKEN, Kind.HTTP_ANSWER, text, host=self.host, port=self.port))
 
 

@@ -16,6 +16,7 @@ from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import MASK, clean, mask
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import CredentialKind, EntraApp, OAuthRoute
+from mailadmin.core.texts import _
 from mailadmin.net.http import Answer, exchange, split_host
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.transports.entra.sign_in import Note, silent
@@ -91,7 +92,7 @@ class GraphClient:
         answer = self._ask(asked)
         pause = self._heed(answer, asked.mailbox)
         if pause is not None and refused_for_now(answer) and pause <= until - time.monotonic():
-            self.note(f"Graph wants a pause of {pause:.0f} seconds.")
+            self.note(_("Graph wants a pause of {seconds:.0f} seconds.").format(seconds=pause))
             self.rest(pause)
             answer = self._ask(asked)
             self._heed(answer, asked.mailbox)
@@ -111,7 +112,7 @@ class GraphClient:
         try:
             self._upload("DELETE", url)
         except MailError as error:
-            self.note(f"The upload could not be cancelled: {error.summary}")
+            self.note(_("The upload could not be cancelled: {reason}").format(reason=error.summary))
 
     def send_to_nobody(self, mailbox: str = "") -> Answer:
         """Ask to send a message without recipients from `mailbox` (the service identity without one) and return the
@@ -188,16 +189,20 @@ def complete_app(route: OAuthRoute) -> EntraApp:
     """Return the app registration of `route`. Raises MailError that says what is missing."""
     app = route.app
     if app is None:
-        raise _incomplete("The OAuth service has no integrated service.")
+        raise _incomplete(_("The OAuth service has no integrated service."))
     missing = {
-        "a service identity (the mailbox that sends)": route.identity.strip(),
-        "a Graph host": app.cloud.graph_host,
+        _("The OAuth service lacks a service identity (the mailbox that sends)."): route.identity.strip(),
+        _("The OAuth service lacks a Graph host."): app.cloud.graph_host,
     }
     if not (app.credential and app.credential.kind is CredentialKind.MANAGED_IDENTITY):  # the machine knows these
-        missing |= {"a tenant": app.tenant, "a client ID": app.client_id, "a sign-in host": app.cloud.authority_host}
-    for what, value in missing.items():
+        missing |= {
+            _("The OAuth service lacks a tenant."): app.tenant,
+            _("The OAuth service lacks a client ID."): app.client_id,
+            _("The OAuth service lacks a sign-in host."): app.cloud.authority_host,
+        }
+    for text, value in missing.items():
         if not value:
-            raise _incomplete(f"The OAuth service lacks {what}.")
+            raise _incomplete(text)
     return app
 
 

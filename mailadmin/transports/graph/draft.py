@@ -17,6 +17,7 @@ from mailadmin.core.errors import DeliveryUnsure, MailError, Scope, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import OAuthRoute
 from mailadmin.core.sizes import base64_size
+from mailadmin.core.texts import _
 from mailadmin.net.http import Answer
 from mailadmin.transports.base import Mail
 from mailadmin.transports.entra.sign_in import Note
@@ -51,7 +52,7 @@ def send_draft(client: Client, mail: Mail, plan: DraftPlan) -> Answer:
             draft.create(plan.mime)
             for file in plan.attachments:
                 draft.attach(file)
-            mail.progress("Uploaded, and being sent")
+            mail.progress(_("Uploaded, and being sent"))
             return draft.send()
         except Unclear as unclear:
             draft.delete()
@@ -82,7 +83,7 @@ class _Draft:
         self._check(answer)
         name = answer.json.get("id") if isinstance(answer.json, dict) else None
         if not isinstance(name, str) or not name:
-            raise Unclear(_broken("Graph made a draft and did not say which."))
+            raise Unclear(_broken(_("Graph made a draft and did not say which.")))
         self._path = f"/messages/{quote(name, safe='')}"
 
     def attach(self, file: Attachment) -> None:
@@ -98,7 +99,7 @@ class _Draft:
         self._check(answer)
         url = start_session(answer)
         if url is None:
-            raise _broken("Graph opened an upload and did not say where.")
+            raise _broken(_("Graph opened an upload and did not say where."))
         upload(self._client, self._mail, url, file)
 
     def send(self) -> Answer:
@@ -132,7 +133,9 @@ class _Draft:
         except MailError as error:
             words = error.summary
         if words:
-            self._client.note(f"# The draft stays in the mailbox, because it could not be deleted: {words}")
+            self._client.note(
+                _("# The draft stays in the mailbox, because it could not be deleted: {reason}").format(reason=words)
+            )
         return gone
 
     def _attach_whole(self, file: Attachment) -> None:
@@ -161,12 +164,14 @@ class _Draft:
             return
         fault = replace(fault, maybe_sent=False)
         if answer.status == 403 and fault.graph_code in _DENIED:
-            text = f"The app needs the application permission Mail.ReadWrite for it. Graph answered: {said(fault)}."
+            text = _(
+                "The app needs the application permission Mail.ReadWrite for it. Graph answered: {answer}."
+            ).format(answer=said(fault))
             raise MailError(Fault(Phase.GRAPH, Kind.DRAFT_REFUSED, text, request_id=fault.request_id))
         error = MailError(fault)
         if error.scope is not Scope.UNSURE:
             raise error
-        broken = _broken(f"Graph answered: {said(fault)}.", fault)
+        broken = _broken(_("Graph answered: {answer}.").format(answer=said(fault)), fault)
         raise Unclear(broken) if answer.status >= 500 or answer.status < 300 else broken
 
 

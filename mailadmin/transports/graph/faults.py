@@ -12,6 +12,7 @@ from mailadmin.core import limits
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.knowledge import entries
 from mailadmin.core.redact import clean
+from mailadmin.core.texts import _
 from mailadmin.net.http import Answer
 
 ACCEPTED = 202
@@ -83,8 +84,8 @@ def _kind(answer: Answer, graph_answered: bool) -> Kind:
 
 def _words(answer: Answer) -> str:
     if 300 <= answer.status < 400:
-        return f"Graph answered with a redirect (HTTP {answer.status}), which is not followed."
-    return f"The answer was HTTP {answer.status} without an error that Graph gives."
+        return _("Graph answered with a redirect (HTTP {status}), which is not followed.").format(status=answer.status)
+    return _("The answer was HTTP {status} without an error that Graph gives.").format(status=answer.status)
 
 
 def _error_of(body: Any) -> tuple[list[str], str, str]:
@@ -93,7 +94,7 @@ def _error_of(body: Any) -> tuple[list[str], str, str]:
     error = body.get("error") if isinstance(body, dict) else None
     codes: list[str] = []
     message = request_id = ""
-    for _ in range(_DEPTH):
+    for _depth in range(_DEPTH):
         if not isinstance(error, dict):
             break
         if isinstance(error.get("code"), str) and error["code"]:

@@ -14,6 +14,7 @@ from typing import Any
 from mailadmin.core import headers, limits
 from mailadmin.core.addresses import Address, AddressError, parse_list
 from mailadmin.core.content import Content
+from mailadmin.core.texts import N_, _
 from mailadmin.transports.base import Mail
 
 from .parts import Attachment, CannotTravelError, Part, attachment, opened
@@ -36,7 +37,7 @@ _WORDS = re.compile(r"=\?([^?\s]+)\?([qQbB])\?[^?\s]*\?=(?:\s+=\?\1\?\2\?[^?\s]*
 _WORD_TEXTS = re.compile(r"=\?[^?\s]+\?[qQbB]\?([^?\s]*)\?=")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ENCODED_WORD = "=?"  # RFC 2047
-_SEVERAL = "the message has its text in several forms, such as text and HTML"
+_SEVERAL = N_("the message has its text in several forms, such as text and HTML")
 
 
 def json_message(mail: Mail, mailbox: str) -> dict[str, Any]:
@@ -75,12 +76,13 @@ def about_file(file: Attachment) -> dict[str, Any]:
 def _fields(head: bytes) -> dict[str, str]:
     """Return the value of each header (lower-case name). Raises CannotTravelError for one that JSON cannot say."""
     found: dict[str, str] = {}
-    for name, _ in headers.fields(head):
+    for name, _value in headers.fields(head):
         known = name in _TAKEN_CARE_OF or name in _ADDRESSES or name in _IMPORTANCE or _OWN_HEADER.fullmatch(name)
         if not known:
-            raise CannotTravelError(f"the message has the header {name.title()[:60] or 'without a name'}")
+            text = _("the message has the header {name}") if name else _("the message has the header without a name")
+            raise CannotTravelError(text.format(name=name.title()[:60]))
         if name in found:
-            raise CannotTravelError(f"the message has the header {name.title()[:60]} twice")
+            raise CannotTravelError(_("the message has the header {name} twice").format(name=name.title()[:60]))
         found[name] = headers.value(head, name)
     return found
 
@@ -89,7 +91,7 @@ def _message_id(value: str) -> str:
     """Return `value`, without which Exchange would give another one. Raises CannotTravelError for what is no Message-ID
     (RFC 5322 section 3.6.4)."""
     if not _MESSAGE_ID.fullmatch(value):
-        raise CannotTravelError("its Message-ID has not the usual form")
+        raise CannotTravelError(_("its Message-ID has not the usual form"))
     return value
 
 
@@ -97,9 +99,9 @@ def _subject(head: bytes) -> str:
     try:
         subject = str(SMTP.header_factory("Subject", headers.value(head, "subject")))
     except Exception:  # Python's own code, which fails in many ways where a text is odd enough
-        raise CannotTravelError("its subject cannot be read") from None
+        raise CannotTravelError(_("its subject cannot be read")) from None
     if _CONTROL.search(subject):
-        raise CannotTravelError("its subject holds a control character")
+        raise CannotTravelError(_("its subject holds a control character"))
     return subject
 
 
@@ -108,14 +110,14 @@ def _addresses(name: str, value: str) -> list[Address]:
     try:
         groups = SMTP.header_factory("To", value).groups
         if any(group.display_name is not None for group in groups):
-            raise CannotTravelError(f"the header {name.title()} names a group")
+            raise CannotTravelError(_("the header {name} names a group").format(name=name.title()))
         return parse_list([value], local_names=True)
     except AddressError:
-        raise CannotTravelError(f"the header {name.title()} cannot be read") from None
+        raise CannotTravelError(_("the header {name} cannot be read").format(name=name.title())) from None
     except CannotTravelError:
         raise
     except Exception:  # Python's own code, as above
-        raise CannotTravelError(f"the header {name.title()} cannot be read") from None
+        raise CannotTravelError(_("the header {name} cannot be read").format(name=name.title())) from None
 
 
 def _in_one_word(found: re.Match[str]) -> str:
@@ -136,7 +138,7 @@ def _recipient(address: Address) -> dict[str, Any]:
     """Return an address as Graph has it, which knows none without a domain, nor one that needs SMTPUTF8 (RFC 6531).
     Raises CannotTravelError."""
     if "@" not in address.spec or not address.spec.isascii():
-        raise CannotTravelError(f"“{address.spec[:60]}” is no address for JSON")
+        raise CannotTravelError(_("“{address}” is no address for JSON").format(address=address.spec[:60]))
     name = {"name": address.name} if address.name else {}
     return {"emailAddress": {"address": address.spec} | name}
 
@@ -147,7 +149,7 @@ def _from(fields: dict[str, str], mailbox: str) -> dict[str, Any]:
         return {}
     senders = _addresses("from", fields["from"])
     if len(senders) > 1:
-        raise CannotTravelError("the header From names several senders")
+        raise CannotTravelError(_("the header From names several senders"))
     own = senders[0].key == mailbox.strip().lower() and not senders[0].name
     return {} if own else {"from": _recipient(senders[0])}
 
@@ -155,7 +157,7 @@ def _from(fields: dict[str, str], mailbox: str) -> dict[str, Any]:
 def _importance(fields: dict[str, str]) -> dict[str, str]:
     words = {known.get(fields[name].lower().split(" (")[0]) for name, known in _IMPORTANCE.items() if name in fields}
     if None in words or len(words) > 1:
-        raise CannotTravelError("its headers about priority do not agree")
+        raise CannotTravelError(_("its headers about priority do not agree"))
     return {"importance": str(words.pop())} if words else {}
 
 
@@ -164,10 +166,12 @@ def _own_headers(head: bytes, fields: dict[str, str]) -> dict[str, Any]:
     spelt = {name: raw.split(b":")[0].decode("ascii", "replace").strip() for name, raw in headers.fields(head)}
     own = {name: value for name, value in fields.items() if name.startswith("x-") and name not in _IMPORTANCE}
     if len(own) > limits.GRAPH_HEADERS:
-        raise CannotTravelError(f"the message has more than {limits.GRAPH_HEADERS} headers of its own")
+        raise CannotTravelError(
+            _("the message has more than {number} headers of its own").format(number=limits.GRAPH_HEADERS)
+        )
     for name, value in own.items():
         if not _PLAIN_VALUE.fullmatch(value) or _ENCODED_WORD in value:
-            raise CannotTravelError(f"the header {spelt[name][:60]} is not plain text")
+            raise CannotTravelError(_("the header {name} is not plain text").format(name=spelt[name][:60]))
     listed = [{"name": spelt[name], "value": value} for name, value in own.items()]
     return {"internetMessageHeaders": listed} if listed else {}
 
@@ -179,7 +183,7 @@ def _body_and_files(content: Content) -> tuple[dict[str, str], list[Attachment]]
     if not kind.startswith("multipart/"):
         return _body(whole), []
     if kind == "multipart/alternative":
-        raise CannotTravelError(_SEVERAL)
+        raise CannotTravelError(_(_SEVERAL))
     kind, (first, *others) = opened(content)
     related = kind == "multipart/related"
     try:
@@ -188,10 +192,10 @@ def _body_and_files(content: Content) -> tuple[dict[str, str], list[Attachment]]
     except CannotTravelError:
         files, body = [], _body(first)
         if {name for name, _ in headers.fields(first.head)} - _BODY_HEADERS:
-            raise CannotTravelError("its text has headers of its own") from None
+            raise CannotTravelError(_("its text has headers of its own")) from None
     files += [_exact(part, body=False, related=related) for part in others]
     if related and (body["contentType"] != "html" or not all(file.inline for file in files)):
-        raise CannotTravelError("its parts belong together in a way that JSON cannot say")
+        raise CannotTravelError(_("its parts belong together in a way that JSON cannot say"))
     return body, files
 
 
@@ -199,27 +203,27 @@ def _exact(part: Part, body: bool, related: bool) -> Attachment:
     """Return the file that `part` is, and refuse one that would arrive in another way."""
     file = attachment(part, body, related)
     if file.changed:
-        raise CannotTravelError(f"in JSON {file.changed}")
+        raise CannotTravelError(_("in JSON {changed}").format(changed=file.changed))
     if ";" in file.content_type and not file.content_type.endswith("charset=us-ascii"):
-        raise CannotTravelError(f"the text file “{file.name}” has a character set of its own")
+        raise CannotTravelError(_("the text file “{name}” has a character set of its own").format(name=file.name))
     return file
 
 
 def _body(part: Part) -> dict[str, str]:
     kind = _kind(part)
     if kind == "multipart/alternative":
-        raise CannotTravelError(_SEVERAL)
+        raise CannotTravelError(_(_SEVERAL))
     if kind not in _BODIES:
-        raise CannotTravelError(f"the message has a part of the type {kind[:60]}")
+        raise CannotTravelError(_("the message has a part of the type {kind}").format(kind=kind[:60]))
     about = part.about
     type_header = about["content-type"]
     if {*(type_header.params if type_header else ())} - {"charset"}:
-        raise CannotTravelError("its text says more about its form than JSON can")
+        raise CannotTravelError(_("its text says more about its form than JSON can"))
     data = bytes(part.data)
     try:
         text = data.decode(str(about.get_param("charset") or "us-ascii"))
     except (LookupError, ValueError):
-        raise CannotTravelError("its text is not in the character set that it names") from None
+        raise CannotTravelError(_("its text is not in the character set that it names")) from None
     return {"contentType": _BODIES[kind], "content": text}
 
 
@@ -227,4 +231,4 @@ def _kind(part: Part) -> str:
     try:
         return part.about.get_content_type()
     except Exception:  # Python's own code, as above
-        raise CannotTravelError("its headers cannot be read") from None
+        raise CannotTravelError(_("its headers cannot be read")) from None

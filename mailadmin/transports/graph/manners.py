@@ -17,6 +17,7 @@ from mailadmin.core.durations import in_words
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import EntraApp, OAuthRoute
+from mailadmin.core.texts import _
 from mailadmin.transports.shared import NotNow, Pace, shared
 
 Rest = Callable[[float], object]  # how to let some seconds pass
@@ -58,7 +59,7 @@ def await_turn(route: OAuthRoute, app: EntraApp, mailbox: str, patience: float, 
         if wait > patience:
             raise NotNow(wait)
     except NotNow as refusal:
-        text = f"The next turn of {mailbox} comes in {in_words(refusal.seconds)}."
+        text = _("The next turn of {mailbox} comes in {time}.").format(mailbox=mailbox, time=in_words(refusal.seconds))
         raise MailError(_paced(app, text, refusal.seconds)) from None
     if (longest := max(wait, pause)) > 0:
         rest(longest)
@@ -84,7 +85,9 @@ def place(app: EntraApp) -> Iterator[None]:
         try:
             stack.enter_context(lease)
         except NotNow as refusal:
-            text = f"None of {app.requests_at_once} became free within {in_words(refusal.seconds)}."
+            text = _("None of {number} became free within {time}.").format(
+                number=app.requests_at_once, time=in_words(refusal.seconds)
+            )
             raise MailError(Fault(Phase.GRAPH, Kind.BUSY, text, host=app.cloud.graph_host)) from None
         yield
 
@@ -120,7 +123,9 @@ def _pause_left(app: EntraApp, patience: float) -> float:
     """Return for how long Microsoft wants nothing from this app. Raises MailError when that is too long."""
     seconds = shared().until_free(_app_name(app), _PAUSES_ALONE)
     if seconds > patience:
-        raise MailError(_paced(app, f"Microsoft asked for a pause, which ends in {in_words(seconds)}.", seconds))
+        raise MailError(
+            _paced(app, _("Microsoft asked for a pause, which ends in {time}.").format(time=in_words(seconds)), seconds)
+        )
     return seconds
 
 

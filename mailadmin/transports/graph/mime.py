@@ -12,6 +12,7 @@ from mailadmin.core.content import Content
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.sizes import base64_size
+from mailadmin.core.texts import _
 from mailadmin.transports.base import Mail
 
 _MEGABYTE = 1_000_000
@@ -50,8 +51,7 @@ def encoded(mime: bytes, limit: int = limits.GRAPH_REQUEST_BYTES) -> bytes:
 def _check(content_size: int, limit: int) -> None:
     size = base64_size(content_size)
     if size > limit:
-        text = (
-            f"Encoded for Microsoft Graph the message has {size / _MEGABYTE:.1f} MB; one request takes at "
-            f"most {limit / _MEGABYTE:.1f} MB."
-        )
+        text = _(
+            "Encoded for Microsoft Graph the message has {size:.1f} MB; one request takes at most {limit:.1f} MB."
+        ).format(size=size / _MEGABYTE, limit=limit / _MEGABYTE)
         raise MailError(Fault(Phase.MESSAGE, Kind.TOO_LARGE, text))

@@ -18,6 +18,7 @@ from email.policy import SMTP
 from mailadmin.core import headers, limits
 from mailadmin.core.content import Content, Encoded
 from mailadmin.core.sizes import in_words
+from mailadmin.core.texts import _
 
 _Piece = memoryview | Encoded
 _AS_IT_IS = ("", "7bit", "8bit", "binary")
@@ -83,7 +84,9 @@ class Part:
         try:
             return _DECODERS[encoding](raw)
         except (KeyError, binascii.Error):
-            raise CannotTravelError(f"a part of it is not in the encoding that it names, “{encoding[:40]}”") from None
+            raise CannotTravelError(
+                _("a part of it is not in the encoding that it names, “{encoding}”").format(encoding=encoding[:40])
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def take_apart(content: Content, limit: int) -> Apart:
     Raises CannotTravelError.
     """
     if headers.holds(content.head, "dkim-signature"):
-        raise CannotTravelError("it is signed (DKIM), so no byte of it may change")
+        raise CannotTravelError(_("it is signed (DKIM), so no byte of it may change"))
     kind, before, children, after = _opened(content)
     size, taken = content.size, dict[int, Attachment]()
     stays = ""  # why the largest part that stays does so
@@ -110,11 +113,14 @@ def take_apart(content: Content, limit: int) -> Apart:
         try:
             taken[number] = attachment(_part(children[number]), body=number == 0, related=kind == "multipart/related")
         except CannotTravelError as reason:
-            stays = stays or f", and {reason}"
+            stays = stays or str(reason)
             continue
         size -= _size(children[number])
     if size > limit:
-        raise CannotTravelError(f"without the files that can be uploaded it still has {in_words(size)}{stays}")
+        text = _("without the files that can be uploaded it still has {size}")
+        if stays:
+            text = _("without the files that can be uploaded it still has {size}, and {reason}")
+        raise CannotTravelError(text.format(size=in_words(size), reason=stays))
     left = [child for number, child in enumerate(children) if number not in taken]
     files = tuple(taken[number] for number in sorted(taken))
     if not left:  # a multipart without parts is none
@@ -141,7 +147,7 @@ def attachment(part: Part, body: bool = False, related: bool = False) -> Attachm
     except CannotTravelError:
         raise
     except Exception:  # Python's own code, see `Part.about`
-        raise CannotTravelError("the headers of a part cannot be read") from None
+        raise CannotTravelError(_("the headers of a part cannot be read")) from None
 
 
 def _attachment(part: Part, body: bool, related: bool) -> Attachment:
@@ -151,19 +157,21 @@ def _attachment(part: Part, body: bool, related: bool) -> Attachment:
     disposition = (placing.content_disposition or "").lower() if placing else ""
     content_id = headers.value(part.head, "content-id").strip().removeprefix("<").removesuffix(">")
     name = str((placing.params.get("filename") if placing else "") or about.get_param("name") or "")
-    shown = f"the part “{name or kind}”"
+    shown = _("the part “{name}”").format(name=name or kind)
     if kind.startswith("multipart/"):
-        raise CannotTravelError(f"{shown} is made of parts itself")
+        raise CannotTravelError(_("{part} is made of parts itself").format(part=shown))
     bare = kind.startswith("text/") and not (disposition or name or content_id)
     if bare or (body and (related or disposition != "attachment")):
-        raise CannotTravelError("its text has to stay in it")
+        raise CannotTravelError(_("its text has to stay in it"))
     names = [field for field, _ in headers.fields(part.head)]
     lost = [field for field in names if field not in _FILE_HEADERS or names.count(field) > 1]
     lost += {*(type_header.params if type_header else ())} - _TYPE_PARAMETERS
     lost += {*(placing.params if placing else ())} - _DISPOSITION_PARAMETERS
     lost += [disposition] if disposition not in ("", "inline", "attachment") else []
     if lost:
-        raise CannotTravelError(f"{shown} says more than Graph can keep (“{lost[0][:40]}”)")
+        raise CannotTravelError(
+            _("{part} says more than Graph can keep (“{field}”)").format(part=shown, field=lost[0][:40])
+        )
     inline = bool(content_id) and disposition != "attachment"
     final, changed = _named(name, kind, inline, disposition)
     charset = about.get_param("charset") if kind.startswith("text/") else ""
@@ -171,7 +179,11 @@ def _attachment(part: Part, body: bool, related: bool) -> Attachment:
     found = Attachment(final, content_type, part.data, inline, content_id, changed)
     if found.size > limits.GRAPH_UPLOAD_BYTES:
         most = in_words(limits.GRAPH_UPLOAD_BYTES)
-        raise CannotTravelError(f"“{final}” has {in_words(found.size)}, and Graph takes at most {most} for a file")
+        raise CannotTravelError(
+            _("“{name}” has {size}, and Graph takes at most {most} for a file").format(
+                name=final, size=in_words(found.size), most=most
+            )
+        )
     return found
 
 
@@ -179,12 +191,12 @@ def _named(name: str, kind: str, inline: bool, disposition: str) -> tuple[str, s
     """Return the name under which a file travels, which Graph insists on, and what that changes."""
     if kind == "message/rfc822":
         final = name if name.lower().endswith(".eml") else f"{name or 'message'}.eml"
-        return final, f"an attached message arrives as the file “{final}”"
+        return final, _("an attached message arrives as the file “{name}”").format(name=final)
     if not name:
         final = f"attachment{mimetypes.guess_extension(kind) or '.bin'}"
-        return final, f"a file without a name arrives as “{final}”"
+        return final, _("a file without a name arrives as “{name}”").format(name=final)
     if disposition == "inline" and not inline:  # Outlook hides such a file when no text names it
-        return name, f"“{name}” arrives as an attachment, not as part of the text"
+        return name, _("“{name}” arrives as an attachment, not as part of the text").format(name=name)
     return name, ""
 
 
@@ -195,16 +207,18 @@ def _opened(content: Content) -> tuple[str, list[_Piece], list[list[_Piece]], li
         about = Part(content.head, ()).about
         kind, boundary = about.get_content_type(), about.get_boundary("")
     except Exception:  # Python's own code, see `Part.about`
-        raise CannotTravelError("its headers cannot be read") from None
+        raise CannotTravelError(_("its headers cannot be read")) from None
     if kind in ("multipart/signed", "multipart/encrypted") or "pkcs7" in kind:
-        raise CannotTravelError("it is signed or encrypted, so no byte of it may change")
+        raise CannotTravelError(_("it is signed or encrypted, so no byte of it may change"))
     if kind not in ("multipart/mixed", "multipart/related") or (kind.endswith("related") and about.get_param("start")):
-        raise CannotTravelError(f"it has no files beside its text that could be uploaded (its type is {kind[:60]})")
+        raise CannotTravelError(
+            _("it has no files beside its text that could be uploaded (its type is {kind})").format(kind=kind[:60])
+        )
     first, *others = _segments(content.body, boundary.encode("utf-8", "surrogateescape"))
     closing = re.compile(rb"--%b--" % re.escape(boundary.encode("utf-8", "surrogateescape")))
     last = others.pop() if others and isinstance(line := others[-1][0], memoryview) and closing.match(line) else []
     if not boundary or not others:
-        raise CannotTravelError("its structure is not that of a MIME message")
+        raise CannotTravelError(_("its structure is not that of a MIME message"))
     return kind, first, others, last
 
 

@@ -10,13 +10,14 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import OAuthRoute
 from mailadmin.core.sizes import base64_size, in_words
+from mailadmin.core.texts import N_, _
 from mailadmin.transports.base import Mail
 
 from .json_form import json_message
 from .mime import encoded, graph_content, graph_mime
 from .parts import Attachment, CannotTravelError, take_apart
 
-_TOO_LARGE = "it is too large for one request"
+_TOO_LARGE = N_("it is too large for one request")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def plan_for(mail: Mail, route: OAuthRoute) -> Plan:
             return JsonPlan(_json(mail, route))
         except CannotTravelError as reason:
             lost = str(reason)
-    saved = "" if route.save_to_sent else f"a copy was saved in Sent Items, because {lost}"
+    saved = "" if route.save_to_sent else _("a copy was saved in Sent Items, because {reason}").format(reason=lost)
     if fits:
         return MimePlan(encoded(graph_mime(mail)), saved)
     if not route.large_messages:
@@ -72,14 +73,14 @@ def plan_for(mail: Mail, route: OAuthRoute) -> Plan:
 def _json(mail: Mail, route: OAuthRoute) -> bytes:
     """Return the body of a request in JSON. Raises CannotTravelError."""
     if mail.content.size > 2 * limits.GRAPH_REQUEST_BYTES:  # nothing shrinks to the half: spare the work
-        raise CannotTravelError(_TOO_LARGE)
+        raise CannotTravelError(_(_TOO_LARGE))
     message = json_message(mail, mail.mailbox or route.identity)
     try:
         body = json.dumps({"message": message, "saveToSentItems": route.save_to_sent}, ensure_ascii=False).encode()
     except UnicodeEncodeError:  # half a surrogate pair, which some character sets can hold
-        raise CannotTravelError("it holds what is no character of Unicode") from None
+        raise CannotTravelError(_("it holds what is no character of Unicode")) from None
     if len(body) > limits.GRAPH_REQUEST_BYTES:
-        raise CannotTravelError(_TOO_LARGE)
+        raise CannotTravelError(_(_TOO_LARGE))
     return body
 
 
@@ -88,7 +89,7 @@ def _draft(mail: Mail, saved: str) -> DraftPlan:
     try:
         apart = take_apart(content, limits.GRAPH_REQUEST_BYTES // 4 * 3)
     except CannotTravelError as reason:
-        text = f"The message has {in_words(content.size)}, and {reason}."
+        text = _("The message has {size}, and {reason}.").format(size=in_words(content.size), reason=reason)
         raise MailError(Fault(Phase.MESSAGE, Kind.NOT_CARRIED, text)) from None
     changes = (file.changed for file in apart.attachments)
     remark = "; ".join(filter(None, (saved, *dict.fromkeys(changes))))
@@ -97,8 +98,8 @@ def _draft(mail: Mail, saved: str) -> DraftPlan:
 
 def _too_large(size: int) -> MailError:
     most = in_words(limits.GRAPH_REQUEST_BYTES // 4 * 3)
-    text = (
-        f"The message has {in_words(size)}, and one request takes about {most}. Send a smaller one, "
-        "send it by SMTP, or allow large messages on the OAuth service."
-    )
+    text = _(
+        "The message has {size}, and one request takes about {most}. Send a smaller one, send it by "
+        "SMTP, or allow large messages on the OAuth service."
+    ).format(size=in_words(size), most=most)
     return MailError(Fault(Phase.MESSAGE, Kind.LARGE_NOT_ALLOWED, text))

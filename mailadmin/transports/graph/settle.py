@@ -12,6 +12,7 @@ from urllib.parse import quote
 from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind
+from mailadmin.core.texts import _
 from mailadmin.net.http import Answer
 
 from .client import GraphClient
@@ -27,7 +28,7 @@ def look_for(client: GraphClient, mailbox: str, message_id: str, rest: Rest = ti
     Looks a few times, because a message takes some seconds to appear. Only a message that is no draft counts; not to
     find it proves nothing. Raises nothing of the mail family.
     """
-    said = "Nobody looked into the mailbox, because the message has no Message-ID."
+    said = _("Nobody looked into the mailbox, because the message has no Message-ID.")
     if not message_id:
         return False, said
     quoted = message_id.replace("'", "''")
@@ -38,12 +39,14 @@ def look_for(client: GraphClient, mailbox: str, message_id: str, rest: Rest = ti
         try:
             answer = client.request("GET", path, mailbox=mailbox, patience=0)
         except MailError as error:
-            said = f"The mailbox could not be looked into: {error.explanation.title}"
+            said = _("The mailbox could not be looked into: {reason}").format(reason=error.explanation.title)
             if error.fault.kind in _SILENT:
                 break
             continue
         if answer.status == _OK and _sent(answer):
-            return True, f"Graph gave no clear answer; the message was found in the mailbox {mailbox}, so it was sent."
+            return True, _(
+                "Graph gave no clear answer; the message was found in the mailbox {mailbox}, so it was sent."
+            ).format(mailbox=mailbox)
         said = _why_not(client, answer)
         if 400 <= answer.status < 500:
             break
@@ -58,8 +61,8 @@ def _sent(answer: Answer) -> bool:
 
 def _why_not(client: GraphClient, answer: Answer) -> str:
     if answer.status == _OK:
-        return "The mailbox was looked into, and the message was not found among those that were sent."
+        return _("The mailbox was looked into, and the message was not found among those that were sent.")
     if answer.status == _FORBIDDEN:
-        return "The mailbox could not be looked into, because the app lacks the permission Mail.Read for it."
+        return _("The mailbox could not be looked into, because the app lacks the permission Mail.Read for it.")
     fault = client.fault(answer, (_OK,))
-    return f"The mailbox could not be looked into ({fault.code if fault else answer.status})."
+    return _("The mailbox could not be looked into ({code}).").format(code=fault.code if fault else answer.status)

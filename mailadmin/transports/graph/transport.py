@@ -11,6 +11,7 @@ from mailadmin.core.errors import DeliveryUnsure, MailError, mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import OAuthRoute
+from mailadmin.core.texts import _
 from mailadmin.net.http import Answer
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.transports.base import Accepted, Handed, Mail
@@ -83,12 +84,12 @@ def refuse_unfit(mail: Mail) -> None:
     Online has no mailboxes with letters beyond ASCII before the @ to take such a message (RFC 6531).
     """
     if not mail.complete:
-        text = "Some recipients were served already, and Microsoft Graph would send to all of them again."
+        text = _("Some recipients were served already, and Microsoft Graph would send to all of them again.")
         raise MailError(Fault(Phase.MESSAGE, Kind.ENVELOPE_UNSUPPORTED, text))
     if not mail.recipients:
         raise MailError(Fault(Phase.MESSAGE, Kind.NO_RECIPIENTS))
     if mail.needs_utf8:
-        text = "Microsoft Graph takes no address with letters beyond ASCII before the @."
+        text = _("Microsoft Graph takes no address with letters beyond ASCII before the @.")
         raise MailError(Fault(Phase.MESSAGE, Kind.UTF8_UNSUPPORTED, text))
 
 

@@ -17,6 +17,7 @@ from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
 from mailadmin.core.secret import Secret
 from mailadmin.core.sizes import in_words
+from mailadmin.core.texts import _
 from mailadmin.net.http import Answer
 from mailadmin.transports.base import Mail
 
@@ -119,8 +120,8 @@ class _Upload:
             if start > farthest:
                 farthest, self._tries = start, 0
             elif position is not None:
-                self._failed(_broken(self._file, "Graph does not get on with it."))
-        raise Unclear(_broken(self._file, "Graph has all of it and does not say that it is done."))
+                self._failed(_broken(self._file, _("Graph does not get on with it.")))
+        raise Unclear(_broken(self._file, _("Graph has all of it and does not say that it is done.")))
 
     def _send(self, start: int) -> tuple[Answer | None, MailError | None]:
         """Send the range from `start` on; return the answer, or why there is none."""
@@ -156,7 +157,11 @@ class _Upload:
     def _refusal(self, answer: Answer) -> MailError:
         """Return why `answer` is no success; raise it when another try would not help."""
         fault = self._client.fault(answer, accepted=(_DONE,))
-        error = _broken(self._file, f"Graph answered: {said(fault)}." if fault else "The answer says nothing.", fault)
+        error = _broken(
+            self._file,
+            _("Graph answered: {answer}.").format(answer=said(fault)) if fault else _("The answer says nothing."),
+            fault,
+        )
         if answer.status in _GONE:
             raise Unclear(error)
         if 400 <= answer.status < 500 and not _passing(answer) and answer.status != _WRONG_RANGE:
@@ -192,7 +197,9 @@ def _progress(file: Attachment, done: int) -> str:
     """Return how far it is: "Uploading report.pdf: 12 of 30 MB"."""
     total, sent = in_words(file.size), in_words(done) if done else "0"
     unit = f" {total.split()[1]}"
-    return f"Uploading {clean(file.name, limit=_NAME_CHARS)}: {sent.removesuffix(unit)} of {total}"
+    return _("Uploading {name}: {sent} of {total}").format(
+        name=clean(file.name, limit=_NAME_CHARS), sent=sent.removesuffix(unit), total=total
+    )
 
 
 def said(fault: Fault) -> str:

@@ -14,6 +14,7 @@ from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import EntraApp
+from mailadmin.core.texts import _
 from mailadmin.net.http import Answer, exchange
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.transports.entra.sign_in import Note
@@ -38,7 +39,7 @@ def ask_upload_host(
     address = url.reveal()
     parts = _parts(address)
     if parts is None:
-        text = "Graph named an address for the upload that is not one of https."
+        text = _("Graph named an address for the upload that is not one of https.")
         return Fault(Phase.GRAPH, Kind.UPLOAD_BROKEN, text, host=app.cloud.graph_host)
     note(f"> {method} https://{parts.netloc}/… (the rest of the address is a secret)")
     for name, value in headers.items():

@@ -15,6 +15,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute
+from mailadmin.core.texts import _
 
 from .mechanisms import external, kerberos, ntlm, password, scram
 from .mechanisms.exchange import Declined, LibraryMissing, Unusable, missing_method
@@ -65,7 +66,7 @@ def _refuse_clear_text(session: SmtpSession) -> None:
     route = session.route
     chosen = route.security is Security.NONE and route.auth is not SmtpAuth.XOAUTH2
     if session.exposed and not chosen and route.auth is not SmtpAuth.CERTIFICATE:
-        text = "The connection is not encrypted, so the sign-in would have left in clear text."
+        text = _("The connection is not encrypted, so the sign-in would have left in clear text.")
         raise session.fault(Phase.AUTH, Kind.CLEAR_TEXT_REFUSED, text)
 
 
@@ -84,11 +85,11 @@ def _with_password(session: SmtpSession, offered: tuple[str, ...]) -> str:
             PASSWORD_METHODS[method](session, offered, password)
             return method
         except Unusable as obstacle:
-            session.dialogue.remark(f"{method} is left out: {obstacle}")
+            session.dialogue.remark(_("{method} is left out: {reason}").format(method=method, reason=obstacle))
             session.left_out[method] = str(obstacle)
             obstacles.append(obstacle)
         except MailError as error:
-            session.left_out[method] = f"refused ({error.fault.text})"
+            session.left_out[method] = _("refused ({reason})").format(reason=error.fault.text)
             if refusal or not _deserves_another(method, error):
                 gone = error.fault.kind is Kind.CLOSED  # some servers close after a refusal
                 raise (refusal if refusal and gone else error) from None
@@ -123,5 +124,5 @@ def _nothing_left(session: SmtpSession, obstacles: list[Unusable]) -> MailError:
     for obstacle in obstacles:
         if isinstance(obstacle, LibraryMissing):
             return session.fault(Phase.AUTH, Kind.LIBRARY_MISSING, str(obstacle))
-    text = f"No offered method can be used: {obstacles[0]}."
+    text = _("No offered method can be used: {obstacle}.").format(obstacle=obstacles[0])
     return session.fault(Phase.AUTH, Kind.MECHANISM_MISSING, text)

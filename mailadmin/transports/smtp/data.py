@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mailadmin.core.errors import DeliveryUnsure, MailError
 from mailadmin.core.fault import Kind, Phase
+from mailadmin.core.texts import _
 from mailadmin.transports.base import Mail
 
 from .payload import chunk_blocks, data_blocks
@@ -56,7 +57,7 @@ def send(session: SmtpSession, mail: Mail, recipients: Sequence[str], *, chunked
         reply = session.wire.read_reply()
     except WireError as error:
         if not left:
-            text = "The connection broke before the end of the message."
+            text = _("The connection broke before the end of the message.")
             raise session.fault(Phase.DATA, error.kind, text) from None
         raise unsure(session, error.kind, error.text) from None
     return accepted(session, reply, left=left)
@@ -69,7 +70,9 @@ def accepted(session: SmtpSession, reply: Reply, *, left: bool = True) -> Reply:
         raise session.refusal(Phase.DATA, reply)
     if not reply.positive or not left:
         session.close()
-        raise unsure(session, Kind.OUT_OF_STEP, f"The answer was {reply.code}, which fits no message.")
+        raise unsure(
+            session, Kind.OUT_OF_STEP, _("The answer was {code}, which fits no message.").format(code=reply.code)
+        )
     session.in_transaction = False
     return reply
 
@@ -97,6 +100,8 @@ def _all_but_last(session: SmtpSession, blocks: Iterator[bytes], size: int) -> b
         except WireError as error:
             if error.kind is Kind.TIMEOUT:
                 raise
-            text = f"The connection was lost at {min(100 * sent // size, 100)} % of the message."
+            text = _("The connection was lost at {percent} % of the message.").format(
+                percent=min(100 * sent // size, 100)
+            )
             raise WireError(error.kind, text) from None
     return held

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mailadmin.core import limits
 from mailadmin.core.redact import MASK, clean
 from mailadmin.core.secret import Secret
+from mailadmin.core.texts import _
 
 from .reply import Reply
 
@@ -30,7 +31,7 @@ class Dialogue:
 
     def content(self, size: int) -> None:
         """Note that the message was sent: its size in bytes only."""
-        self._note(f"C: ({size} bytes of message)")
+        self._note(f"C: ({_('{size} bytes of message').format(size=size)})")
 
     def server(self, reply: Reply) -> None:
         """Note each line of a reply."""
@@ -54,4 +55,4 @@ class Dialogue:
         self._room -= 1
         self.lines.append(line)
         if not self._room:
-            self.lines.append("(the rest is not shown)")
+            self.lines.append(_("(the rest is not shown)"))

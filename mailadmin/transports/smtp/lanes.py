@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
+from mailadmin.core.texts import _
 from mailadmin.transports.base import Mail
 
 from . import data
@@ -55,7 +56,9 @@ class Lane(ABC):
             return Outcome(ticket, error, elsewhere=_before_content(error))
 
     def _not_begun(self, ticket: int) -> Outcome:
-        error = self._session.fault(Phase.SENDER, Kind.CLOSED, "The connection ended with a message before this one.")
+        error = self._session.fault(
+            Phase.SENDER, Kind.CLOSED, _("The connection ended with a message before this one.")
+        )
         return Outcome(ticket, error, elsewhere=True)
 
 

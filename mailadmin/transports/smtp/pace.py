@@ -10,6 +10,7 @@ from mailadmin.core.durations import in_words
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import Rate, SmtpRoute
+from mailadmin.core.texts import _
 from mailadmin.transports.shared import NotNow, Pace, shared
 
 
@@ -25,9 +26,11 @@ def await_turn(route: SmtpRoute, patience: float, rest: Callable[[float], object
     try:
         wait = shared().book(f"smtp:{route.key.id}", pace_of(route.rate), patience)
     except NotNow as refusal:
-        text = (
-            f"The rate of “{route.name}” is {route.rate.messages} in {in_words(route.rate.seconds)}; its next turn "
-            f"comes in {in_words(refusal.seconds)}."
+        text = _("The rate of “{name}” is {number} in {period}; its next turn comes in {time}.").format(
+            name=route.name,
+            number=route.rate.messages,
+            period=in_words(route.rate.seconds),
+            time=in_words(refusal.seconds),
         )
         fault = Fault(Phase.MESSAGE, Kind.PACED, text, host=route.host, retry_after=refusal.seconds)
         raise MailError(fault) from None

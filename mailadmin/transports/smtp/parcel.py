@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mailadmin.core import limits
 from mailadmin.core.errors import DeliveryUnsure, MailError
 from mailadmin.core.fault import Kind, Phase
+from mailadmin.core.texts import _
 from mailadmin.transports.base import Mail
 
 from .data import accepted, unsure
@@ -72,7 +73,7 @@ class Parcel:
         session, final = self._session, self._session.final_seconds(self._mail)
         try:
             if not session.open:  # an answer that was read already may be anybody's
-                raise session.fault(Phase.DATA, Kind.CLOSED, "The connection ended with a message before this one.")
+                raise session.fault(Phase.DATA, Kind.CLOSED, _("The connection ended with a message before this one."))
             self._envelope.finish(final)
             reply = session.hear(Phase.DATA, final)
         except MailError as error:
@@ -83,7 +84,7 @@ class Parcel:
         accepted(session, reply, left=self._left)
         if self._envelope.failure or (last and session.wire.out_of_step):
             session.close()
-            raise unsure(session, Kind.OUT_OF_STEP, "The server's answers do not fit together.")
+            raise unsure(session, Kind.OUT_OF_STEP, _("The server's answers do not fit together."))
         return self._envelope.round(reply)
 
     def _without_answer(self, error: MailError) -> MailError:
@@ -95,5 +96,5 @@ class Parcel:
             fault = unsure(self._session, failure.fault.kind, failure.fault.text).fault
             in_step = error.fault.kind is not Kind.OUT_OF_STEP  # else nobody knows who was refused
             return DeliveryUnsure(fault, self._envelope.refused if in_step else {})
-        text = "The connection broke before the message had left."
+        text = _("The connection broke before the message had left.")
         return self._session.fault(Phase.SENDER, Kind.CLOSED, text)

@@ -12,6 +12,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import Notices
 from mailadmin.core.seven_bit import seven_bit
+from mailadmin.core.texts import _
 from mailadmin.transports.base import Mail
 
 Features = Mapping[str, str]
@@ -39,7 +40,7 @@ def fitted(content: Content, features: Features) -> Content:
     which has no place in a message (RFC 5322 section 2.3).
     """
     if any(b"\0" in text for text in content.texts()):
-        text = "The message holds a NUL byte, which e-mail cannot carry."
+        text = _("The message holds a NUL byte, which e-mail cannot carry.")
         raise MailError(Fault(Phase.MESSAGE, Kind.BAD_MESSAGE, text))
     if not all(map(_is_clean, content.texts())):
         body = tuple(_with_crlf(piece) if isinstance(piece, bytes) else piece for piece in content.body)
@@ -130,7 +131,7 @@ def path(address: str, utf8: bool) -> str:
     bad = _CONTROL.search(address) or (not local.startswith('"') and _UNQUOTED_BAD.search(address))
     if bad or (not utf8 and not address.isascii()):
         shown = _CONTROL.sub(" ", address)[:100]
-        text = f"“{shown}” cannot be written into an SMTP command."
+        text = _("“{address}” cannot be written into an SMTP command.").format(address=shown)
         raise MailError(Fault(Phase.MESSAGE, Kind.BAD_ADDRESS, text))
     return f"<{address}>"
 
@@ -146,14 +147,16 @@ def mail_parameters(mail: Mail, features: Features, notices: Notices = Notices.S
     if "size" in features:
         limit = size_limit(features)
         if limit and mail.content.size > limit:
-            text = f"The message has {mail.content.size} bytes; the server takes at most {limit}."
+            text = _("The message has {size} bytes; the server takes at most {limit}.").format(
+                size=mail.content.size, limit=limit
+            )
             raise MailError(Fault(Phase.MESSAGE, Kind.TOO_LARGE, text, size_limit=limit))
         parameters.append(f"SIZE={mail.content.size}")
     if "8bitmime" in features and mail.content.eight_bit:
         parameters.append("BODY=8BITMIME")
     if mail.needs_utf8:
         if "smtputf8" not in features:
-            text = "An address has letters beyond ASCII before its @, and the server lacks SMTPUTF8."
+            text = _("An address has letters beyond ASCII before its @, and the server lacks SMTPUTF8.")
             raise MailError(Fault(Phase.MESSAGE, Kind.UTF8_UNSUPPORTED, text))
         parameters.append("SMTPUTF8")
     if notices and "dsn" in features:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from mailadmin.core import limits
+from mailadmin.core.texts import _
 
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(rb"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?=\s|$)")  # RFC 3463
@@ -76,7 +77,7 @@ class ReplyParser:
         first, self.started = not self.started, True
         self._buffer += data
         if first and bytes(self._buffer[:2]) in _TLS_RECORDS:
-            raise BadReply("The server speaks TLS.", tls=True)
+            raise BadReply(_("The server speaks TLS."), tls=True)
 
     def take(self) -> Reply | None:
         """Return the next whole reply, or None when more bytes are needed.
@@ -91,21 +92,21 @@ class ReplyParser:
                 self._lines = []
                 return reply
         if len(self._buffer) > limits.REPLY_LINE_BYTES:
-            raise BadReply("A line of the answer does not end.")
+            raise BadReply(_("A line of the answer does not end."))
         return None
 
     def _add(self, line: bytes) -> bool:
         """Take one line without its LF; tell whether it was the last of its reply."""
         if len(line) > limits.REPLY_LINE_BYTES:
-            raise BadReply("A line of the answer is too long.")
+            raise BadReply(_("A line of the answer is too long."))
         found = _LINE.fullmatch(line.rstrip(b"\r"))
         if not found:
-            raise BadReply("The answer is not an SMTP reply.")
+            raise BadReply(_("The answer is not an SMTP reply."))
         code, mark, text = int(found[1]), found[2], found[3] or b""
         if self._lines and code // 100 != self._code // 100:
-            raise BadReply("The lines of one answer contradict each other.")
+            raise BadReply(_("The lines of one answer contradict each other."))
         if len(self._lines) >= limits.REPLY_LINES:
-            raise BadReply("The answer does not end.")
+            raise BadReply(_("The answer does not end."))
         self._code = code
         self._lines.append(text)
         return mark != b"-"

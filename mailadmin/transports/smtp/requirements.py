@@ -7,6 +7,7 @@ import re
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute
+from mailadmin.core.texts import _
 
 from .mechanisms import kerberos, ntlm, scram
 from .mechanisms.exchange import LibraryMissing
@@ -34,17 +35,17 @@ def _nothing(route: SmtpRoute) -> None:
 
 def _user(route: SmtpRoute) -> None:
     if not route.user:
-        raise _wrong(route, Kind.ROUTE_INCOMPLETE, "The user name is missing.")
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, _("The user name is missing."))
     if _CONTROL.search(route.user) or _CONTROL.search(route.domain):
-        raise _wrong(route, Kind.ROUTE_INCOMPLETE, "The user name holds a control character, such as a tab.")
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, _("The user name holds a control character, such as a tab."))
 
 
 def _password(route: SmtpRoute) -> None:
     _user(route)
     if route.password is None or not route.password.reveal():
-        raise _wrong(route, Kind.SECRET_MISSING, "The password is missing.")
+        raise _wrong(route, Kind.SECRET_MISSING, _("The password is missing."))
     if _CONTROL.search(route.password.reveal()):
-        raise _wrong(route, Kind.ROUTE_INCOMPLETE, "The password holds a control character, such as a line break.")
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, _("The password holds a control character, such as a line break."))
     if route.mechanism.startswith("SCRAM-"):
         scram.scramp()
     if route.mechanism == "NTLM":
@@ -54,7 +55,7 @@ def _password(route: SmtpRoute) -> None:
 def _token(route: SmtpRoute) -> None:
     _user(route)
     if route.app is None:
-        raise _wrong(route, Kind.ROUTE_INCOMPLETE, "The integrated service is missing.")
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, _("The integrated service is missing."))
 
 
 def _ticket(route: SmtpRoute) -> None:
@@ -63,11 +64,11 @@ def _ticket(route: SmtpRoute) -> None:
 
 def _certificate(route: SmtpRoute) -> None:
     if route.client is None or not route.client.pem:
-        raise _wrong(route, Kind.CLIENT_CERTIFICATE_BAD, "The client certificate is missing.")
+        raise _wrong(route, Kind.CLIENT_CERTIFICATE_BAD, _("The client certificate is missing."))
     if route.client.key is None:
-        raise _wrong(route, Kind.CLIENT_CERTIFICATE_BAD, "The private key of the client certificate is missing.")
+        raise _wrong(route, Kind.CLIENT_CERTIFICATE_BAD, _("The private key of the client certificate is missing."))
     if route.security is Security.NONE:
-        text = "A client certificate signs in only over TLS, and this connection is set to no encryption."
+        text = _("A client certificate signs in only over TLS, and this connection is set to no encryption.")
         raise _wrong(route, Kind.ROUTE_INCOMPLETE, text)
 
 

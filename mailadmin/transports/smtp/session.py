@@ -14,6 +14,7 @@ from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute
+from mailadmin.core.texts import _
 from mailadmin.net import dialler, proxy, tls
 from mailadmin.net.dialler import NetworkPolicy
 from mailadmin.transports.base import Mail
@@ -118,7 +119,7 @@ class SmtpSession(Conversation):
             self._handshake()
             self._hello()
         elif security is Security.STARTTLS:
-            raise self.fault(Phase.TLS, Kind.STARTTLS_MISSING, "The server does not offer STARTTLS.")
+            raise self.fault(Phase.TLS, Kind.STARTTLS_MISSING, _("The server does not offer STARTTLS."))
 
     def ask_for_tls(self) -> None:
         """Say STARTTLS; the handshake is to follow at once."""
@@ -195,7 +196,7 @@ class SmtpSession(Conversation):
         if kind is Kind.OUT_OF_STEP:
             kind, text = Kind.NOT_SMTP, ""
         elif kind is Kind.TIMEOUT and error.silent and tls_port:
-            kind, text = Kind.TLS_EXPECTED, "The server is silent, as a port for TLS from the start is."
+            kind, text = Kind.TLS_EXPECTED, _("The server is silent, as a port for TLS from the start is.")
         return self.fault(Phase.GREETING, kind, text)
 
     def _hello(self) -> None:
@@ -232,4 +233,4 @@ class SmtpSession(Conversation):
             )  # to be told of, should it have been revoked
             revocation.check(secured, self.host, self.policy, self.route.proxy, self.connect_seconds, self.port)
         self.wire.attach(secured)
-        self.dialogue.remark(f"encrypted with {secured.version()}")
+        self.dialogue.remark(_("encrypted with {tls}").format(tls=secured.version()))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from mailadmin.core.fault import Kind
 from mailadmin.core.secret import Secret
+from mailadmin.core.texts import _
 from mailadmin.net import tls
 from mailadmin.net.dialler import own_name
 
@@ -79,7 +80,7 @@ class Wire(smtplib.SMTP):
         """Return the seconds until the deadline. Raises WireError when it has passed."""
         remaining = self._deadline - time.monotonic()
         if remaining <= 0:
-            self._fail(Kind.TIMEOUT, "The server did not answer in time.")
+            self._fail(Kind.TIMEOUT, _("The server did not answer in time."))
         return remaining
 
     # -- the connection ---------------------------------------------------------------------------
@@ -98,7 +99,7 @@ class Wire(smtplib.SMTP):
         """Give the connection away, for a handshake."""
         sock, self.sock = self.sock, None
         if sock is None:
-            self._fail(Kind.CLOSED, "The connection is closed.")
+            self._fail(Kind.CLOSED, _("The connection is closed."))
         return sock
 
     @property
@@ -136,7 +137,7 @@ class Wire(smtplib.SMTP):
         lines = tuple(lines)
         for line in lines:
             if "\r" in line or "\n" in line:
-                raise ValueError("A command holds a line break.")
+                raise ValueError(_("A command holds a line break."))
             self.dialogue.client(line)
         return "\r\n".join((*lines, "")).encode()
 
@@ -152,12 +153,12 @@ class Wire(smtplib.SMTP):
         sent = 0
         while sent < len(view):
             if self.sock is None:
-                self._fail(Kind.CLOSED, "The connection is closed.")
+                self._fail(Kind.CLOSED, _("The connection is closed."))
             self.sock.settimeout(self.check_time())
             try:
                 self.sock.sendall(view[sent : sent + _CHUNK])
             except TimeoutError:
-                self._fail(Kind.TIMEOUT, "The server did not take what was sent in time.")
+                self._fail(Kind.TIMEOUT, _("The server did not take what was sent in time."))
             except OSError:
                 return sent
             sent += len(view[sent : sent + _CHUNK])
@@ -181,25 +182,25 @@ class Wire(smtplib.SMTP):
 
     def _receive(self) -> None:
         if self.sock is None:
-            self._fail(Kind.CLOSED, "The connection is closed.")
+            self._fail(Kind.CLOSED, _("The connection is closed."))
         self.sock.settimeout(self.check_time())
         try:
             if _QUICK_ACK is not None:
                 self.sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)  # holds for one reading only
             data = self.sock.recv(_READ)
         except TimeoutError:
-            self._fail(Kind.TIMEOUT, "The server did not answer in time.")
+            self._fail(Kind.TIMEOUT, _("The server did not answer in time."))
         except OSError as error:
             data = self._broken(error)
         if not data:
-            self._fail(Kind.CLOSED, "The server closed the connection.")
+            self._fail(Kind.CLOSED, _("The server closed the connection."))
         self._parser.feed(data)
 
     def _broken(self, error: OSError) -> bytes:
         """Return nothing read. Raises WireError when the server closes because of our certificate, which TLS 1.3
         tells only after the handshake."""
         if tls.client_refused(error):
-            self._fail(Kind.CLIENT_CERTIFICATE_REFUSED, "The server does not accept our certificate, or wants one.")
+            self._fail(Kind.CLIENT_CERTIFICATE_REFUSED, _("The server does not accept our certificate, or wants one."))
         return b""
 
     def check_in_step(self) -> None:
@@ -213,14 +214,14 @@ class Wire(smtplib.SMTP):
         if reply.code == SERVICE_CLOSING:
             self.close()
             raise WireError(Kind.REPLY, reply=reply)
-        self._fail(Kind.OUT_OF_STEP, "The server answered although nothing was asked.")
+        self._fail(Kind.OUT_OF_STEP, _("The server answered although nothing was asked."))
 
     def said_more(self) -> bool:
         """Tell whether something of the server waits to be read. Raises WireError when it has closed."""
         if self._parser.leftover:
             return True
         if self.sock is None:
-            self._fail(Kind.CLOSED, "The connection is closed.")
+            self._fail(Kind.CLOSED, _("The connection is closed."))
         self.sock.settimeout(0)
         try:
             data = self.sock.recv(_READ)
@@ -229,7 +230,7 @@ class Wire(smtplib.SMTP):
         except OSError as error:
             data = self._broken(error)
         if not data:
-            self._fail(Kind.CLOSED, "The server closed the connection.")
+            self._fail(Kind.CLOSED, _("The server closed the connection."))
         try:
             self._parser.feed(data)
         except BadReply as error:

@@ -12,6 +12,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import EntraApp
+from mailadmin.core.texts import _
 from mailadmin.transports.entra.audience import never_typed
 from mailadmin.transports.entra.tokens import fetch_token, forget_token
 from mailadmin.transports.smtp.reply import Reply
@@ -34,7 +35,7 @@ def sign_in(session: SmtpSession, offered: tuple[str, ...]) -> str:
     """
     app = session.route.app
     if app is None:
-        raise session.fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, "The integrated service is missing.")
+        raise session.fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, _("The integrated service is missing."))
     _refuse_foreign_host(session, app)
     _refuse_loose_trust(session, app)
     named = session.route.mechanism
@@ -61,7 +62,9 @@ def _refuse_foreign_host(session: SmtpSession, app: EntraApp) -> None:
     host = session.host.lower().removesuffix(".")
     known = {name.lower() for name in app.cloud.mail_hosts}
     if not known & {host, f"{host}:{session.port}"}:
-        text = f"{session.host} is not among the mail hosts of {app.name}, so no token is sent to it."
+        text = _("{host} is not among the mail hosts of {service}, so no token is sent to it.").format(
+            host=session.host, service=app.name
+        )
         raise session.fault(Phase.AUTH, Kind.TOKEN_HOST_REFUSED, text)
 
 
@@ -73,9 +76,13 @@ def _refuse_loose_trust(session: SmtpSession, app: EntraApp) -> None:
     trusted = [] if never_typed(app) else app.cloud.ca_pem.split()  # line ends aside
     own_ca = tls.ca_pem.split() not in ([], trusted)
     if session.route.proxy and (own_ca or tls.trusted_hosts or not tls.check_identity):
-        loose = "an own CA" if own_ca else "trusted hosts" if tls.trusted_hosts else "no check of the identity"
-        text = f"The connection has a proxy and {loose}, so no token of {app.name} is sent."
-        raise session.fault(Phase.AUTH, Kind.TOKEN_TRUST_REFUSED, text)
+        if own_ca:
+            text = _("The connection has a proxy and an own CA, so no token of {service} is sent.")
+        elif tls.trusted_hosts:
+            text = _("The connection has a proxy and trusted hosts, so no token of {service} is sent.")
+        else:
+            text = _("The connection has a proxy and no check of the identity, so no token of {service} is sent.")
+        raise session.fault(Phase.AUTH, Kind.TOKEN_TRUST_REFUSED, text.format(service=app.name))
 
 
 def _attempt(session: SmtpSession, method: str, token: Secret) -> None:
@@ -86,7 +93,7 @@ def _attempt(session: SmtpSession, method: str, token: Secret) -> None:
         return
     # Some servers tell the reason first, as JSON in base64, and refuse after an acknowledgement: one ^A with
     # OAUTHBEARER (RFC 7628 section 3.2.3), an empty line with XOAUTH2.
-    session.dialogue.remark(f"the server's reason: {session.dialogue.clean(_reason(reply))}")
+    session.dialogue.remark(_("the server's reason: {reason}").format(reason=session.dialogue.clean(_reason(reply))))
     acknowledgement = base64.b64encode(b"\x01").decode("ascii") if method == OAUTHBEARER else ""
     finish(session, session.ask(Phase.AUTH, acknowledgement))
 

@@ -16,6 +16,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import SmtpRoute
+from mailadmin.core.texts import _
 from mailadmin.transports.smtp.reply import Reply
 
 if TYPE_CHECKING:
@@ -32,7 +33,11 @@ class LibraryMissing(Unusable):
     """The library for a method is not installed; `extra` is the extra of our package that brings it."""
 
     def __init__(self, method: str, extra: str) -> None:
-        super().__init__(f'{method} needs a library that is not installed: pip install "mailadmin[{extra}]".')
+        super().__init__(
+            _('{method} needs a library that is not installed: pip install "mailadmin[{extra}]".').format(
+                method=method, extra=extra
+            )
+        )
 
 
 class Declined(MailError):
@@ -47,9 +52,11 @@ def account(route: SmtpRoute) -> str:
 
 def missing_method(session: SmtpSession, wanted: Iterable[str], offered: tuple[str, ...]) -> MailError:
     """Return the error for a server that offers none of the methods we want; it names both lists."""
-    said = f"It offers {' '.join(offered)}" if offered else "It offers no sign-in at all"
-    text = session.dialogue.clean(f"{said}; wanted was {' or '.join(wanted)}.")
-    return session.fault(Phase.AUTH, Kind.MECHANISM_MISSING, text)
+    text = _("It offers no sign-in at all; wanted was {wanted}.")
+    if offered:
+        text = _("It offers {offered}; wanted was {wanted}.")
+    text = text.format(offered=" ".join(offered), wanted=_(" or ").join(wanted))
+    return session.fault(Phase.AUTH, Kind.MECHANISM_MISSING, session.dialogue.clean(text))
 
 
 def encoded(payload: bytes) -> Secret:

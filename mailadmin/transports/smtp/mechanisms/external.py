@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
+from mailadmin.core.texts import _
 
 from .exchange import CHALLENGE, finish, send_secret
 
@@ -21,10 +22,10 @@ def sign_in(session: SmtpSession, offered: tuple[str, ...]) -> str:
     nothing: then the certificate says it all) as the identity; else the handshake was the sign-in. Raises
     MailError."""
     if not session.wire.encrypted:
-        text = "A client certificate signs in only over TLS, and this connection is not encrypted."
+        text = _("A client certificate signs in only over TLS, and this connection is not encrypted.")
         raise session.fault(Phase.AUTH, Kind.STARTTLS_MISSING, text)
     if METHOD not in offered:
-        session.dialogue.remark("no EXTERNAL is offered: the certificate in the TLS handshake is the sign-in")
+        session.dialogue.remark(_("no EXTERNAL is offered: the certificate in the TLS handshake is the sign-in"))
         return HANDSHAKE
     identity = Secret(session.route.user)
     reply = send_secret(session, identity, f"AUTH {METHOD}")

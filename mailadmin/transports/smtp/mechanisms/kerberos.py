@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.redact import clean
+from mailadmin.core.texts import _
 
 from .exchange import LibraryMissing, broken_off, challenge_of, encoded, finish, invited, missing_method, send_encoded
 from .ntlm import spnego
@@ -112,8 +113,8 @@ def _choice(session: SmtpSession, offer: bytes) -> bytes:
     """Return our choice among the security layers that the server offers: none, for TLS is there; with no other
     identity than the ticket's. Raises MailError when the server insists on one, or offers nothing readable."""
     if len(offer) != 4:
-        raise broken_off(session, Kind.OUT_OF_STEP, "The server's offer is not what GSSAPI wants.")
+        raise broken_off(session, Kind.OUT_OF_STEP, _("The server's offer is not what GSSAPI wants."))
     if not offer[0] & _NO_LAYER:
-        text = "The server takes GSSAPI only with a security layer of its own, which nobody uses beside TLS."
+        text = _("The server takes GSSAPI only with a security layer of its own, which nobody uses beside TLS.")
         raise broken_off(session, Kind.MECHANISM_MISSING, text)
     return bytes([_NO_LAYER, 0, 0, 0])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
+from mailadmin.core.texts import _
 
 from . import binding
 from .exchange import (
@@ -72,7 +73,7 @@ def _context(session: SmtpSession, password: Secret) -> Any:
         )
     except Exception as error:  # its frames hold the password in clear
         error.__traceback__ = None
-    raise Unusable("the library for it cannot use this account on this system")
+    raise Unusable(_("the library for it cannot use this account on this system"))
 
 
 def _labelled(bound: binding.Binding) -> tuple[bytes, bytes]:
@@ -86,4 +87,4 @@ def _step(session: SmtpSession, context: Any, challenge: bytes | None = None) ->
         return encoded(context.step(challenge) or b"")
     except Exception as error:  # the library reads the challenge unguarded: whatever may go wrong with bytes
         error.__traceback__ = None
-    raise broken_off(session, Kind.OUT_OF_STEP, "The server's challenge is not what NTLM wants.")
+    raise broken_off(session, Kind.OUT_OF_STEP, _("The server's challenge is not what NTLM wants."))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mailadmin.core.fault import Phase
 from mailadmin.core.secret import Secret
+from mailadmin.core.texts import _
 
 from .exchange import CHALLENGE, Unusable, account, challenge_of, finish, invited, send_secret
 
@@ -19,7 +20,7 @@ def cram_md5(session: SmtpSession, offered: tuple[str, ...], password: Secret) -
     try:
         hmac.new(b"", b"", "md5")
     except ValueError:  # a system in FIPS mode
-        raise Unusable("this system does not allow MD5") from None
+        raise Unusable(_("this system does not allow MD5")) from None
     challenge = challenge_of(session, session.ask(Phase.AUTH, "AUTH CRAM-MD5"))
     user = account(session.route)
 

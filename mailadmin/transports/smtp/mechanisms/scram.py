@@ -12,6 +12,7 @@ from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Kind, Phase
 from mailadmin.core.secret import Secret
+from mailadmin.core.texts import N_, _
 
 from . import binding
 from .exchange import (
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 _PLUS = "-PLUS"
 _NUMBER = re.compile(rb"[1-9][0-9]{0,9}")
-_NOT_FIRST = "The server's first message is not what SCRAM wants."
+_NOT_FIRST = N_("The server's first message is not what SCRAM wants.")
 
 
 def sign_in(method: str, session: SmtpSession, offered: tuple[str, ...], password: Secret) -> None:
@@ -45,7 +46,7 @@ def sign_in(method: str, session: SmtpSession, offered: tuple[str, ...], passwor
     _refuse_errors(session, challenge, before_proof=True)
     reply = send_secret(session, _proof(session, client, challenge))
     if reply.code == SIGNED_IN:
-        raise broken_off(session, Kind.SERVER_PROOF, "The server sent no proof that it knows the password.")
+        raise broken_off(session, Kind.SERVER_PROOF, _("The server sent no proof that it knows the password."))
     final = challenge_of(session, reply)
     _refuse_errors(session, final, before_proof=False)
     _check_proof(session, client, final)
@@ -69,7 +70,7 @@ def _client(session: SmtpSession, method: str, offered: tuple[str, ...], passwor
         return library.ScramClient([method], account(session.route), password.reveal(), channel_binding=bound)
     except library.ScramException as error:
         error.__traceback__ = None
-    raise Unusable("the user name or the password holds characters that SCRAM does not know")
+    raise Unusable(_("the user name or the password holds characters that SCRAM does not know"))
 
 
 def _binding(session: SmtpSession, method: str, offered: tuple[str, ...]) -> binding.Binding | None:
@@ -83,7 +84,7 @@ def _binding(session: SmtpSession, method: str, offered: tuple[str, ...]) -> bin
         named = session.route.mechanism == method
         found = binding.unique(session) or (binding.end_point(session) if named else None)
         if found is None:
-            raise Unusable("this connection has nothing that both sides could bind the sign-in to")
+            raise Unusable(_("this connection has nothing that both sides could bind the sign-in to"))
         return found
     server_binds = any(name.startswith("SCRAM-") and name.endswith(_PLUS) for name in offered)
     return None if server_binds else binding.unique(session)
@@ -108,7 +109,9 @@ def _refuse_errors(session: SmtpSession, message: bytes, *, before_proof: bool) 
     refusal follows."""
     if not message.startswith(b"e="):
         return
-    session.dialogue.remark(f"the server's reason: {session.dialogue.clean(message.removeprefix(b'e='))}")
+    session.dialogue.remark(
+        _("the server's reason: {reason}").format(reason=session.dialogue.clean(message.removeprefix(b"e=")))
+    )
     try:
         reply = session.ask(Phase.AUTH, "")
     except MailError as error:
@@ -122,16 +125,18 @@ def _proof(session: SmtpSession, client: Any, challenge: bytes) -> Secret:
     work than a sign-in should cost."""
     wanted = rounds(challenge)
     if not wanted:
-        raise broken_off(session, Kind.OUT_OF_STEP, _NOT_FIRST)
+        raise broken_off(session, Kind.OUT_OF_STEP, _(_NOT_FIRST))
     if wanted > limits.SCRAM_ITERATIONS:
-        text = f"The server asks for {wanted} rounds of hashing, more than the {limits.SCRAM_ITERATIONS} allowed."
+        text = _("The server asks for {wanted} rounds of hashing, more than the {limit} allowed.").format(
+            wanted=wanted, limit=limits.SCRAM_ITERATIONS
+        )
         raise broken_off(session, Kind.OUT_OF_STEP, text)
     try:
         client.set_server_first(challenge.decode())
         return Secret(client.get_client_final())
     except (scramp().ScramException, ValueError) as error:
         error.__traceback__ = None
-    raise broken_off(session, Kind.OUT_OF_STEP, _NOT_FIRST)
+    raise broken_off(session, Kind.OUT_OF_STEP, _(_NOT_FIRST))
 
 
 def rounds(challenge: bytes) -> int:
@@ -148,4 +153,4 @@ def _check_proof(session: SmtpSession, client: Any, final: bytes) -> None:
         return
     except (scramp().ScramException, ValueError) as error:
         error.__traceback__ = None
-    raise broken_off(session, Kind.SERVER_PROOF, "The server's proof that it knows the password is wrong.")
+    raise broken_off(session, Kind.SERVER_PROOF, _("The server's proof that it knows the password is wrong."))
