@@ -1,4 +1,4 @@
-"""Sending without a Django backend in between: `mailadmin.send`, the console's form and the command line.
+"""Sending without a Django backend in between: `mailadmin.send`, the HTTP API, the console's form and the command line.
 
 Here a route's default recipients apply, which Django itself cannot reach: it sends nothing when a message
 names nobody.
@@ -6,83 +6,35 @@ names nobody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from django.core.mail import EmailMultiAlternatives
-
-from mailadmin.core.addresses import AddressError, parse_list
-from mailadmin.core.errors import BadMessage
-from mailadmin.core.fault import Fault, Kind, Phase
-from mailadmin.core.outcome import Priority, SendResult
+from mailadmin.core.outcome import SendResult
 from mailadmin.core.settings import RouteKey
 
 from . import routes
-from .options import OPTION_PREFIX, SendOptions
+from .message import Message
+from .options import SendOptions
 from .send import send_message
 
-Addresses = str | Sequence[str]
 
+def send(*args: Any, asked_by: Any = None, is_test: bool = False, **kwargs: Any) -> SendResult:
+    """Make a Message of these arguments, send or queue it, and return what became of it.
 
-def send(
-    subject: str,
-    body: str = "",
-    *,
-    html: str = "",
-    to: Addresses = (),
-    cc: Addresses = (),
-    bcc: Addresses = (),
-    from_email: str | None = None,
-    reply_to: Addresses = (),
-    attachments: Sequence[Any] = (),
-    headers: Mapping[str, str] | None = None,
-    label: str = "",
-    route: RouteKey | None = None,
-    asked_by: Any = None,
-    is_test: bool = False,
-    delivery: str = "",
-    priority: Priority | str = Priority.NORMAL,
-    send_at: datetime | None = None,
-    expires_at: datetime | None = None,
-    idempotency_key: str = "",
-) -> SendResult:
-    """Build a message and send or queue it; return what became of it.
-
-    Addresses may be given as separate strings or comma-separated in one. Without any recipient the
-    default recipients of the route are used. `attachments` are what Django's EmailMessage takes. `delivery` is
-    "direct", "queued" or "" for what the setting says; `priority`, `send_at` and `expires_at` (aware datetimes) are
-    for queued messages; with an `idempotency_key` that was given before no second message is sent.
-    Raises BadMessage, MailError, ConfigurationError as `send_message` does.
+    Without any recipient the default recipients of the route are used. `asked_by` is the user who sends by hand
+    (primary key), `is_test` marks a test in the log. Raises BadMessage, MailError, ConfigurationError as `send_message`
+    does.
     """
-    recipients = [_several(to, "To"), _several(cc, "Cc"), _several(bcc, "Bcc")]
-    if not any(recipients):
-        recipients[0] = list(default_recipients(route))
-    message = EmailMultiAlternatives(
-        subject,
-        body,
-        from_email,
-        recipients[0],
-        cc=recipients[1],
-        bcc=recipients[2],
-        reply_to=_several(reply_to, "Reply-To"),
-        attachments=list(attachments),
-        headers=dict(headers or {}),
-    )
-    if html and body:
-        message.attach_alternative(html, "text/html")
-    elif html:
-        message.body, message.content_subtype = html, "html"
-    given = {
-        "delivery": delivery,
-        "priority": priority,
-        "send_at": send_at,
-        "expires_at": expires_at,
-        "idempotency_key": idempotency_key,
-    }
-    for name, value in given.items():  # read and checked where a message's own options are
-        setattr(message, OPTION_PREFIX + name, value)
-    return send_message(message, SendOptions(label=label, route=route, asked_by=asked_by, is_test=is_test))
+    return send_built(Message(*args, **kwargs), asked_by=asked_by, is_test=is_test)
+
+
+def send_built(
+    message: Message, *, asked_by: Any = None, is_test: bool = False, client: Any = None, label: str = ""
+) -> SendResult:
+    """Send or queue `message`, and return what became of it; `client` is the application that handed it over by the
+    HTTP API (primary key), `label` that of a message without one. Raises as `send` does."""
+    if not message.recipients():
+        message.to = list(default_recipients(_asked_for(message)))
+    return send_message(message, SendOptions(label=label, asked_by=asked_by, is_test=is_test, client=client))
 
 
 def default_recipients(route: RouteKey | None = None) -> tuple[str, ...]:
@@ -93,11 +45,8 @@ def default_recipients(route: RouteKey | None = None) -> tuple[str, ...]:
     return ()
 
 
-def _several(addresses: Addresses, field: str) -> list[str]:
-    texts = [addresses] if isinstance(addresses, str) else list(addresses)
-    if texts in ([], [""]):
-        return []
-    try:
-        return [address.full for address in parse_list(texts, local_names=True)]
-    except AddressError as error:
-        raise BadMessage(Fault(Phase.MESSAGE, Kind.BAD_ADDRESS, text=f"{field}: {error}")) from None
+def _asked_for(message: Message) -> RouteKey | None:
+    """Return the route that `message` asks for, None when it asks for none; an unknown one is refused when it is
+    sent."""
+    wanted = message.mailadmin_route
+    return routes.current().named(wanted) if wanted and isinstance(wanted, str) else wanted or None

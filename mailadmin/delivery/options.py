@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -14,16 +15,19 @@ from django.utils import timezone
 from mailadmin import conf
 from mailadmin.conf import ConfigurationError
 from mailadmin.core import limits
-from mailadmin.core.errors import BadMessage
-from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.errors import BadMessage, bad_message
+from mailadmin.core.fault import Kind
+from mailadmin.core.metadata import metadata
 from mailadmin.core.outcome import Priority
 from mailadmin.core.settings import OnUnsure, RouteKey
+from mailadmin.core.texts import _
 
 DIRECT, QUEUED = "direct", "queued"
 
 # What a message may carry: `message.mailadmin_priority = "urgent"`.
 OPTION_PREFIX = "mailadmin_"
-_FIELDS = ("delivery", "priority", "send_at", "expires_at", "idempotency_key", "on_unsure")
+_BETWEEN = re.compile(r"[\s_-]+")
+_FIELDS = ("delivery", "priority", "send_at", "expires_at", "idempotency_key", "on_unsure", "metadata")
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def options_for(message: EmailMessage, options: SendOptions) -> SendOptions:
     Raises BadMessage for an option that cannot be used, ConfigurationError for a setting that cannot.
     """
     given = {name: getattr(message, OPTION_PREFIX + name, None) for name in _FIELDS}
-    own: dict[str, Any] = {name: _READ[name](value) for name, value in given.items() if value not in (None, "")}
+    own: dict[str, Any] = {name: read_option(name, value) for name, value in given.items() if value not in (None, "")}
     chosen = replace(options, **own) if own else options
     if not chosen.delivery:
         chosen = replace(chosen, delivery=conf.delivery())
@@ -97,15 +101,30 @@ def options_for(message: EmailMessage, options: SendOptions) -> SendOptions:
     return chosen
 
 
+def route_for(message: EmailMessage, options: SendOptions, named: Callable[[str], RouteKey | None]) -> SendOptions:
+    """Return `options` with the one route that `message` itself asks for, by its key or by its name, for which `named`
+    returns the key. Raises BadMessage for a name that nobody has."""
+    wanted = getattr(message, OPTION_PREFIX + "route", None)
+    if not wanted:
+        return options
+    key = wanted if isinstance(wanted, RouteKey) else named(str(wanted))
+    if key is None:
+        text = _("“{name}” is not among the connections that are switched on.").format(name=str(wanted)[:80])
+        raise bad_message(Kind.ROUTE_UNKNOWN, text, "route")
+    return replace(options, route=key)
+
+
+def read_option(name: str, value: Any) -> Any:
+    """Return `value` as the field `name` of SendOptions has it. Raises BadMessage for one that cannot be used."""
+    return _READ[name](value)
+
+
 def _check_times(options: SendOptions) -> None:
     if options.send_at and not options.queued:
-        raise _bad("A time to send at needs queued delivery; this message is sent directly.")
+        text = _("A time to send at needs queued delivery; this message is sent directly.")
+        raise bad_message(Kind.BAD_TIME, text, "send_at")
     if options.expires_at and options.expires_at <= max(timezone.now(), options.send_at or timezone.now()):
-        raise _bad("The message expires before it could be sent.")
-
-
-def _bad(text: str) -> BadMessage:
-    return BadMessage(Fault(Phase.MESSAGE, Kind.BAD_OPTION, text=text))
+        raise bad_message(Kind.BAD_TIME, _("The message expires before it could be sent."), "expires_at")
 
 
 # -- reading one option ----------------------------------------------------------------------------------
@@ -113,32 +132,39 @@ def _bad(text: str) -> BadMessage:
 
 def _mode(value: Any) -> str:
     if value not in (DIRECT, QUEUED):
-        raise _bad(f"“{value}” is no way of delivery; “direct” and “queued” are.")
+        text = _("“{value}” is no way of delivery; “direct” and “queued” are.").format(value=value)
+        raise bad_message(Kind.BAD_OPTION, text, "delivery")
     return str(value)
 
 
 def priority(value: Any) -> Priority:
     """Return the priority that `value` means: a Priority, or "urgent", "normal", "non-urgent" in any case. Raises
     BadMessage."""
-    names = {"urgent": Priority.URGENT, "normal": Priority.NORMAL, "non-urgent": Priority.NON_URGENT}
-    known = names.get(str(value).strip().lower().replace("_", "-").replace(" ", "-"))
+    names = {"urgent": Priority.URGENT, "normal": Priority.NORMAL, "nonurgent": Priority.NON_URGENT}
+    known = names.get(_BETWEEN.sub("", str(value)).lower())
     if isinstance(value, Priority):
         return value
     if known is None:
-        raise _bad(f"“{value}” is no priority; “urgent”, “normal” and “non-urgent” are.")
+        text = _("“{value}” is no priority; “urgent”, “normal” and “non-urgent” are.").format(value=value)
+        raise bad_message(Kind.BAD_PRIORITY, text, "priority")
     return known
 
 
-def _moment(value: Any) -> datetime:
-    if not isinstance(value, datetime) or timezone.is_naive(value):
-        raise _bad(f"“{value}” is no moment; give a datetime with its time zone (django.utils.timezone.now()).")
-    return value
+def _moment(field: str) -> Callable[[Any], datetime]:
+    def read(value: Any) -> datetime:
+        if not isinstance(value, datetime) or timezone.is_naive(value):
+            text = _("“{value}” is no moment; give a datetime with its time zone (django.utils.timezone.now()).")
+            raise bad_message(Kind.BAD_TIME, text.format(value=value), field)
+        return value
+
+    return read
 
 
 def _key(value: Any) -> str:
     text = str(value).strip()
     if not text or len(text) > limits.IDEMPOTENCY_KEY_CHARS or not text.isprintable():
-        raise _bad(f"An idempotency key has 1 to {limits.IDEMPOTENCY_KEY_CHARS} printable characters.")
+        sentence = _("An idempotency key has 1 to {most} printable characters.")
+        raise bad_message(Kind.BAD_OPTION, sentence.format(most=limits.IDEMPOTENCY_KEY_CHARS), "idempotency_key")
     return text
 
 
@@ -146,14 +172,23 @@ def _on_unsure(value: Any) -> OnUnsure:
     try:
         return OnUnsure(value)
     except ValueError:
-        raise _bad(f"“{value}” is nothing to do after an unclear answer; “resend” and “hold” are.") from None
+        text = _("“{value}” is nothing to do after an unclear answer; “resend” and “hold” are.").format(value=value)
+        raise bad_message(Kind.BAD_OPTION, text, "on_unsure") from None
 
 
-_READ = {
+def _metadata(value: Any) -> dict[str, str]:
+    try:
+        return metadata(value)
+    except ValueError as error:
+        raise bad_message(Kind.BAD_METADATA, str(error), "metadata") from None
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
     "delivery": _mode,
     "priority": priority,
-    "send_at": _moment,
-    "expires_at": _moment,
+    "send_at": _moment("send_at"),
+    "expires_at": _moment("expires_at"),
     "idempotency_key": _key,
     "on_unsure": _on_unsure,
+    "metadata": _metadata,
 }

@@ -160,7 +160,8 @@ class TestWhatIsWritten:
         setattr(message, f"mailadmin_{name}", moments.get(value, value))
         with pytest.raises(BadMessage, match=words) as caught:
             send_message(message, QUEUED)
-        assert caught.value.code == "bad-option"
+        kinds = {"priority": "bad-priority", "send_at": "bad-time", "expires_at": "bad-time"}
+        assert (caught.value.code, caught.value.fault.field) == (kinds.get(name, "bad-option"), name)
         assert not OutboxEntry.objects.exists()
 
     def test_a_time_to_send_at_needs_the_queue(self, smtp: SmtpConnection) -> None:
