@@ -37,10 +37,13 @@ def choices() -> list[Choice]:
     """Return the languages to choose from, [] where there is no choice."""
     if not (settings.USE_I18N and _follows_the_visitor()):
         return []
-    now = _bare(translation.get_language() or SOURCE)
-    offered = [(bare, code) for bare in languages() if (code := _code_of(bare))]
-    names = {bare: str(translation.get_language_info(bare)["name_local"]) for bare, _ in offered}
-    return [Choice(code, names[bare], bare == now) for bare, code in offered] if len(offered) > 1 else []
+    now = bare(translation.get_language() or SOURCE)
+    offered = [
+        Choice(code, str(translation.get_language_info(ours)["name_local"]), ours == now)
+        for ours in languages()
+        if (code := _code_of(ours))
+    ]
+    return offered if len(offered) > 1 else []
 
 
 @cache
@@ -54,14 +57,14 @@ def _follows_the_visitor() -> bool:
     return any(path.rpartition(".")[2] == "LocaleMiddleware" for path in settings.MIDDLEWARE)
 
 
-def _code_of(bare: str) -> str:
+def _code_of(language: str) -> str:
     """Return the project's code for a language ("en-gb" for "en", say), "" when the project does not have it."""
     try:
-        return translation.get_supported_language_variant(bare)
+        return translation.get_supported_language_variant(language)
     except LookupError:
         return ""
 
 
-def _bare(code: str) -> str:
+def bare(code: str) -> str:
     """Return which of our languages serves `code`: "de" for "de-at"."""
     return code if code in languages() else code.partition("-")[0]

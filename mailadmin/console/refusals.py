@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext
+
 from mailadmin.core.knowledge import entries
 from mailadmin.models import IntegratedService, OAuthService, SenderRefusal, SmtpConnection
 
@@ -30,7 +32,7 @@ def refused_senders(row: OAuthService | SmtpConnection | IntegratedService | Non
 
 def _refused(found: SenderRefusal, account: str) -> RefusedSender:
     entry = next((entry for entry in entries() if entry.id == found.code), None)
-    steps = tuple(_filled(step, found.sender, account) for step in entry.remedy) if entry else ()
+    steps = tuple(_filled(gettext(step), found.sender, account) for step in entry.remedy) if entry else ()
     return RefusedSender(found.sender, found.count, found.last_at, found.reason, steps)
 
 

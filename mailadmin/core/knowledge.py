@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -30,6 +31,8 @@ __all__ = [
     "entries",
     "entry_of",
     "explain",
+    "filled",
+    "stand_ins",
 ]
 
 ANY = ("*",)  # any code at all, but one
@@ -94,9 +97,9 @@ class Match:
 
 @dataclass(frozen=True)
 class Entry:
-    """One piece of knowledge. Texts are those of the file, in English, and may hold {host}, {where} (host:port), {code},
-    {text} and {recipient}; `setting` names the form field whose change is the cure, if there is one; `matches` are the
-    ways for it to apply."""
+    """One piece of knowledge. Texts are those of the file, in English, and may hold {host}, {where} (host:port),
+    {code}, {text} and {recipient}; `setting` names the form field whose change is the cure, if there is one; `matches`
+    are the ways for it to apply."""
 
     id: str
     area: Area
@@ -117,12 +120,12 @@ class Entry:
     def explained(self, fault: Fault | None = None) -> Explanation:
         """Return the entry in the language of whoever asks, with its texts filled in from `fault`; without one, as it
         is told of any failure."""
-        words = _words_of(fault) if fault else _any_words()
+        words = _words_of(fault) if fault else {}
         return Explanation(
             id=self.id,
-            title=_filled(gettext(self.title), words),
-            cause=_filled(gettext(self.cause), words),
-            remedy=tuple(_filled(gettext(step), words) for step in self.remedy),
+            title=filled(gettext(self.title), words),
+            cause=filled(gettext(self.cause), words),
+            remedy=tuple(filled(gettext(step), words) for step in self.remedy),
             owner=self.owner,
             failover=self.failover,
             health=self.health,
@@ -251,17 +254,20 @@ class _Words(dict[str, str]):
 _SERVER, _RECIPIENT = N_("the server"), N_("the recipient")
 
 
-def _any_words() -> _Words:
-    return _Words(host=gettext(_SERVER), where=gettext(_SERVER), recipient=gettext(_RECIPIENT))
+def stand_ins() -> dict[str, str]:
+    """Return what stands for the names that are not known, in the language of whoever asks."""
+    return {"host": gettext(_SERVER), "where": gettext(_SERVER), "recipient": gettext(_RECIPIENT)}
 
 
-def _words_of(fault: Fault) -> _Words:
+def filled(text: str, words: Mapping[str, str]) -> str:
+    """Return `text`, a sentence of an entry, with its words; a code that is not known leaves no empty brackets."""
+    standing = stand_ins()
+    told = text if "code" in words else text.replace(" ({code})", "")
+    told = told.format_map(_Words(standing | dict(words)))
+    # A host's name is not spelled with a capital.
+    return told[0].upper() + told[1:] if told.startswith(tuple(standing.values())) else told
+
+
+def _words_of(fault: Fault) -> dict[str, str]:
     known = {"host": fault.host, "where": fault.where, "recipient": fault.recipient}
-    return _Words(_any_words() | {key: word for key, word in known.items() if word}, code=fault.code, text=fault.text)
-
-
-def _filled(text: str, words: _Words) -> str:
-    """Return `text` with its words; a code that is not known leaves no empty brackets."""
-    filled = (text if "code" in words else text.replace(" ({code})", "")).format_map(words)
-    ours = (gettext(_SERVER), gettext(_RECIPIENT))  # a host's name is not spelled with a capital
-    return filled[0].upper() + filled[1:] if filled.startswith(ours) else filled
+    return {name: word for name, word in known.items() if word} | {"code": fault.code, "text": fault.text}

@@ -19,6 +19,7 @@ from lucide.templatetags.lucide import lucide
 
 from mailadmin.console import hold, language
 from mailadmin.console import nav as navigation
+from mailadmin.console import retold as retelling
 from mailadmin.console.theme import theme_of
 from mailadmin.core.microsoft import countdown
 from mailadmin.core.providers import Provider, of_host
@@ -193,6 +194,12 @@ def password_note(row: SmtpConnection | None) -> dict[str, str]:
 def provider_note(host: str | None) -> dict[str, Provider | None]:
     """Show the rules of the provider whose server `host` is; nothing for any other."""
     return {"provider": of_host(host or "")}
+
+
+@register.filter
+def retold(text: str, code: str = "") -> str:
+    """Return what the log keeps of the knowledge entry `code` in the language of whoever looks."""
+    return retelling.retold(text, code)
 
 
 @register.simple_tag
