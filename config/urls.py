@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
@@ -38,6 +40,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("mailadmin.console.urls")),
 ]
+if find_spec("ninja"):  # the extra [api]
+    urlpatterns.insert(-1, path("api/", include("mailadmin.api.urls")))
 
 handler400 = "config.error_pages.not_understood"
 handler403 = "config.error_pages.refused"

@@ -1,1 +1,2 @@
-"""The HTTP API (the extra `mailadmin[api]`): messages, their state, tests of connections, health."""
+"""The HTTP API: programs hand over messages, and ask what became of them. Needs the extra `[api]` (django-ninja), which
+nothing but `mailadmin.api.urls` imports."""

@@ -217,6 +217,7 @@ def _values(options: SendOptions, label: str) -> dict[str, Any]:
         "send_at": options.send_at,
         "expires_at": options.expires_at,
         "idempotency_key": options.idempotency_key or None,
+        "fingerprint": options.fingerprint,
         "resend_of_id": options.resend_of,
         "client_id": options.client,
         "metadata": dict(options.metadata),

@@ -27,7 +27,7 @@ DIRECT, QUEUED = "direct", "queued"
 # What a message may carry: `message.mailadmin_priority = "urgent"`.
 OPTION_PREFIX = "mailadmin_"
 _BETWEEN = re.compile(r"[\s_-]+")
-_FIELDS = ("delivery", "priority", "send_at", "expires_at", "idempotency_key", "on_unsure", "metadata")
+_FIELDS = ("delivery", "priority", "send_at", "expires_at", "idempotency_key", "on_unsure", "metadata", "fingerprint")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class SendOptions:
 
     `delivery` is "direct", "queued", or "" for what the setting says. `send_at` and `expires_at` (aware) and
     `on_unsure` (None: what the route says) are for queued messages; `idempotency_key` names the message for its
-    caller; `resend_of` is the delivery that this one repeats. `avoid` are routes that must not carry a direct message,
+    caller, and `fingerprint` tells it from others with that key; `resend_of` is the delivery that this one repeats.
+    `avoid` are routes that must not carry a direct message,
     because it tells that they fail. `client` is the application that handed it over by the HTTP API (primary key), and
     `metadata` are its own names and values.
     """
@@ -54,6 +55,7 @@ class SendOptions:
     send_at: datetime | None = None
     expires_at: datetime | None = None
     idempotency_key: str = ""
+    fingerprint: str = ""
     on_unsure: OnUnsure | None = None
     resend_of: UUID | None = None
     avoid: frozenset[RouteKey] = frozenset()
@@ -191,4 +193,5 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "idempotency_key": _key,
     "on_unsure": _on_unsure,
     "metadata": _metadata,
+    "fingerprint": str,
 }

@@ -60,6 +60,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='delivery',
+            name='fingerprint',
+            field=models.CharField(blank=True, max_length=64),
+        ),
+        migrations.AddField(
+            model_name='delivery',
             name='metadata',
             field=models.JSONField(default=dict),
         ),

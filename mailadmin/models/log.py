@@ -59,6 +59,8 @@ class Delivery(models.Model):
     expires_at = models.DateTimeField(null=True)  # not after
     # The caller's own name for the message: a second one with the same is not sent. Free again when it failed.
     idempotency_key = models.CharField(max_length=limits.IDEMPOTENCY_KEY_CHARS, null=True, unique=True)  # noqa: DJ001 -- unique where given
+    # Of what came with the key, where the caller gives one: the same key with something else is a mistake.
+    fingerprint = models.CharField(max_length=64, blank=True)
     possible_duplicate = models.BooleanField(default=False)  # sent once more after an unclear answer
     redirected_to = models.CharField(max_length=320, blank=True)  # instead of (some of) the recipients
     resend_of = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="resends")

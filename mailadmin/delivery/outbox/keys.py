@@ -1,16 +1,20 @@
 """Idempotency keys: the caller's own name for a message. A second message with the same name is not sent.
 
-A key is bound to what the message says in the log (subject and recipients): given with another message it is an error,
+A key is bound to what the message says in the log (subject and recipients), and to the caller's fingerprint of all of
+it, if there is one: given with another message it is an error,
 so that a careless key never swallows mail. A message that surely reached nobody gives its key back.
 """
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
+from mailadmin.core.dates import day_and_time
 from mailadmin.core.errors import BadMessage
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.outcome import DeliveryState, RecipientOutcome, RecipientState, SendResult
+from mailadmin.core.texts import _
 from mailadmin.delivery import database
 from mailadmin.delivery.log import Entry
 from mailadmin.models import Delivery
@@ -42,8 +46,10 @@ def _earlier(values: dict[str, Any]) -> SendResult | None:
     if row is None or row.state in _FREE_AGAIN:
         return None
     asked = sorted(map(tuple, values["recipient_list"]))
-    if (row.subject, sorted(map(tuple, row.recipient_list))) != (values["subject"], asked):
-        text = f"The key “{key}” was given with the message “{row.subject}” of {row.created_at:%d %b %Y %H:%M} UTC."
+    same = (row.subject, sorted(map(tuple, row.recipient_list))) == (values["subject"], asked)
+    if not same or (row.fingerprint and values["fingerprint"] not in ("", row.fingerprint)):
+        text = _("The key “{key}” was given with the message “{subject}” of {when}.")
+        text = text.format(key=key, subject=row.subject, when=day_and_time(row.created_at.astimezone(UTC)))
         raise BadMessage(Fault(Phase.MESSAGE, Kind.KEY_REUSED, text=text))
     return SendResult(
         state=DeliveryState(row.state),
