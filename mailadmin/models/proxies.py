@@ -62,7 +62,7 @@ class ProxyHolder(SecretHolder):
         described = [name for name in ("proxy_host", "proxy_port", "proxy_user") if getattr(self, name)]
         if described and not self.proxy_kind:
             word = self._meta.get_field(described[0]).verbose_name  # type: ignore[union-attr]  # a column of ours
-            return {"proxy_kind": spare_proxy(word)}
+            return {"proxy_kind": spare_proxy(str(word))}
         return {}
 
     def needs_secret(self, name: str) -> bool:
