@@ -18,6 +18,11 @@ def day(moment: date, *, wide: bool = False) -> str:
     return _("{day} {month} {year}").format(day=number, month=_(_MONTHS[moment.month - 1]), year=moment.year)
 
 
+def day_of_the_year(moment: date) -> str:
+    """Return a date without its year, such as "03 Nov"."""
+    return _("{day} {month}").format(day=f"{moment.day:02}", month=_(_MONTHS[moment.month - 1]))
+
+
 def day_and_time(moment: datetime) -> str:
     """Return a moment such as "03 Nov 2026 09:05 UTC", in its own time zone; a naive one names none."""
     return f"{day(moment, wide=True)} {moment:%H:%M %Z}".rstrip()

@@ -15,6 +15,7 @@ from mailadmin.core.fault import Kind
 from mailadmin.core.outcome import DeliveryState, RecipientOutcome, RecipientState, SendResult, Skipped
 from mailadmin.core.policy import Haste
 from mailadmin.core.settings import OAuthRoute, Route, RouteKey
+from mailadmin.core.texts import _
 from mailadmin.transports.base import UNWATCHED, Accepted, Transport, Watch, untold
 
 from .convert import Draft, Dressed, dress
@@ -135,11 +136,11 @@ def run(
     another_later = terms.another_later
     for place, route in enumerate(plan.routes, 1):
         if len(result.attempts) >= limits.ROUTES_TRIED and time.monotonic() - started > limits.ROUTES_SECONDS:
-            result.skipped.append(Skipped(route.name, "The routes before it took too long."))
+            result.skipped.append(Skipped(route.name, _("The routes before it took too long.")))
             another_later = True
             continue
         if len(remaining) < len(draft.addresses) and isinstance(route, OAuthRoute):
-            result.skipped.append(Skipped(route.name, "Others have the message already; Graph would send it again."))
+            result.skipped.append(Skipped(route.name, _("Others have the message already; Graph would send it again.")))
             continue
         tried = first if first and not result.attempts else None
         if tried is None:
@@ -259,25 +260,31 @@ def state_of(run: Run, passed_over: bool) -> DeliveryState:
 
 def reason_of(run: Run, state: DeliveryState) -> str:
     """Say in a sentence or two why the message went as it did; "" when it simply went."""
-    said = [
-        f"“{a.route.name}” did not {'say whether it took it' if a.error.fault.maybe_sent else 'take it'}: "
-        f"{a.error.explanation.title}"
-        for a in run.attempts
-        if a.error and not a.accepted
-    ]
-    said += [f"“{skipped.name}” was not tried: {skipped.reason}" for skipped in run.skipped]
     if state is DeliveryState.SENT:
         return ""
+    said = [_failed(one.route.name, one.error) for one in run.attempts if one.error and not one.accepted]
+    not_tried = _("“{name}” was not tried: {reason}")
+    said += [not_tried.format(name=skipped.name, reason=skipped.reason) for skipped in run.skipped]
     if state is DeliveryState.PARTLY:
-        for kind, words in ((RecipientState.REFUSED, "did not get it"), (RecipientState.UNSURE, "may have got it")):
+        for kind, text in (
+            (RecipientState.REFUSED, _("{number} of {all} recipients did not get it: {addresses}.")),
+            (RecipientState.UNSURE, _("{number} of {all} recipients may have got it: {addresses}.")),
+        ):
             some = [address for address, outcome in run.outcomes.items() if outcome.state is kind]
             if some:
-                said.append(f"{len(some)} of {len(run.outcomes)} recipients {words}: {', '.join(some[:5])}.")
+                said.append(text.format(number=len(some), all=len(run.outcomes), addresses=", ".join(some[:5])))
     if run.taken_by and state is DeliveryState.FALLBACK:
-        said.append(f"So “{run.taken_by.name}” took it.")
+        said.append(_("So “{name}” took it.").format(name=run.taken_by.name))
     if state is DeliveryState.UNSURE:
-        said.append("It may have been delivered, so no other route was tried.")
+        said.append(_("It may have been delivered, so no other route was tried."))
     return " ".join(said)
+
+
+def _failed(name: str, error: MailError) -> str:
+    text = _("“{name}” did not take it: {problem}")
+    if error.fault.maybe_sent:
+        text = _("“{name}” did not say whether it took it: {problem}")
+    return text.format(name=name, problem=error.explanation.title)
 
 
 def result_of(run: Run, draft: Draft, passed_over: bool) -> SendResult:

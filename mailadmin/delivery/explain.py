@@ -18,11 +18,13 @@ from django.utils import timezone
 from mailadmin.conf import ConfigurationError
 from mailadmin.core import headers, limits
 from mailadmin.core.content import Content
+from mailadmin.core.dates import day_of_the_year
 from mailadmin.core.durations import in_words
 from mailadmin.core.errors import BadMessage, MailError, SendingHeld
 from mailadmin.core.preferences import Preferences, Sending
 from mailadmin.core.settings import OAuthRoute, Route, RouteKey, SmtpRoute
 from mailadmin.core.sizes import in_words as size_in_words
+from mailadmin.core.texts import _, ngettext
 from mailadmin.models import OAuthService, SenderRefusal, SmtpConnection
 from mailadmin.transports.graph import manners
 from mailadmin.transports.smtp import pace
@@ -48,24 +50,26 @@ class Verdict(StrEnum):
     def label(self) -> str:
         """Return the verdict as a person reads it."""
         return {
-            Verdict.FIRST: "Tried first",
-            Verdict.NEXT: "Tried next",
-            Verdict.LAST_RESORT: "Only if all others fail",
-            Verdict.LEFT_OUT: "Left out",
-            Verdict.OFF: "Switched off",
+            Verdict.FIRST: _("Tried first"),
+            Verdict.NEXT: _("Tried next"),
+            Verdict.LAST_RESORT: _("Only if all others fail"),
+            Verdict.LEFT_OUT: _("Left out"),
+            Verdict.OFF: _("Switched off"),
         }[self]
 
 
 @dataclass(frozen=True)
 class Question:
     """The message to ask about. `sender` is the text of its From, "" where the application names none; `size` is in
-    bytes, as it leaves; `label` the endpoint label; `queued` tells that a worker would send it."""
+    bytes, as it leaves; `label` the endpoint label; `queued` tells that a worker would send it; `route` is the only one
+    that may be taken, None for any."""
 
     sender: str = ""
     recipients: tuple[str, ...] = ()
     size: int = limits.WHY_BYTES
     label: str = ""
     queued: bool = False
+    route: RouteKey | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,14 @@ def explain(question: Question) -> Answer:
     objection = _objection(built, snapshot.preferences)
     draft = built if objection else redirect.redirected(built, snapshot.preferences)
     try:
-        found = routes.plan(snapshot, draft, queued=question.queued, probe=lambda key: True)
+        found = routes.plan(
+            snapshot,
+            draft,
+            question.route,
+            queued=question.queued,
+            by_hand=not question.queued,
+            probe=lambda key: True,
+        )
     except ConfigurationError as error:
         return Answer(str(error), leaves=False, lines=tuple(_switched_off()))
     own = built.label or question.label
@@ -154,35 +165,50 @@ def _objection(draft: Draft, preferences: Preferences) -> str:
 
 def _summary(question: Question, found: Plan, objection: str, shelved: str) -> str:
     if objection:
-        return f"{'It would wait' if question.queued else 'It would not be sent'}: all mail is held. {objection}"
+        text = _("It would not be sent: all mail is held. {reason}")
+        if question.queued:
+            text = _("It would wait: all mail is held. {reason}")
+        return text.format(reason=objection)
     if shelved:
-        return f"It would wait in the outbox: the label “{shelved}” is paused."
+        return _("It would wait in the outbox: the label “{label}” is paused.").format(label=shelved)
     if not found.routes:
         error = routes.no_route(found)
         if question.queued and (found.resting or found.paused):
-            until = f" until {timezone.localtime(found.retry_at):%H:%M:%S}" if found.retry_at else ""
-            return f"It would wait in the outbox{until}. {error.explanation.title}"
-        return f"It would not be sent. {error.explanation.title}"
+            text = _("It would wait in the outbox. {problem}")
+            if found.retry_at:
+                text = _("It would wait in the outbox until {time}. {problem}")
+            until = f"{timezone.localtime(found.retry_at):%H:%M:%S}" if found.retry_at else ""
+            return text.format(time=until, problem=error.explanation.title)
+        return _("It would not be sent. {problem}").format(problem=error.explanation.title)
     first, *others = (f"“{route.name}”" for route in found.routes)
-    told = f"{first} would be tried first"
-    if others:
-        told += f"; {', then '.join(others)} only if the message was surely not taken before"
-    told += (
-        "." if not found.passed_over else "; it counts as sent by fallback, because a preferred route is out of order."
-    )
-    return told
+    if others and found.passed_over:
+        text = _(
+            "{first} would be tried first; {others} only if the message was surely not taken before; it counts as sent "
+            "by fallback, because a preferred route is out of order."
+        )
+    elif others:
+        text = _("{first} would be tried first; {others} only if the message was surely not taken before.")
+    elif found.passed_over:
+        text = _(
+            "{first} would be tried first; it counts as sent by fallback, because a preferred route is out of order."
+        )
+    else:
+        text = _("{first} would be tried first.")
+    return text.format(first=first, others=_(", then ").join(others))
 
 
 def _notes(question: Question, built: Draft, draft: Draft, preferences: Preferences) -> Iterator[str]:
     if draft is not built:
-        yield f"All mail is redirected: it would go to {preferences.redirect_to} in place of its recipients."
+        text = _("All mail is redirected: it would go to {address} in place of its recipients.")
+        yield text.format(address=preferences.redirect_to)
     elif preferences.sending is Sending.HELD and not preferences.objection:
-        yield "All mail is held, and these recipients are excepted from that, if it would leave."
+        yield _("All mail is held, and these recipients are excepted from that, if it would leave.")
     if not question.sender:
         default = str(settings.DEFAULT_FROM_EMAIL)
-        yield f"The application names no From, so Django puts DEFAULT_FROM_EMAIL ({default}) into it."
+        text = _("The application names no From, so Django puts DEFAULT_FROM_EMAIL ({address}) into it.")
+        yield text.format(address=default)
     if not question.recipients:
-        yield f"No recipient was named; {_ANYBODY} stands for one."
+        yield _("No recipient was named; {address} stands for one.").format(address=_ANYBODY)
 
 
 def _tried(draft: Draft, found: Plan, snapshot: Snapshot) -> Iterator[Line]:
@@ -192,15 +218,19 @@ def _tried(draft: Draft, found: Plan, snapshot: Snapshot) -> Iterator[Line]:
         reason = _why_tried(route, state, place)
         if route.key in found.resorts:
             verdict = Verdict.FIRST if place == 1 else Verdict.LAST_RESORT
-            reason = f"{found.resorts[route.key].reason} Nothing else is left, so it is tried all the same."
+            text = _("{reason} Nothing else is left, so it is tried all the same.")
+            reason = text.format(reason=found.resorts[route.key].reason)
         yield Line(route.key, route.name, verdict, reason, place, tuple(_facts(draft, route, state)))
 
 
 def _why_tried(route: Route, state: State, place: int) -> str:
-    family = "OAuth services come first, in their order" if isinstance(route, OAuthRoute) else "SMTP connections follow"
-    reason = f"It fits this message. {family}." if place == 1 or isinstance(route, OAuthRoute) else "It fits, too."
+    if isinstance(route, OAuthRoute):
+        reason = _("It fits this message. OAuth services come first, in their order.")
+    else:
+        reason = _("It fits this message. SMTP connections follow.") if place == 1 else _("It fits, too.")
     if state.half_open:
-        reason += f" It failed before ({state.reason}) and its rest is over: exactly one message tries it."
+        text = _("It failed before ({reason}) and its rest is over: exactly one message tries it.")
+        reason += " " + text.format(reason=state.reason)
     return reason
 
 
@@ -213,7 +243,7 @@ def _left_out(found: Plan) -> Iterator[Line]:
 def _switched_off() -> Iterator[Line]:
     for model in (OAuthService, SmtpConnection):
         for row in model.objects.filter(enabled=False):
-            yield Line(row.key, row.name, Verdict.OFF, "It is switched off, so it is not asked for any message.")
+            yield Line(row.key, row.name, Verdict.OFF, _("It is switched off, so it is not asked for any message."))
 
 
 def _facts(draft: Draft, route: Route, state: State) -> Iterator[str]:
@@ -221,15 +251,24 @@ def _facts(draft: Draft, route: Route, state: State) -> Iterator[str]:
     try:
         dressed = dress(draft, route, draft.addresses)
     except (BadMessage, MailError) as error:
-        yield f"It would be refused here before anything is sent: {error.explanation.title} {error.fault.text}".strip()
+        text = _("It would be refused here before anything is sent: {problem}")
+        yield text.format(problem=error.summary)
         return
-    sender = f"Receivers see it From {dressed.sent_as}" if dressed.sent_as else "From stays as the application wrote it"
     moved = bool(headers.value(dressed.mail.content.head, "reply-to")) and not draft.has_reply_to
-    yield f"{sender}{', and the original moves to Reply-To' if moved else ''}."
+    if dressed.sent_as and moved:
+        text = _("Receivers see it From {address}, and the original moves to Reply-To.")
+    elif dressed.sent_as:
+        text = _("Receivers see it From {address}.")
+    elif moved:
+        text = _("From stays as the application wrote it, and the original moves to Reply-To.")
+    else:
+        text = _("From stays as the application wrote it.")
+    yield text.format(address=dressed.sent_as)
     if isinstance(route, SmtpRoute) and dressed.mail.sender != (draft.sender.spec if draft.sender else ""):
-        yield f"Reports of failed delivery go to {dressed.mail.sender} (the envelope sender)."
+        text = _("Reports of failed delivery go to {address} (the envelope sender).")
+        yield text.format(address=dressed.mail.sender)
     if prefix := route.sender.subject_prefix.strip():
-        yield f"The subject begins with “{prefix}”."
+        yield _("The subject begins with “{prefix}”.").format(prefix=prefix)
     yield from _limits(route, state)
     if draft.sender:
         yield from _refusals(route, draft.sender.key)
@@ -237,22 +276,24 @@ def _facts(draft: Draft, route: Route, state: State) -> Iterator[str]:
 
 def _limits(route: Route, state: State) -> Iterator[str]:
     if state.size_limit:
-        yield f"Its server takes messages up to {size_in_words(state.size_limit)}."
+        yield _("Its server takes messages up to {size}.").format(size=size_in_words(state.size_limit))
     if isinstance(route, OAuthRoute):
         wait = manners.until_turn(route)
         if len(route.identities) > 1:
-            yield f"{len(route.identities)} mailboxes send in turn."
+            yield _("{number} mailboxes send in turn.").format(number=len(route.identities))
     else:
         wait = pace.until_turn(route)
     if wait > 0:
-        yield f"Its own limit is used up for now: the next turn comes in {in_words(wait)}."
+        yield _("Its own limit is used up for now: the next turn comes in {time}.").format(time=in_words(wait))
 
 
 def _refusals(route: Route, sender: str) -> Iterator[str]:
     for found in SenderRefusal.objects.filter(kind=route.key.kind, route_id=route.key.id, sender=sender):
         when = timezone.localtime(found.last_at)
-        yield f"It was refused as {sender} {_times(found.count)}, last on {when:%d %b %H:%M}: {found.reason}"
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+        text = ngettext(
+            "It was refused as {sender} once, last on {day} {time}: {reason}",
+            "It was refused as {sender} {number} times, last on {day} {time}: {reason}",
+            found.count,
+        )
+        day = day_of_the_year(when)
+        yield text.format(sender=sender, number=found.count, day=day, time=f"{when:%H:%M}", reason=found.reason)

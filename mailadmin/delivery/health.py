@@ -12,6 +12,7 @@ from mailadmin.core import breaker, limits
 from mailadmin.core.breaker import Change
 from mailadmin.core.errors import MailError
 from mailadmin.core.settings import Route, RouteKey, RouteKind
+from mailadmin.core.texts import _
 from mailadmin.models import OAuthService, RouteState, SenderRefusal, Settings, SmtpConnection
 
 from . import announce, database, states
@@ -96,7 +97,7 @@ def pause(key: RouteKey, by: str) -> bool:
     if row and row.paused:
         return False
     states.pause(key, by)
-    _tell(key, _state(row), State(paused=True), f"{by} paused it." if by else "")
+    _tell(key, _state(row), State(paused=True), _("{who} paused it.").format(who=by) if by else "")
     return True
 
 

@@ -17,6 +17,7 @@ from mailadmin.core import limits, policy
 from mailadmin.core.errors import BadMessage, MailError
 from mailadmin.core.outcome import Skipped
 from mailadmin.core.settings import Route, RouteKey
+from mailadmin.core.texts import _
 from mailadmin.language import callers_language, in_site_language
 from mailadmin.transports.base import Mail
 
@@ -97,7 +98,8 @@ class _List:
         for route in [route for route in job.plan.routes if route.key in self._stopped]:
             # Hundreds of tries with a wrong password would lock the account.
             job.plan.routes.remove(route)
-            job.plan.skipped.append(Skipped(route.name, f"It failed earlier in this list: {self._stopped[route.key]}"))
+            text = _("It failed earlier in this list: {reason}").format(reason=self._stopped[route.key])
+            job.plan.skipped.append(Skipped(route.name, text))
             job.plan.passed_over = True
         return job
 

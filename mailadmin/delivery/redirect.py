@@ -13,11 +13,12 @@ from mailadmin.core.addresses import Address, AddressError, parse
 from mailadmin.core.errors import SendingHeld
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.preferences import Preferences, Sending
+from mailadmin.core.texts import N_, _
 
 from .convert import Draft
 
-HELD = "Somebody switched to “All mail is held”."
-NOWHERE = "All mail is to be redirected, and the address to send it to is missing or wrong."
+HELD = N_("Somebody switched to “All mail is held”.")
+NOWHERE = N_("All mail is to be redirected, and the address to send it to is missing or wrong.")
 
 
 def check_held(draft: Draft, preferences: Preferences) -> None:
@@ -26,7 +27,7 @@ def check_held(draft: Draft, preferences: Preferences) -> None:
     if preferences.objection:
         raise held(preferences.objection)
     if preferences.sending is Sending.HELD and not _all_spared(draft, preferences):
-        raise held(HELD)
+        raise held(_(HELD))
 
 
 def redirected(draft: Draft, preferences: Preferences) -> Draft:
@@ -65,4 +66,4 @@ def _target(preferences: Preferences) -> Address:
     try:
         return parse(preferences.redirect_to)
     except AddressError:
-        raise held(NOWHERE) from None
+        raise held(_(NOWHERE)) from None

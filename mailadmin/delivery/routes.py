@@ -86,7 +86,7 @@ def plan(
     """
     if not snapshot.routes and not snapshot.broken:
         raise ConfigurationError(
-            "No SMTP connection or OAuth service is enabled, so no mail can leave. Add one in the mailadmin console."
+            _("No SMTP connection or OAuth service is enabled, so no mail can leave. Add one in the mailadmin console.")
         )
 
     def offered(key: RouteKey) -> bool:
@@ -124,7 +124,7 @@ def no_route(found: Plan) -> MailError:
 def _nothing_offered(found: Plan) -> str:
     if found.limited:
         return _("No route that this API client may use is enabled.")
-    return "The chosen route is not enabled."
+    return _("The chosen route is not enabled.")
 
 
 class _Verdict(Enum):
@@ -200,7 +200,7 @@ class _Sieve:
 
     def _judge(self, route: Route, state: State) -> tuple[_Verdict, str]:
         if route.key in self._avoid:
-            return _Verdict.UNFIT, "The message is about this very route, which fails."
+            return _Verdict.UNFIT, _("The message is about this very route, which fails.")
         if reason := _misfit(route, self._draft):
             return _Verdict.UNFIT, reason
         if reason := _out_of_order(state, self._chosen):
@@ -219,37 +219,43 @@ class _Sieve:
 
 def _out_of_order(state: State, chosen: bool) -> str:
     if state.paused:
-        return f"It is paused{f' by {state.paused_by}' if state.paused_by else ''}, until somebody resumes it."
+        text = _("It is paused, until somebody resumes it.")
+        if state.paused_by:
+            text = _("It is paused by {who}, until somebody resumes it.")
+        return text.format(who=state.paused_by)
     if state.stopped and not chosen:
-        return f"It is stopped until somebody looks: {state.reason}"
+        return _("It is stopped until somebody looks: {reason}").format(reason=state.reason)
     return ""
 
 
 def _rests(state: State) -> str:
-    until = f"until {timezone.localtime(state.until):%H:%M:%S}" if state.until else "for now"
-    return f"It failed and rests {until}: {state.reason}"
+    if state.until is None:
+        return _("It failed and rests for now: {reason}").format(reason=state.reason)
+    until = f"{timezone.localtime(state.until):%H:%M:%S}"
+    return _("It failed and rests until {time}: {reason}").format(time=until, reason=state.reason)
 
 
 def _tried_elsewhere(state: State) -> str:
-    return f"It failed, and another message is trying it at this moment: {state.reason}"
+    return _("It failed, and another message is trying it at this moment: {reason}").format(reason=state.reason)
 
 
 def _misfit(route: Route, draft: Draft) -> str:
     """Say why `route` cannot carry `draft`, or return ""."""
     only_for = route.sender.only_for
     if only_for and (draft.sender is None or not sender.listed(draft.sender, only_for)):
-        return f"It is only for other senders ({', '.join(only_for)})."
+        return _("It is only for other senders ({senders}).").format(senders=", ".join(only_for))
     if isinstance(route, OAuthRoute) and draft.foreign:
-        return "The message names people in To or Cc who shall not get it; Graph would send it to them."
+        return _("The message names people in To or Cc who shall not get it; Graph would send it to them.")
     if isinstance(route, OAuthRoute) and not all("@" in address for address in draft.addresses):
-        return "A recipient has no domain; only a server that completes such names can take the message."
+        return _("A recipient has no domain; only a server that completes such names can take the message.")
     return ""
 
 
 def _over(size: int, limit: int) -> str:
     if not 0 < limit < size:
         return ""
-    return f"The message has {_amount(size)}; this server takes at most {_amount(limit)}."
+    text = _("The message has {size}; this server takes at most {limit}.")
+    return text.format(size=_amount(size), limit=_amount(limit))
 
 
 def _over_one_request(route: Route, size: int) -> str:
@@ -257,7 +263,8 @@ def _over_one_request(route: Route, size: int) -> str:
     if not isinstance(route, OAuthRoute) or route.large_messages or base64_size(size) <= limits.GRAPH_REQUEST_BYTES:
         return ""
     limit = _amount(limits.GRAPH_REQUEST_BYTES // 4 * 3)
-    return f"The message has {_amount(size)}; one request to Graph takes {limit}, and uploads are not switched on."
+    text = _("The message has {size}; one request to Graph takes {limit}, and uploads are not switched on.")
+    return text.format(size=_amount(size), limit=limit)
 
 
 def _amount(size: int) -> str:

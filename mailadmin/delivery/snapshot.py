@@ -16,6 +16,7 @@ from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.preferences import Preferences
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import Route, RouteKey
+from mailadmin.core.texts import _
 from mailadmin.models import OAuthService, Settings, SmtpConnection
 
 from . import database, states
@@ -123,7 +124,8 @@ def _load(version: str, found: dict[RouteKey, State]) -> Snapshot:
         try:
             routes.append(row.to_route())
         except Exception as error:  # whatever is wrong with a row, the others must go on
-            reason = f"Its settings cannot be used: {clean(str(error))} Open it in the console and correct it."
+            reason = _("Its settings cannot be used: {reason} Open it in the console and correct it.")
+            reason = reason.format(reason=clean(str(error)))
             broken.append(Broken(row.key, row.name, reason, len(routes)))
             tell(logging.WARNING, "The settings of the route %r cannot be used (%s).", row.name, type(error).__name__)
     return Snapshot(version, tuple(routes), found, tuple(broken), preferences=_preferences())
@@ -138,9 +140,8 @@ def _load_apart(error: Exception) -> Snapshot:
     try:
         return database.read_apart(lambda: _renewed(None, _look()))
     except database.UNREACHABLE:
-        raise MailError(
-            Fault(Phase.SETTINGS, Kind.NO_ROUTE, text=f"The mail settings cannot be read from the database ({error}).")
-        ) from error
+        text = _("The mail settings cannot be read from the database ({error}).").format(error=error)
+        raise MailError(Fault(Phase.SETTINGS, Kind.NO_ROUTE, text=text)) from error
 
 
 def _aged(known: Snapshot) -> Snapshot:

@@ -23,6 +23,7 @@ from mailadmin.core.content import Content, Encoded
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.keyring import CannotOpen, KeyRing
+from mailadmin.core.texts import _
 from mailadmin.delivery.convert import Draft
 from mailadmin.delivery.keyed import Delete, Fetch
 from mailadmin.delivery.prepared import Insert
@@ -65,14 +66,14 @@ def load(delivery_id: uuid.UUID) -> Draft:
     with connections[router.db_for_write(MessageContent)].cursor() as cursor:
         found = _fetch_draft(cursor, delivery_id)
     if not found:
-        raise _lost("Nothing is stored for this message.")
+        raise _lost(_("Nothing is stored for this message."))
     ((sealed,),) = found
     try:
         ring = conf.key_ring()
-        said, _, inline = ring.open_bytes(_context(delivery_id), bytes(sealed)).partition(b"\n")
+        said, _newline, inline = ring.open_bytes(_context(delivery_id), bytes(sealed)).partition(b"\n")
         described = json.loads(said)
         if described["form"] != _FORM:
-            raise _lost("It was stored by a newer version of mailadmin.")
+            raise _lost(_("It was stored by a newer version of mailadmin."))
         stream = iter([inline]) if described["inline"] else _read(ring, delivery_id)
         return _draft(described, stream)
     except CannotOpen as error:
@@ -194,7 +195,7 @@ def _body(pieces: list[tuple[str, int]], stream: Iterator[bytes]) -> Iterator[by
             if not rest:
                 rest = memoryview(next(stream, b""))
             if not rest:
-                raise _lost("A part of it is missing.")
+                raise _lost(_("A part of it is missing."))
             found.append(rest[:length])
             length -= len(found[-1])
             rest = rest[len(found[-1]) :]

@@ -12,6 +12,7 @@ from mailadmin.core.errors import mail_error
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.outcome import DeliveryState, RecipientOutcome, RecipientState
 from mailadmin.core.settings import OAuthRoute, OnUnsure, Route, RouteKey, RouteKind, SmtpRoute
+from mailadmin.core.texts import _, ngettext
 from mailadmin.delivery import routes
 from mailadmin.delivery.attempts import Attempt, Run
 from mailadmin.delivery.routes import Snapshot
@@ -28,7 +29,8 @@ def lapsed(hand: Hand, snapshot: Snapshot) -> bool:
     """Classify a message whose last worker never said what became of it, and tell whether it is held now. Raises
     LeaseLost, and what the database raises to the end."""
     worker = hand.entry.worker or "?"
-    report = f"The worker “{worker}” ended, or lost the database, while it had the message (noticed {hand.now:%c} UTC)."
+    text = _("The worker “{worker}” ended, or lost the database, while it had the message (noticed {when} UTC).")
+    report = text.format(worker=worker, when=f"{hand.now:%c}")
     run = _classify(hand, snapshot)
     if hand.entry.crashes >= limits.CRASHES:
         _quarantine(hand, run, report)
@@ -47,7 +49,7 @@ def failed(claim: Claim, error: BaseException) -> DeliveryState:
     if hand.entry.crashes >= limits.CRASHES:
         return _quarantine(hand, run, report)
     due_at = hand.clock + timedelta(seconds=limits.CRASH_PAUSE_SECONDS)
-    because = f"The worker met an error of its own ({type(error).__name__})."
+    because = _("The worker met an error of its own ({error}).").format(error=type(error).__name__)
     crash = {"crashes": hand.entry.crashes, "crash_report": report, "waits_because": because}
     rows.put_back(hand, run, due_at, {"reason": because, "progress": ""}, **crash)
     return DeliveryState(hand.delivery.state)
@@ -93,7 +95,11 @@ def _route(entry: OutboxEntry, snapshot: Snapshot) -> Route:
 
 def _quarantine(hand: Hand, run: Run, report: str) -> DeliveryState:
     """Let a person decide."""
-    because = f"It was the end of {hand.entry.crashes} workers in a row, so it is held until somebody decides."
+    because = ngettext(
+        "It was the end of {number} worker in a row, so it is held until somebody decides.",
+        "It was the end of {number} workers in a row, so it is held until somebody decides.",
+        hand.entry.crashes,
+    ).format(number=hand.entry.crashes)
     said = {"state": DeliveryState.HELD.value, "reason": because, "progress": ""}
     crash = {"crashes": hand.entry.crashes, "crash_report": report, "waits_because": because}
     rows.put_back(hand, run, None, said, shelf=OutboxEntry.Shelf.CRASHED, **crash)

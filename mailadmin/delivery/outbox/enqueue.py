@@ -18,6 +18,7 @@ from mailadmin.core.outcome import DeliveryState, RecipientOutcome, SendResult
 from mailadmin.core.preferences import Preferences
 from mailadmin.core.redact import clean
 from mailadmin.core.sizes import in_words
+from mailadmin.core.texts import _
 from mailadmin.delivery import database, log
 from mailadmin.delivery.convert import Draft, has_sender
 from mailadmin.delivery.log import Entry
@@ -69,7 +70,8 @@ def enqueue_draft(draft: Draft, options: SendOptions, snapshot: Snapshot, *, res
 
 def _refuse_unfit(draft: Draft, snapshot: Snapshot) -> None:
     if draft.content.size > limits.QUEUED_BYTES:
-        text = f"It has {in_words(draft.content.size)}; the outbox takes at most {in_words(limits.QUEUED_BYTES)}."
+        text = _("It has {size}; the outbox takes at most {limit}.")
+        text = text.format(size=in_words(draft.content.size), limit=in_words(limits.QUEUED_BYTES))
         raise BadMessage(Fault(Phase.MESSAGE, Kind.TOO_LARGE, text=text))
     if snapshot.routes and not any(has_sender(draft, route) for route in snapshot.routes):
         raise BadMessage(Fault(Phase.MESSAGE, Kind.NO_SENDER))

@@ -17,6 +17,7 @@ from mailadmin.core.preferences import Preferences
 from mailadmin.core.redact import clean
 from mailadmin.core.schedule import Next, Standing
 from mailadmin.core.settings import OnUnsure, Route
+from mailadmin.core.texts import N_, _
 from mailadmin.delivery.attempts import Run, reason_of, state_of
 from mailadmin.delivery.keeping import kept_until
 from mailadmin.models import OutboxEntry
@@ -25,7 +26,7 @@ from . import rows
 from .hand import Hand
 
 _luck = random.SystemRandom().random
-EXPIRED = "It expired before it could be sent."
+EXPIRED = N_("It expired before it could be sent.")
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def put_off(hand: Hand, preferences: Preferences, error: MailError) -> SendResul
 
 def shelve(hand: Hand) -> SendResult:
     """Put a message whose label is paused on its shelf. Raises as `record`."""
-    because = f"The label “{hand.entry.label}” is paused."
+    because = _("The label “{label}” is paused.").format(label=hand.entry.label)
     shelf = OutboxEntry.Shelf.PAUSED
     rows.put_back(hand, Run({}), None, {}, shelf=shelf, crashes=0, crash_report="", waits_because=because)
     return _result(hand, Run({}), DeliveryState.QUEUED, because)
@@ -109,10 +110,12 @@ def shelve(hand: Hand) -> SendResult:
 def expire(hand: Hand, preferences: Preferences) -> SendResult:
     """Close a message whose time is over, whoever got it before. Raises as `record`."""
     for address in hand.pending:
-        hand.outcomes[address] = replace(hand.outcomes[address], reason=EXPIRED)
+        hand.outcomes[address] = replace(hand.outcomes[address], reason=_(EXPIRED))
     states = {outcome.state for outcome in hand.outcomes.values()}
     state = DeliveryState.UNSURE if RecipientState.UNSURE in states else DeliveryState.EXPIRED
-    return _close(hand, Run({}), preferences, DeliveryState.PARTLY if RecipientState.SENT in states else state, EXPIRED)
+    return _close(
+        hand, Run({}), preferences, DeliveryState.PARTLY if RecipientState.SENT in states else state, _(EXPIRED)
+    )
 
 
 def _follow(hand: Hand, run: Run, preferences: Preferences, waiting: Waiting, *, fell_back: bool = False) -> SendResult:

@@ -16,6 +16,7 @@ from django.db.models import Case, F, Q, QuerySet, When
 from django.utils import timezone
 
 from mailadmin.core.outcome import DeliveryState, RecipientOutcome, RecipientState, SendResult
+from mailadmin.core.texts import N_, _
 from mailadmin.delivery import announce, routes
 from mailadmin.delivery.keeping import kept_until
 from mailadmin.models import Delivery, DeliveryRecipient, OutboxEntry, Settings
@@ -27,8 +28,8 @@ from .rows import FREE, keep_content
 
 _Shelf = OutboxEntry.Shelf
 _ROWS = 500  # changed in one go
-_CANCELLED = "It was cancelled before everybody had it."
-_DECIDED = {True: "Somebody decided that it arrived.", False: "Somebody decided that it did not arrive."}
+_CANCELLED = N_("It was cancelled before everybody had it.")
+_DECIDED = {True: N_("Somebody decided that it arrived."), False: N_("Somebody decided that it did not arrive.")}
 
 
 def cancel(ids: Collection[UUID]) -> int:
@@ -63,7 +64,9 @@ def pause_label(label: str) -> int:
     """Send no queued message with this label until `resume_label`; return how many wait because of that now."""
     with transaction.atomic(using=wake.alias()):
         waiting = OutboxEntry.objects.filter(label=label, shelf=_Shelf.READY, claim=None)
-        count = waiting.update(shelf=_Shelf.PAUSED, waits_because=f"The label “{label}” is paused.")
+        count = waiting.update(
+            shelf=_Shelf.PAUSED, waits_because=_("The label “{label}” is paused.").format(label=label)
+        )
         _change_paused(label, paused=True)
         return count
 
@@ -114,7 +117,7 @@ def _take(rows: QuerySet[OutboxEntry]) -> tuple[QuerySet[OutboxEntry], list[UUID
 
 def _cancel(ids: Collection[UUID]) -> int:
     taken, keys = _take(_free(ids))
-    _close(keys, DeliveryState.CANCELLED, _CANCELLED)
+    _close(keys, DeliveryState.CANCELLED, _(_CANCELLED))
     taken.delete()
     return len(keys)
 
@@ -124,8 +127,8 @@ def _settle_unsure(ids: Collection[UUID], *, delivered: bool) -> int:
     taken, keys = _take(_free(ids).filter(Q(shelf=_Shelf.UNSURE) | Q(pk__in=alone)))
     unsure = DeliveryRecipient.objects.filter(delivery__in=keys, state=RecipientState.UNSURE)
     state = RecipientState.SENT if delivered else RecipientState.REFUSED
-    unsure.update(state=state, reason=_DECIDED[delivered])
-    _close(keys, DeliveryState.FAILED, _DECIDED[delivered])
+    unsure.update(state=state, reason=_(_DECIDED[delivered]))
+    _close(keys, DeliveryState.FAILED, _(_DECIDED[delivered]))
     taken.delete()
     return len(keys)
 

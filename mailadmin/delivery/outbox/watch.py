@@ -14,6 +14,7 @@ from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.outcome import RecipientOutcome, RecipientState
 from mailadmin.core.settings import Route
+from mailadmin.core.texts import _
 from mailadmin.delivery.telling import tell
 from mailadmin.models import Delivery, DeliveryRecipient, OutboxEntry
 
@@ -39,7 +40,7 @@ class ClaimWatch:
         except LeaseLost:
             raise MailError(Fault(Phase.SETTINGS, Kind.CLAIM_LOST)) from None
         except Error as error:
-            text = f"The database could not be reached ({type(error).__name__})."
+            text = _("The database could not be reached ({error}).").format(error=type(error).__name__)
             raise MailError(Fault(Phase.SETTINGS, Kind.CLAIM_LOST, text=text)) from error
         finally:
             self._leave_no_connection()
