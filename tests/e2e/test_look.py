@@ -92,18 +92,23 @@ def _looks(page: Page) -> Iterator[str]:
 
 
 def _check(page: Page, name: str, picture: Callable[[Page, str], None]) -> None:
-    """Fail on what axe finds, and on a page that must be scrolled sideways."""
+    """Fail on what axe finds, and on what does not fit."""
     page.evaluate(AXE_SCRIPT)
     for look in _looks(page):
         found = AxeResults(page.evaluate("axe.run(document, {resultTypes: ['violations']})"))
         assert found.violations_count == 0, f"{name} {look}:\n{found.generate_report()}"
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= page.viewport_size["width"], f"{name} {look} is {width} px wide"  # type: ignore[index]
-        # A table may be as wide as its card: what must be scrolled to is overlooked.
-        tables = page.locator(".scroll:has(table.cards)")
-        cut = tables.evaluate_all("all => all.some(each => each.scrollWidth > each.clientWidth)")
-        assert not cut, f"{name} {look}: a table is wider than its card"
+        _fits(page, f"{name} {look}")
         picture(page, f"{name}-{look}")
+
+
+def _fits(page: Page, look: str) -> None:
+    """Fail on a page that must be scrolled sideways."""
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= page.viewport_size["width"], f"{look} is {width} px wide"  # type: ignore[index]
+    # A table may be as wide as its card: what must be scrolled to is overlooked.
+    tables = page.locator(".scroll:has(table.cards)")
+    cut = tables.evaluate_all("all => all.some(each => each.scrollWidth > each.clientWidth)")
+    assert not cut, f"{look}: a table is wider than its card"
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -125,6 +130,17 @@ def test_a_form_with_errors_and_everything_open_is_clean(page: Page, picture: Ca
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_be_visible()
     _check(page, "form-errors", picture)
+
+
+def test_german_words_break_no_page(page: Page, grown: Console, picture: Callable[[Page, str], None]) -> None:
+    page.context.add_cookies([{"name": "django_language", "value": "de", "url": grown.address}])
+    for name in ("dashboard", "oauth-list", "smtp-list", "service-list", "log", "tests", "settings", "audit"):
+        _open(page, name)
+        expect(page.locator("html")).to_have_attribute("lang", "de")
+        for size in (WIDE, NARROW):
+            page.set_viewport_size(size)  # type: ignore[arg-type]  # a plain dictionary is what it takes
+            _fits(page, f"{name}-de-{size['width']}")
+            picture(page, f"{name}-de-{size['width']}")
 
 
 def test_pages_of_refusal_and_sign_in_are_clean(
