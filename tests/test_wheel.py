@@ -32,6 +32,9 @@ django.setup()
 from django.contrib.auth.models import Group, User
 from django.core.mail import send_mail
 from django.test import Client
+from django.utils import translation
+from mailadmin.core.fault import Fault, Kind, Phase
+from mailadmin.core.knowledge import explain
 
 anonymous = Client(SERVER_NAME="localhost").get("/mail/")
 user = User.objects.create_user("vera")
@@ -39,6 +42,8 @@ user.groups.add(Group.objects.get(name="Viewer"))
 viewer = Client(SERVER_NAME="localhost")
 viewer.force_login(user)
 page = viewer.get("/mail/")
+with translation.override("de"):
+    german = [viewer.get("/mail/").content.decode(), explain(Fault(Phase.TCP, Kind.TIMEOUT, host="mx.example")).title]
 try:
     send_mail("Hello", "A body", None, ["ann@example.org"])
     error = None
@@ -49,6 +54,7 @@ print(json.dumps({
     "anonymous": [anonymous.status_code, anonymous.headers.get("Location")],
     "status": page.status_code,
     "page": page.content.decode(),
+    "german": german,
     "forbidden": viewer.get("/mail/settings/").status_code,
     "error": error,
     "extras": sorted({"aiosmtpd", "environ", "whitenoise", "gunicorn", "config"} & set(sys.modules)),
@@ -133,6 +139,7 @@ def test_the_wheel_carries_templates_static_files_knowledge_types_and_migrations
     wanted = {
         "mailadmin/py.typed",
         "mailadmin/core/knowledge.toml",
+        "mailadmin/locale/de/LC_MESSAGES/django.mo",
         "mailadmin/migrations/0001_initial.py",
         "mailadmin/migrations/__init__.py",
     }
@@ -163,6 +170,13 @@ def test_a_page_is_rendered_in_a_new_project(visit: Any) -> None:
     assert "<h1>" in visit["page"]
     assert "Mail Admin" in visit["page"]
     assert visit["forbidden"] == 403
+
+
+def test_page_and_errors_are_rendered_in_german_from_the_wheel(visit: Any) -> None:
+    page, error = visit["german"]
+    assert '<html lang="de"' in page
+    assert "<h1>Übersicht</h1>" in page
+    assert error == "Von mx.example kam keine Antwort."
 
 
 def test_the_new_project_has_the_django_of_this_run(visit: Any) -> None:
