@@ -6,6 +6,8 @@ minute begins with the first request and lets the next one begin when it is over
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 
 from django.db.models import Case, F, Q, QuerySet, Value, When
@@ -41,8 +43,19 @@ def spend(client: ApiClient, messages: int = 0) -> None:
         raise _refusal(client, now)
 
 
+@contextmanager
+def given_back_when_refused(client: ApiClient) -> Iterator[None]:
+    """Do what is inside for a message that was counted; when that is refused (4xx), it is given back."""
+    try:
+        yield
+    except Problem as problem:
+        if problem.status < 500:
+            give_back(client)
+        raise
+
+
 def give_back(client: ApiClient, messages: int = 1) -> None:
-    """Take back what was counted for messages that were not taken over after all."""
+    """Take back what was counted for messages that were not taken after all."""
     today = timezone.now().astimezone(UTC).date()
     _rows(client).filter(day=today, day_count__gte=messages).update(day_count=F("day_count") - messages)
 

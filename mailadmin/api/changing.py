@@ -28,7 +28,7 @@ from mailadmin.models import (
 )
 from mailadmin.testruns.subjects import Row
 
-from . import allowance, asking, audit
+from . import asking, audit
 from .handing_over import refuse_route, refuse_sender
 from .problems import Problem, Wrong, bad_fields, of_error, too_soon
 from .schemas import ResendIn, StepOut, TestOut
@@ -53,16 +53,7 @@ def cancel(request: HttpRequest, client: ApiClient, pk: UUID) -> Delivery:
 
 
 def resend(request: HttpRequest, client: ApiClient, pk: UUID, asked: ResendIn) -> Delivery:
-    """Send a message of the log again and return the new one. Raises Problem; then the message that was counted is
-    given back."""
-    try:
-        return _resent(request, client, pk, asked)
-    except Problem:
-        allowance.give_back(client)
-        raise
-
-
-def _resent(request: HttpRequest, client: ApiClient, pk: UUID, asked: ResendIn) -> Delivery:
+    """Send a message of the log again and return the new one. Raises Problem."""
     row = asking.one(client, pk)
     refuse_sender(client, row.from_address, "")
     if OutboxEntry.objects.filter(pk=pk).exists():

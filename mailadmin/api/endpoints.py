@@ -19,6 +19,7 @@ from mailadmin.models import ApiClient
 from mailadmin.watch import vitals as reading
 
 from . import asking, changing, handing_over
+from .allowance import give_back, given_back_when_refused
 from .authentication import ApiToken
 from .fields import checked, only_known, unfit
 from .problems import Problem, bad_fields, bad_request, of_error
@@ -67,11 +68,14 @@ def send_message(request: HttpRequest, response: HttpResponse) -> Status[TakenOu
     the answer tells of the first message, with the header `Idempotent-Replayed: true`. The same key with another
     message is refused (409).
     """
-    fields, files = fields_of(request)
-    result = handing_over.hand_over(_client(request), fields, files, request.headers.get(handing_over.KEY_HEADER))
+    client = _client(request)
+    with given_back_when_refused(client):
+        fields, files = fields_of(request)
+        result = handing_over.hand_over(client, fields, files, request.headers.get(handing_over.KEY_HEADER))
     if result.delivery_id:
         response["Location"] = reverse(f"{NAMESPACE}:read-message", args=[result.delivery_id])
     if result.repeated:
+        give_back(client)
         response["Idempotent-Replayed"] = "true"
     return Status(202, asking.taken(result))
 
@@ -106,8 +110,10 @@ def cancel_message(request: HttpRequest, id: UUID) -> Status[MessageOut]:  # noq
 )
 def resend_message(request: HttpRequest, id: UUID) -> Status[MessageOut]:  # noqa: A002 -- as in the address
     """Send a message of the log again, where its content was kept. The answer is the new message; look at its state."""
-    asked = checked(ResendIn, json_object(request, empty=True))
-    return Status(202, asking.told(changing.resend(request, _client(request), id, asked)))
+    client = _client(request)
+    with given_back_when_refused(client):
+        asked = checked(ResendIn, json_object(request, empty=True))
+        return Status(202, asking.told(changing.resend(request, client, id, asked)))
 
 
 @api.post(

@@ -23,7 +23,6 @@ from mailadmin.delivery.compose import send_built
 from mailadmin.delivery.message import Message
 from mailadmin.models import ApiClient
 
-from . import allowance
 from .fields import Given, content_of, message_of, named
 from .multipart import Part
 from .problems import Problem, Wrong, bad_fields, of_error
@@ -37,17 +36,25 @@ _KEY_CHARS = limits.IDEMPOTENCY_KEY_CHARS - 33  # the log has it behind the clie
 
 def hand_over(client: ApiClient, fields: Mapping[str, Any], files: Sequence[Part], key: str | None) -> SendResult:
     """Send or queue the message that `fields` and `files` describe, and return what became of it. With an idempotency
-    `key` that the client gave before, that is what is known of the first message. Raises Problem; what was counted for
-    a message that was not taken is given back."""
+    `key` that the client gave before, that is what is known of the first message. Raises Problem."""
+    asked, given = message_of(fields)
+    scoped = _scoped(client, key)
     try:
-        result = _handed_over(client, fields, files, key)
-    except Problem as problem:
-        if problem.status < 500:
-            allowance.give_back(client)
-        raise
-    if result.repeated:
-        allowance.give_back(client)
-    return result
+        message = _built(client, asked, files, scoped)
+    except BadMessage as error:
+        raise _not_sent(error, given) from None
+    refuse_sender(client, str(message.from_email), given.get("from", "from"))
+    if scoped:
+        message.mailadmin_fingerprint = _fingerprint(fields, files)  # type: ignore[attr-defined]  # read beside its other options
+    if asked.route:
+        refuse_route(client, routes.current().named(asked.route), given["route"])
+    try:
+        return send_built(message, client=client.pk, label=client.label)
+    except DeliveryUnsure:  # it may have arrived: no failure, after which a program would send it once more
+        result: SendResult = message.mailadmin  # type: ignore[attr-defined]  # the documented place for the result
+        return result
+    except MailError as error:
+        raise _not_sent(error, given, getattr(message, "mailadmin", None), scoped.partition(":")[0]) from None
 
 
 def refuse_sender(client: ApiClient, text: str, place: str = "from") -> None:
@@ -69,27 +76,6 @@ def refuse_route(client: ApiClient, key: RouteKey | None, place: str = "route") 
     if client.routes and key and key not in routes_named(client.routes):
         text = _("This API client may not use that route.")
         raise Problem(403, "route-not-allowed", text, [Wrong(place, "route-not-allowed", text)])
-
-
-def _handed_over(client: ApiClient, fields: Mapping[str, Any], files: Sequence[Part], key: str | None) -> SendResult:
-    asked, given = message_of(fields)
-    scoped = _scoped(client, key)
-    try:
-        message = _built(client, asked, files, scoped)
-    except BadMessage as error:
-        raise _not_sent(error, given) from None
-    refuse_sender(client, str(message.from_email), given.get("from", "from"))
-    if scoped:
-        message.mailadmin_fingerprint = _fingerprint(fields, files)  # type: ignore[attr-defined]  # read beside its other options
-    if asked.route:
-        refuse_route(client, routes.current().named(asked.route), given["route"])
-    try:
-        return send_built(message, client=client.pk, label=client.label)
-    except DeliveryUnsure:  # it may have arrived: no failure, after which a program would send it once more
-        result: SendResult = message.mailadmin  # type: ignore[attr-defined]  # the documented place for the result
-        return result
-    except MailError as error:
-        raise _not_sent(error, given, getattr(message, "mailadmin", None), scoped.partition(":")[0]) from None
 
 
 def _scoped(client: ApiClient, key: str | None) -> str:
