@@ -32,7 +32,7 @@ from mailadmin.core.outcome import DeliveryState, RecipientOutcome, RecipientSta
 from mailadmin.core.preferences import Sending
 from mailadmin.models import OAuthService, SmtpConnection
 
-from . import database, log, routes
+from . import announce, database, log, routes
 from .attempts import Run
 from .convert import Draft, convert
 from .log import Entry
@@ -44,6 +44,12 @@ from .telling import tell
 def name(option: str = "") -> str:
     """Return the name of the last resort: `option` of the mailer, else `MAILADMIN["LAST_RESORT"]`; "" for none."""
     return option or str(conf.setting("LAST_RESORT"))
+
+
+def of_project() -> str:
+    """Return the last resort where no mailer is asked: that of the setting, else the option of the default mailer."""
+    default: dict[str, Any] = settings.MAILERS.get("default", {}) if has_mailers() else {}
+    return name() or str(default.get("OPTIONS", {}).get("last_resort", ""))
 
 
 @dataclass(frozen=True)
@@ -169,3 +175,4 @@ def _note(message: EmailMessage, resort: str, reason: str, entry: tuple[Entry, D
     else:
         tell(logging.WARNING, "A message went to the last resort %r (%s): %s", resort, state, reason)
     message.mailadmin = result  # type: ignore[attr-defined]  # the documented place for the result
+    announce.message(result.delivery_id, result, str(entry[0].values["label"]) if entry else "")

@@ -130,6 +130,15 @@ class TestUntilThereIsARoute:
         assert ours("").send_messages([a_message()]) == 1
         assert len(taken) == 1
 
+    def test_sending_in_one_call_uses_the_one_of_the_project(self, peers: Peers, settings: Any) -> None:
+        if not NEW_DJANGO:  # else it is the option of the default mailer
+            settings.MAILADMIN = {**settings.MAILADMIN, "LAST_RESORT": RESORT}
+        result = mailadmin.send("Hello", "A body", to="ann@example.org", label="shop")
+        assert (result.sent, result.route, len(taken)) == (True, RESORT, 1)
+        assert Delivery.objects.get().label == "shop"
+        add_smtp(peers)
+        assert mailadmin.send("Hello", "A body", to="ann@example.org").route == "Relay A"
+
     @pytest.mark.parametrize(
         "resort", ["default", "nowhere"] if NEW_DJANGO else ["mailadmin.backends.EmailBackend", "no.such.Backend"]
     )
