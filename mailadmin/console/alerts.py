@@ -10,18 +10,23 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from mailadmin import conf
 from mailadmin.core.alert_payloads import Notice, letter, payload
 from mailadmin.core.alert_texts import advice, example
 from mailadmin.core.alerts import CHOSEN, ChannelKind, Event
+from mailadmin.core.texts import N_
 from mailadmin.models import Alert, AlertChannel, AlertDelivery, Settings
+from mailadmin.settings_file import managed
 from mailadmin.watch.alerts.deliver import try_channel
 from mailadmin.watch.alerts.looking import write_alert
 
 from . import audit, haste
 
-TESTED = "sent a test alert"
+TESTED = N_("sent a test alert")
 # Tone and icon of an event, by the name of a state that has the same.
 _STATES = {
     Event.FAILING: "failed",
@@ -45,7 +50,7 @@ class ChannelLine:
     def told(self) -> str:
         """Return in words what the channel is told."""
         chosen = [event.label for event in CHOSEN if event in self.row.events]
-        return ", ".join(chosen) if chosen else "Everything"
+        return ", ".join(chosen) if chosen else _("Everything")
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,10 @@ def alert_lines(rows: QuerySet[Alert] | Sequence[Alert]) -> list[AlertLine]:
 
 
 def remember_address(request: HttpRequest) -> None:
-    """Keep where people open the console, for the links in alerts, unless somebody has typed it already."""
-    if not Settings.load().console_url:
+    """Keep where people open the console, for the links in alerts, unless somebody has typed it already, or a settings
+    file says what the preferences are."""
+    known = Settings.load()
+    if not (known.console_url or managed(known)):
         row = Settings.locked()
         before = audit.snapshot(row)
         row.console_url = f"{request.scheme}://{request.get_host()}"[:255]
@@ -85,7 +92,7 @@ def remember_address(request: HttpRequest) -> None:
 
 def send_test(request: HttpRequest, channel: AlertChannel) -> AlertDelivery:
     """Note that this user sends a test alert to `channel`, send it, and return what came of it. Raises TooHasty."""
-    haste.note(request, TESTED, channel, detail=f"to {channel.where}")
+    haste.note(request, TESTED, channel, detail=format_lazy(gettext_lazy("to {whom}"), whom=channel.where))
     return try_channel(write_alert(example(conf.environment()), ()), channel)
 
 
@@ -94,7 +101,8 @@ def preview(channel: AlertChannel) -> str:
     notice = _sample()
     if channel.kind == ChannelKind.EMAIL:
         told = letter(notice)
-        return f"To: {channel.recipients}\nSubject: {told.subject}\n\n{told.text}"
+        heading = f"{_('To')}: {channel.recipients}\n{_('Subject')}: {told.subject}"
+        return f"{heading}\n\n{told.text}"
     return json.dumps(payload(ChannelKind(channel.kind), notice), indent=2, ensure_ascii=False)
 
 
@@ -104,12 +112,12 @@ def _sample() -> Notice:
     return Notice(
         id="00000000-0000-4000-8000-000000000000",
         event=Event.FAILING,
-        title="“Example tenant” is stopped: no message goes by it.",
+        title=_("“Example tenant” is stopped: no message goes by it."),
         at=timezone.localtime(),
-        text="The client secret has ended.",
+        text=_("The client secret has ended."),
         remedy=remedy,
         owner=owner,
-        name="Example tenant",
+        name=_("Example tenant"),
         code="credential-ended",
         route=("oauth", "00000000-0000-4000-8000-000000000001"),
         environment=conf.environment(),

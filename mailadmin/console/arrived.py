@@ -8,6 +8,8 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 
+from django.utils.translation import gettext as _
+
 _BROKEN = (ValueError, LookupError, MessageError)  # what the standard library raises on malformed messages
 
 
@@ -35,7 +37,7 @@ def read(raw: bytes) -> Arrived:
     try:
         return _read(message_from_bytes(raw))
     except RecursionError:  # the standard library's parser goes one call deeper for each nested part
-        return Arrived(text="(The parts of this message are nested too deeply to be shown. Download it instead.)")
+        return Arrived(text=_("(The parts of this message are nested too deeply to be shown. Download it instead.)"))
 
 
 def _read(message: Message) -> Arrived:
@@ -49,7 +51,7 @@ def _read(message: Message) -> Arrived:
         elif kind == "text/html" and not name and not found.html:
             found.html = _text(part)
         else:
-            found.attachments.append(Attachment(_decoded(name or "(no name)"), kind, len(_content(part))))
+            found.attachments.append(Attachment(_decoded(name or _("(no name)")), kind, len(_content(part))))
     return found
 
 
@@ -62,7 +64,7 @@ def _file_name(part: Message) -> str | None:
     try:
         return part.get_filename()
     except _BROKEN:
-        return "(unreadable name)"
+        return _("(unreadable name)")
 
 
 def _text(part: Message) -> str:

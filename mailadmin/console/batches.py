@@ -6,6 +6,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from mailadmin import testruns
 from mailadmin.core.report import Step, StepState
 from mailadmin.models import ConnectionTest
@@ -35,7 +38,7 @@ class Card:
     @property
     def family(self) -> str:
         """Return by what it sends, "token" for an integrated service by itself."""
-        return {"oauth": "Graph", "smtp": "SMTP"}.get(self.test.kind, "token")
+        return {"oauth": "Graph", "smtp": "SMTP"}.get(self.test.kind, _("token"))
 
 
 @dataclass(frozen=True)
@@ -85,17 +88,26 @@ class Batch:
     def headline(self) -> str:
         """Return one sentence for all: how far it is, then how it ended."""
         whole, ended = len(self.cards), sum(not card.test.running for card in self.cards)
-        what = "connection" if whole == 1 else "connections"
-        bad = f"{len(self.failed)} failed: {', '.join(card.test.name for card in self.failed)}." if self.failed else ""
+        names, bad = ", ".join(card.test.name for card in self.failed), len(self.failed)
         if self.running:
-            return f"{ended} of {whole} {what} tested. {bad}".strip()
-        if self.failed:
-            return f"{len(self.failed)} of {whole} {what} failed: {', '.join(card.test.name for card in self.failed)}."
+            text = ngettext("{ended} of {whole} connection tested.", "{ended} of {whole} connections tested.", whole)
+            failed = _("{number} failed: {names}.").format(number=bad, names=names) if bad else ""
+            return f"{text.format(ended=ended, whole=whole)} {failed}".strip()
+        if bad:
+            text = ngettext(
+                "{bad} of {whole} connection failed: {names}.", "{bad} of {whole} connections failed: {names}.", whole
+            )
+            return text.format(bad=bad, whole=whole, names=names)
         rest = [card for card in self.cards if card.test.shown_state != ConnectionTest.State.OK]
         if not rest:
-            return f"All {whole} connections work." if whole > 1 else "The connection works."
+            return ngettext("The connection works.", "All {whole} connections work.", whole).format(whole=whole)
         told = ", ".join(f"{card.test.name} ({card.test.shown_label.lower()})" for card in rest)
-        return f"{whole - len(rest)} of {whole} {what} passed without a remark. Look at: {told}."
+        text = ngettext(
+            "{good} of {whole} connection passed without a remark. Look at: {told}.",
+            "{good} of {whole} connections passed without a remark. Look at: {told}.",
+            whole,
+        )
+        return text.format(good=whole - len(rest), whole=whole, told=told)
 
 
 def batch(batch_id: uuid.UUID) -> Batch | None:

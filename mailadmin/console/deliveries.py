@@ -10,13 +10,20 @@ from django.utils import timezone
 
 from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState
+from mailadmin.core.texts import N_
 from mailadmin.models import Delivery
 
-# Groups of states that a number on the dashboard counts together.
+# Groups of states that a number on the dashboard counts together; their words are looked up when they are shown.
 DELIVERED, PROBLEM = "delivered", "problem"
 GROUPS: Mapping[str, tuple[str, tuple[DeliveryState, ...]]] = {
-    DELIVERED: ("Taken by a server (any way)", (DeliveryState.SENT, DeliveryState.FALLBACK, DeliveryState.PARTLY)),
-    PROBLEM: ("Failed or unclear", (DeliveryState.FAILED, DeliveryState.UNSURE, DeliveryState.INTERRUPTED)),
+    DELIVERED: (
+        N_("Taken by a server (any way)"),
+        (DeliveryState.SENT, DeliveryState.FALLBACK, DeliveryState.PARTLY),
+    ),
+    PROBLEM: (
+        N_("Failed or unclear"),
+        (DeliveryState.FAILED, DeliveryState.UNSURE, DeliveryState.INTERRUPTED),
+    ),
 }
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from mailadmin import conf
 from mailadmin.core import providers, validation
 from mailadmin.core.discovery import Candidate, Mailbox, Standing
 from mailadmin.core.providers import Provider, ProviderKind
+from mailadmin.core.texts import N_
 from mailadmin.models import Settings, SmtpConnection
 from mailadmin.net.resolver import Resolver
 from mailadmin.probes.discovery import Found, discover
@@ -19,10 +21,10 @@ from mailadmin.probes.discovery import Found, discover
 from . import haste
 from .starts import oauth_link, smtp_link
 
-ACTION = "searched for a server"
+ACTION = N_("searched for a server")
 _STANDINGS = {
-    Standing.GOOD: ("ok", "Answers, certificate valid"),
-    Standing.BAD: ("warning", "Not verified"),
+    Standing.GOOD: ("ok", N_("Answers, certificate valid")),
+    Standing.BAD: ("warning", N_("Not verified")),
     Standing.UNTRIED: ("", ""),
 }
 
@@ -67,12 +69,12 @@ def search(request: HttpRequest, mailbox: Mailbox) -> Found:
 def cards(found: Found) -> list[Card]:
     """Return what was found, the best first: each provider once, with all its servers."""
     groups = groupby(found.candidates, key=lambda one: one.provider.id if one.provider else f"{one.host}:{one.port}")
-    return [_card(list(group), found.mailbox) for _, group in groups]
+    return [_card(list(group), found.mailbox) for __, group in groups]
 
 
 def gallery() -> list[tuple[str, list[Card]]]:
     """Return all providers under their headings, sending services first: applications mostly use those."""
-    titles = {ProviderKind.SENDING: "Sending services", ProviderKind.MAILBOX: "Mailbox providers"}
+    titles = {ProviderKind.SENDING: _("Sending services"), ProviderKind.MAILBOX: _("Mailbox providers")}
     return [
         (title, [_of_provider(provider) for provider in providers.providers() if provider.kind is kind])
         for kind, title in titles.items()
@@ -94,11 +96,11 @@ def _choice(one: Candidate, mailbox: Mailbox) -> Choice:
     return Choice(
         host=one.host,
         port=one.port,
-        security=SmtpConnection.SecurityChoice(one.security).label,
+        security=str(SmtpConnection.SecurityChoice(one.security).label),
         label=one.label,
         url=link,
         state=state,
-        word=word,
+        word=_(word),
         seen=one.seen,
         mechanisms=", ".join(one.mechanisms),
         user=one.user,
@@ -113,7 +115,7 @@ def _of_provider(provider: Provider) -> Card:
         Choice(
             host=server.host,
             port=server.port,
-            security=SmtpConnection.SecurityChoice(server.security).label,
+            security=str(SmtpConnection.SecurityChoice(server.security).label),
             label=server.label,
             url=smtp_link(server.host, server.port, server.security, user=user, provider=provider),
         )
@@ -125,4 +127,5 @@ def _of_provider(provider: Provider) -> Card:
 
 def tried_in_vain(candidates: Iterable[Candidate]) -> list[str]:
     """Return in a line each what guesses answered that are not proposed."""
-    return [f"{one.host}, port {one.port}: {one.seen}" for one in candidates]
+    text = _("{host}, port {port}: {seen}")
+    return [text.format(host=one.host, port=one.port, seen=one.seen) for one in candidates]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from mailadmin.core import spf
 from mailadmin.core.dns_finding import Finding, SendsAs, State, Topic, worst
 from mailadmin.core.settings import RouteKey
@@ -90,10 +93,12 @@ def tree_of(found: DomainInUse) -> list[Branch]:
 
 def in_words(findings: Sequence[Finding]) -> str:
     """Return how many errors and warnings there are."""
-    counts = [(State.ERROR, "error"), (State.WARNING, "warning")]
-    found = [(sum(one.state is state for one in findings), word) for state, word in counts]
-    told = [f"{count} {word}{'s' if count != 1 else ''}" for count, word in found if count]
-    return " and ".join(told) or "nothing to mend"
+    errors, warnings = (sum(one.state is state for one in findings) for state in (State.ERROR, State.WARNING))
+    bad = ngettext("{number} error", "{number} errors", errors).format(number=errors)
+    doubtful = ngettext("{number} warning", "{number} warnings", warnings).format(number=warnings)
+    if errors and warnings:
+        return _("{errors} and {warnings}").format(errors=bad, warnings=doubtful)
+    return bad if errors else doubtful if warnings else _("nothing to mend")
 
 
 def _about(findings: Iterable[Finding], topic: Topic) -> tuple[Finding, ...]:

@@ -15,6 +15,9 @@ from typing import Any
 from django.db import connections, router
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState
@@ -34,7 +37,7 @@ class Period:
     """A time to look back: its name in the address, its words, how many buckets, and how long one is."""
 
     name: str
-    label: str
+    label: Promise
     buckets: int
     hourly: bool
 
@@ -46,7 +49,7 @@ class Period:
     @property
     def word(self) -> str:
         """Return "hour" or "day"."""
-        return "hour" if self.hourly else "day"
+        return _("hour") if self.hourly else _("day")
 
     def starts(self, now: datetime) -> list[datetime]:
         """Return when each bucket starts, oldest first, in the current time zone."""
@@ -60,9 +63,9 @@ class Period:
 PERIODS: Mapping[str, Period] = {
     period.name: period
     for period in (
-        Period("24h", "24 hours", 24, hourly=True),
-        Period("7d", "7 days", 7, hourly=False),
-        Period("30d", "30 days", 30, hourly=False),
+        Period("24h", gettext_lazy("24 hours"), 24, hourly=True),
+        Period("7d", gettext_lazy("7 days"), 7, hourly=False),
+        Period("30d", gettext_lazy("30 days"), 30, hourly=False),
     )
 }
 
@@ -108,7 +111,7 @@ def _count(ranges: Sequence[tuple[datetime, datetime | None]]) -> list[dict[str,
                 f"WHERE {condition} AND {quote('created_at')} >= %s{end}"
             )
             values += [*given["values"], moment(since), *([moment(given["before"])] if end else [])]
-    counts = [dict.fromkeys((kind for kind, _ in _KINDS), 0) for _ in ranges]
+    counts = [dict.fromkeys((kind for kind, __ in _KINDS), 0) for __ in ranges]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(parts), values)
         for place, number, count in cursor.fetchall():
@@ -119,7 +122,7 @@ def _count(ranges: Sequence[tuple[datetime, datetime | None]]) -> list[dict[str,
 def _conditions(before: datetime | None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the conditions to count by, in the order of `_KINDS`; the last one adds the messages whose sender was
     interrupted, which still say that they are being sent."""
-    for _, states in _KINDS:
+    for __, states in _KINDS:
         yield f"state IN ({', '.join(['%s'] * len(states))})", {"values": [str(s) for s in states], "before": before}
     lost = lost_before()
     told = {"values": [str(DeliveryState.SENDING), str(Delivery.Mode.DIRECT)], "before": min(before or lost, lost)}
@@ -127,7 +130,7 @@ def _conditions(before: datetime | None) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def _bucket(period: Period, start: datetime, counts: Mapping[str, int]) -> Bucket:
-    day = date_format(start, "j M")
+    day = date_format(start, _("j M"))
     hour = date_format(start, "H:i")
     return Bucket(label=f"{day}, {hour}" if period.hourly else day, short=hour if period.hourly else day, **counts)
 

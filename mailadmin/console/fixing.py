@@ -8,10 +8,12 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from mailadmin import testruns
 from mailadmin.core.fixes import Fix, Target
+from mailadmin.core.texts import N_
 from mailadmin.models import ConnectionTest, IntegratedService, OAuthService
 
 from .proposals import Draft, Proposal, proposed
@@ -23,8 +25,8 @@ class NothingToChange(Exception):
     """What was tested is gone; the text is a sentence."""
 
 
-_TYPED_GONE = "The tested values are not kept any more, so these are the saved ones, with the change."
-_GONE = "What was tested was not saved, and its values are not kept any more; type them again."
+_TYPED_GONE = N_("The tested values are not kept any more, so these are the saved ones, with the change.")
+_GONE = N_("What was tested was not saved, and its values are not kept any more; type them again.")
 
 
 @sensitive_variables("typed")
@@ -37,9 +39,9 @@ def draft_of(request: HttpRequest, test: ConnectionTest, fix: Fix) -> Draft:
     typed = None if test.saved_values else testruns.open_draft(test, request.session.session_key or "")
     row = _row(section, typed["pk"] if typed and typed.get("pk") else test.route_id)
     if typed is None and not test.saved_values:
-        notes.append(_TYPED_GONE)
+        notes.append(_(_TYPED_GONE))
     if typed is None and row is None:
-        raise NothingToChange(_GONE)
+        raise NothingToChange(_(_GONE))
     if fix.target is Target.SERVICE:
         return _service(row, typed, fix)
     return Draft(section, row or section.model(), fix.changes, typed, fix.focus, notes)
@@ -47,7 +49,7 @@ def draft_of(request: HttpRequest, test: ConnectionTest, fix: Fix) -> Draft:
 
 def page_of(test: ConnectionTest, draft: Draft, fix: Fix) -> tuple[Form, Proposal]:
     """Return the changed form and what the page says above it."""
-    return proposed(draft, fix.title, fix.why, (reverse("mailadmin:test", args=[test.pk]), "Back to the test"))
+    return proposed(draft, fix.title, fix.why, (reverse("mailadmin:test", args=[test.pk]), _("Back to the test")))
 
 
 def permission_for(draft: Draft) -> str:
@@ -60,7 +62,7 @@ def _service(row: Row | None, typed: Mapping[str, str] | None, fix: Fix) -> Draf
     """Return the saved integrated service that the tested route signs in with."""
     chosen = _row(SERVICE, typed.get("integrated_service")) if typed else service_of(row)
     if chosen is None:
-        raise NothingToChange("The integrated service of this test does not exist any more.")
+        raise NothingToChange(_("The integrated service of this test does not exist any more."))
     return Draft(SERVICE, chosen, fix.changes, None, fix.focus)
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
 from mailadmin import conf
 from mailadmin.delivery import confirmation
@@ -18,26 +22,55 @@ def confirm(request: HttpRequest, *, cancel: bool) -> bool:
     try:
         done = confirmation.confirm(cancel=cancel)
     except OSError as error:
-        messages.error(request, f"Nothing is confirmed: the generation file cannot be written ({error.strerror}).")
+        text = _("Nothing is confirmed: the generation file cannot be written ({reason}).")
+        messages.error(request, text.format(reason=error.strerror))
         return False
-    count = f"{done.cancelled} message{'' if done.cancelled == 1 else 's'}"
+    number = done.cancelled
     if done.busy:
-        if done.cancelled:
-            audit.record(request, "cancelled", detail=f"{count} of a database that is not confirmed yet")
-        told = f"{count} were cancelled, and others are in the hands of a worker just now. Press once more in a minute."
-        messages.warning(request, told)
+        if number:
+            counted = ngettext_lazy(
+                "{number} message of a database that is not confirmed yet",
+                "{number} messages of a database that is not confirmed yet",
+                number,
+            )
+            audit.record(request, "cancelled", detail=format_lazy(counted, number=number))
+        text = ngettext(
+            "{number} message were cancelled, and others are in the hands of a worker just now. Press once more in a "
+            "minute.",
+            "{number} messages were cancelled, and others are in the hands of a worker just now. Press once more in a "
+            "minute.",
+            number,
+        )
+        messages.warning(request, text.format(number=number))
         return False
     if not done.objection:
-        messages.info(request, "There was nothing to confirm.")
+        messages.info(request, _("There was nothing to confirm."))
         return True
     row = Settings.load()
-    detail = f"{done.objection} {f'Cancelled {count}.' if cancel else 'What waited is sent.'}"
+    detail = _told_of(done.objection, number if cancel else None)
     audit.record(request, "confirmed", row, audit.diff(before, audit.snapshot(row)), detail)
-    messages.success(request, f"Confirmed. Mail leaves again{f'; {count} cancelled' if cancel else ''}.")
+    text = _("Confirmed. Mail leaves again.")
+    if cancel:
+        text = ngettext(
+            "Confirmed. Mail leaves again; {number} message cancelled.",
+            "Confirmed. Mail leaves again; {number} messages cancelled.",
+            number,
+        )
+    messages.success(request, text.format(number=number))
     return True
+
+
+def _told_of(objection: str, cancelled: int | None) -> Promise:
+    """Return what the audit trail says of a confirmation: what spoke against it, and what became of what waited."""
+    if cancelled is None:
+        return format_lazy(gettext_lazy("{objection} What waited is sent."), objection=objection)
+    said = ngettext_lazy(
+        "{objection} Cancelled {number} message.", "{objection} Cancelled {number} messages.", cancelled
+    )
+    return format_lazy(said, objection=objection, number=cancelled)
 
 
 def here() -> str:
     """Return what this place is called, for a sentence."""
     name = conf.environment()
-    return f"“{name}”" if name else "this environment"
+    return f"“{name}”" if name else _("this environment")

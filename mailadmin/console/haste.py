@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db import models, transaction
 from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
 from mailadmin.core import limits
 from mailadmin.models import AuditEntry
@@ -19,7 +21,7 @@ class TooHasty(Exception):
 
 
 @transaction.atomic
-def note(request: HttpRequest, action: str, obj: models.Model | None = None, detail: str = "") -> None:
+def note(request: HttpRequest, action: str, obj: models.Model | None = None, detail: str | Promise = "") -> None:
     """Write into the audit trail that this user does `action` ("searched for a server") now, before it is done: it may
     take long, and another request of theirs counts it already.
 
@@ -27,8 +29,6 @@ def note(request: HttpRequest, action: str, obj: models.Model | None = None, det
     """
     user: Any = request.user
     if wait := too_often(user, AuditEntry.objects.filter(user_id=user.pk, action=action), "at"):
-        raise TooHasty(
-            f"You {action} {limits.TESTS_PER_MINUTE} times within the last minute, which is the limit. "
-            f"Wait {wait}, then try again."
-        )
+        text = _("You {action} {number} times within the last minute, which is the limit. Wait {wait}, then try again.")
+        raise TooHasty(text.format(action=_(action), number=limits.TESTS_PER_MINUTE, wait=wait))
     audit.record(request, action, obj, detail=detail)

@@ -8,9 +8,13 @@ from typing import Any
 from django.db import models
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from mailadmin.core.dates import day
+from mailadmin.core.texts import N_
 from mailadmin.models import AuditEntry, IntegratedService, Settings
 
+from . import audit
 from .audit import plain
 from .forms import SettingsForm
 from .proposals import Draft, Proposal, mark, marks_of, proposed
@@ -20,7 +24,7 @@ from .sections import SERVICE, Form, Section
 _NO_CHANGE = ("tested", "stopped", "paused", "resumed")
 # The credential in use: it goes with its secret, and no secret is kept.
 _CREDENTIAL = frozenset({"credential_kind", "certificate", "credential_ends_on"})
-_AS_NOW = "These are the values that stand now, so nothing would change."
+_AS_NOW = N_("These are the values that stand now, so nothing would change.")
 
 
 def history_of(model: type[models.Model], pk: object) -> QuerySet[AuditEntry]:
@@ -40,14 +44,22 @@ def restored(section: Section, entry: AuditEntry, back: tuple[str, str]) -> tupl
     values, notes = _usable(section, entry.before, row)
     draft = Draft(section, row or section.model(), values, notes=notes)
     if row is None:
-        title = f"“{entry.object_name}” from before the deletion {_by_and_when(entry)}"
-        why = "It is added anew with these values. No secret was kept: type it again."
+        title = _titled(
+            entry,
+            _("“{name}” from before the deletion of {when} by {who}"),
+            _("“{name}” from before the deletion of {when}"),
+        )
+        why = _("It is added anew with these values. No secret was kept: type it again.")
     else:
-        title = f"The values from before the change {_by_and_when(entry)}"
-        why = "Stored secrets stay as they are now, as long as they belong to the same destination."
+        title = _titled(
+            entry,
+            _("The values from before the change of {when} by {who}"),
+            _("The values from before the change of {when}"),
+        )
+        why = _("Stored secrets stay as they are now, as long as they belong to the same destination.")
     form, proposal = proposed(draft, title, why, back)
     if row is not None and not proposal.marks:
-        notes.append(_AS_NOW)
+        notes.append(_(_AS_NOW))
         form, proposal = proposed(draft, title, why, back)
     return form, proposal
 
@@ -58,8 +70,12 @@ def restored_settings(entry: AuditEntry, back: tuple[str, str]) -> tuple[Setting
     form, now = SettingsForm(instance=Settings.load(), initial=known), SettingsForm(instance=Settings.load())
     marks = marks_of(form, now)
     mark(form, marks)
-    title = f"The preferences from before the change {_by_and_when(entry)}"
-    return form, Proposal(title, "", tuple(marks), notes=() if marks else (_AS_NOW,), back=back)
+    title = _titled(
+        entry,
+        _("The preferences from before the change of {when} by {who}"),
+        _("The preferences from before the change of {when}"),
+    )
+    return form, Proposal(title, "", tuple(marks), notes=() if marks else (_(_AS_NOW),), back=back)
 
 
 def restorable(entry: AuditEntry, form: Any) -> bool:
@@ -68,7 +84,7 @@ def restorable(entry: AuditEntry, form: Any) -> bool:
 
 
 def _entries(model: type[models.Model]) -> QuerySet[AuditEntry]:
-    return AuditEntry.objects.filter(object_type=str(model._meta.verbose_name))
+    return AuditEntry.objects.filter(object_type=audit.kind_of(model))
 
 
 def _usable(section: Section, before: Mapping[str, Any], row: Any) -> tuple[dict[str, Any], list[str]]:
@@ -79,14 +95,16 @@ def _usable(section: Section, before: Mapping[str, Any], row: Any) -> tuple[dict
     if service and not IntegratedService.objects.filter(pk=service).exists():
         del values["integrated_service"]
         gone = AuditEntry.objects.filter(object_id=service, action="deleted").first()
-        name = f"“{gone.object_name}”" if gone else "it used"
-        notes.append(f"The integrated service {name} does not exist any more; choose another one.")
+        text = _("The integrated service it used does not exist any more; choose another one.")
+        if gone:
+            text = _("The integrated service “{name}” does not exist any more; choose another one.")
+        notes.append(text.format(name=gone.object_name if gone else ""))
     if section is SERVICE:
         then, now = ({name: values.get(name) for name in _CREDENTIAL}, _credential_now(row))
         left_out = {"credential_ends_on"} if row is None else set(_CREDENTIAL)
         values = {name: value for name, value in values.items() if name not in left_out}
         if row is not None and then != now:
-            notes.append("The credential stays as it is now: it goes with its secret, and no secret is kept here.")
+            notes.append(_("The credential stays as it is now: it goes with its secret, and no secret is kept here."))
     return values, notes
 
 
@@ -95,6 +113,8 @@ def _credential_now(row: Any) -> dict[str, Any]:
     return {name: plain(row)[name] for name in _CREDENTIAL} if row is not None else {}
 
 
-def _by_and_when(entry: AuditEntry) -> str:
-    when = timezone.localtime(entry.at)
-    return f"of {when:%-d %b %Y, %H:%M}" + (f" by {entry.user_name}" if entry.user_name else "")
+def _titled(entry: AuditEntry, with_who: str, without: str) -> str:
+    """Return the title of a form with the values from before `entry`, by whether it is known who did it."""
+    at = timezone.localtime(entry.at)
+    text = with_who if entry.user_name else without
+    return text.format(name=entry.object_name, when=f"{day(at)}, {at:%H:%M}", who=entry.user_name)

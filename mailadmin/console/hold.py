@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from mailadmin.core.preferences import Sending
+from mailadmin.core.texts import N_
 from mailadmin.delivery.outbox import waiting
 from mailadmin.delivery.preferences import preferences
 from mailadmin.models import Settings
@@ -16,9 +18,9 @@ from . import audit
 from .forms import SendingForm
 
 _TOLD = {
-    Sending.ON: "Mail is sent again, and what waited is due now.",
-    Sending.HELD: "Held, in every process from the next message on.",
-    Sending.REDIRECTED: "Redirected, in every process from the next message on.",
+    Sending.ON: N_("Mail is sent again, and what waited is due now."),
+    Sending.HELD: N_("Held, in every process from the next message on."),
+    Sending.REDIRECTED: N_("Redirected, in every process from the next message on."),
 }
 
 
@@ -32,8 +34,8 @@ def switch(request: HttpRequest, form: SendingForm, before: audit.Snapshot) -> N
     audit trail. `before` is the row as it was; the caller's transaction holds it locked."""
     row = form.save()
     if changes := audit.diff(before, audit.snapshot(row)):
-        audit.record(request, "switched", row, changes, detail=row.get_sending_display())
+        audit.record(request, "switched", row, changes, detail=Settings.SendingChoice(row.sending).label)
     now = Sending(row.sending)
     if now is not Sending.HELD:
         waiting.retry_waiting()
-    messages.success(request, _TOLD[now])
+    messages.success(request, _(_TOLD[now]))

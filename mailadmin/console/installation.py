@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import django
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import gettext as _
 
 import mailadmin
 from mailadmin import conf
@@ -30,15 +31,15 @@ def facts() -> list[Fact]:
     """Return what an administrator wants to know of this installation."""
     return [
         Fact("mailadmin", mailadmin.__version__),
-        Fact("Django and Python", f"{django.get_version()} · {sys.version.split()[0]}"),
-        Fact("Database", connection.vendor),
+        Fact(_("Django and Python"), f"{django.get_version()} · {sys.version.split()[0]}"),
+        Fact(_("Database"), connection.vendor),
         _key(),
         _backend(),
         _delivery(),
         _environment(),
         _network(),
-        Fact("Secrets outside the database", ", ".join(conf.setting("SECRET_REFS")) or "not allowed"),
-        Fact("Sandbox", "allowed" if conf.setting("SANDBOX") else "not allowed"),
+        Fact(_("Secrets outside the database"), ", ".join(conf.setting("SECRET_REFS")) or _("not allowed")),
+        Fact(_("Sandbox"), _("allowed") if conf.setting("SANDBOX") else _("not allowed")),
     ]
 
 
@@ -54,48 +55,47 @@ def _key() -> Fact:
     try:
         ring = conf.key_ring()
     except conf.ConfigurationError as error:
-        return Fact("Encryption key", "missing", "failed", str(error))
-    return Fact("Encryption key", f"present ({ring.current})", "ok")
+        return Fact(_("Encryption key"), _("missing"), "failed", str(error))
+    return Fact(_("Encryption key"), _("present ({key})").format(key=ring.current), "ok")
 
 
 def _backend() -> Fact:
     aliases = backend_aliases()
     if aliases:
-        return Fact("E-mail backend of this project", f"active: {', '.join(aliases)}", "ok")
-    return Fact(
-        "E-mail backend of this project",
-        "not active",
-        "warning",
-        f"send_mail() of this project does not go through the console. Name {BACKEND} in MAILERS (Django 6.1) or "
-        "EMAIL_BACKEND (Django 5.2).",
+        return Fact(_("E-mail backend of this project"), _("active: {names}").format(names=", ".join(aliases)), "ok")
+    text = _(
+        "send_mail() of this project does not go through the console. Name {backend} in MAILERS (Django 6.1) or "
+        "EMAIL_BACKEND (Django 5.2)."
     )
+    return Fact(_("E-mail backend of this project"), _("not active"), "warning", text.format(backend=BACKEND))
 
 
 def _delivery() -> Fact:
     queued = conf.setting("DELIVERY") == "queued"
-    value = "queued: a worker sends" if queued else "direct: whoever sends a message waits"
-    return Fact("Delivery", value, help="A mailer or a message may say otherwise.")
+    value = _("queued: a worker sends") if queued else _("direct: whoever sends a message waits")
+    return Fact(_("Delivery"), value, help=_("A mailer or a message may say otherwise."))
 
 
 def _environment() -> Fact:
     """Return by what a copied or restored database is noticed."""
-    name = conf.environment() or "without a name"
+    name = conf.environment() or _("without a name")
     here = guard.place()
     if here.guarded:
-        return Fact("Environment", name, "ok", "A copied or restored database is noticed, and sends nothing.")
+        return Fact(_("Environment"), name, "ok", _("A copied or restored database is noticed, and sends nothing."))
     if conf.environment():
         return Fact(
-            "Environment", name, help="A database that is copied to another environment is noticed by its name."
+            _("Environment"), name, help=_("A database that is copied to another environment is noticed by its name.")
         )
-    text = 'Nothing notices a copied database. Name the environment in MAILADMIN["ENVIRONMENT"].'
-    return Fact("Environment", name, "warning", text)
+    text = _('Nothing notices a copied database. Name the environment in MAILADMIN["ENVIRONMENT"].')
+    return Fact(_("Environment"), name, "warning", text)
 
 
 def _network() -> Fact:
     policy = conf.network_policy()
+    ports = ", ".join(map(str, policy.ports))
     parts = [
-        f"private addresses {'allowed' if policy.allow_private else 'refused'}",
-        f"this machine {'allowed' if policy.allow_loopback else 'refused'}",
-        f"ports {', '.join(map(str, policy.ports)) or 'any'}",
+        _("private addresses allowed") if policy.allow_private else _("private addresses refused"),
+        _("this machine allowed") if policy.allow_loopback else _("this machine refused"),
+        _("ports {ports}").format(ports=ports) if ports else _("ports any"),
     ]
-    return Fact("Network", "; ".join(parts))
+    return Fact(_("Network"), "; ".join(parts))

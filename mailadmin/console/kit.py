@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
 from mailadmin.core import clouds, validation
 from mailadmin.core.settings import CredentialKind, OAuthRoute, SmtpAuth
@@ -119,10 +120,10 @@ def _grants(routes: list[OAuthRoute], smtp_mailboxes: list[str]) -> list[Grant]:
         return _once(address for route in chosen for address in route.identities)
 
     return [
-        Grant("Mail.Send", "sending by Graph", of(routes)),
-        Grant("Mail.ReadWrite", "large messages by upload", of(route for route in routes if route.large_messages)),
-        Grant("Mail.Read", "a look into the mailbox after an unclear answer", of(r for r in routes if r.settle)),
-        Grant("SMTP.SendAsApp", "sending by SMTP with a token", _once(smtp_mailboxes)),
+        Grant("Mail.Send", _("sending by Graph"), of(routes)),
+        Grant("Mail.ReadWrite", _("large messages by upload"), of(route for route in routes if route.large_messages)),
+        Grant("Mail.Read", _("a look into the mailbox after an unclear answer"), of(r for r in routes if r.settle)),
+        Grant("SMTP.SendAsApp", _("sending by SMTP with a token"), _once(smtp_mailboxes)),
     ]
 
 

@@ -8,32 +8,38 @@ from datetime import timedelta
 from itertools import groupby
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from mailadmin.core import limits
 from mailadmin.core.fault import Phase
 from mailadmin.core.knowledge import Entry, Explanation, Match, entries
 from mailadmin.core.terms import Area, Owner
+from mailadmin.core.texts import N_
 from mailadmin.models import ConnectionTestStep, Delivery
 
 from .sections import OAUTH, SERVICE, SMTP
 
 _PHASES = {
-    Phase.SETTINGS: "checking the settings",
-    Phase.MESSAGE: "building the message",
-    Phase.DNS: "looking up the name",
-    Phase.TCP: "connecting",
-    Phase.PROXY: "reaching the server through the proxy",
-    Phase.GREETING: "the greeting",
-    Phase.TLS: "starting the encryption",
-    Phase.AUTH: "signing in",
-    Phase.SENDER: "naming the sender",
-    Phase.RECIPIENT: "naming a recipient",
-    Phase.DATA: "handing over the message",
-    Phase.TOKEN: "asking Microsoft Entra for a token",
-    Phase.GRAPH: "asking Microsoft Graph",
+    Phase.SETTINGS: N_("checking the settings"),
+    Phase.MESSAGE: N_("building the message"),
+    Phase.DNS: N_("looking up the name"),
+    Phase.TCP: N_("connecting"),
+    Phase.PROXY: N_("reaching the server through the proxy"),
+    Phase.GREETING: N_("the greeting"),
+    Phase.TLS: N_("starting the encryption"),
+    Phase.AUTH: N_("signing in"),
+    Phase.SENDER: N_("naming the sender"),
+    Phase.RECIPIENT: N_("naming a recipient"),
+    Phase.DATA: N_("handing over the message"),
+    Phase.TOKEN: N_("asking Microsoft Entra for a token"),
+    Phase.GRAPH: N_("asking Microsoft Graph"),
 }
 # Fields that get their label with the values of a row; "password" is the secret of an SMTP connection.
-_BOUND_LABELS = {"port": "Port", "password": "Password", "secret": "Client secret"}
+_BOUND_LABELS = {
+    "port": N_("Port"),
+    "password": N_("Password"),
+    "secret": N_("Client secret"),
+}
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def ways(entry: Entry) -> list[Way]:
 def setting_label(name: str) -> str:
     """Return what the form field `name` is called, "" when there is none."""
     if name in _BOUND_LABELS:
-        return _BOUND_LABELS[name]
+        return _(_BOUND_LABELS[name])
     fields = (section.form.base_fields.get(name) for section in (SMTP, OAUTH, SERVICE))
     return next((str(field.label) for field in fields if field is not None and field.label), "")
 
@@ -96,31 +102,38 @@ def recent_steps(code: str) -> list[ConnectionTestStep]:
 
 def _facts(match: Match) -> Iterator[str]:
     if match.phase:
-        yield f"while {_either(_PHASES[phase] for phase in match.phase)}"
+        yield _("while {phases}").format(phases=_either(_(_PHASES[phase]) for phase in match.phase))
     if match.kind:
-        yield f"what happened is {_either(kind.value.replace('-', ' ') for kind in match.kind)}"
-    for word, codes in (("the reply code", match.smtp), ("the enhanced code", match.enhanced), ("HTTP", match.http)):
+        kinds = _either(kind.value.replace("-", " ") for kind in match.kind)
+        yield _("what happened is {kinds}").format(kinds=kinds)
+    for text, codes in (
+        (_("the reply code is {codes}"), match.smtp),
+        (_("the enhanced code is {codes}"), match.enhanced),
+        (_("HTTP is {codes}"), match.http),
+    ):
         if codes:
-            yield f"{word} is {_either(map(_code, codes))}"
+            yield text.format(codes=_either(map(_code, codes)))
     if match.aadsts:
-        yield f"the code is {_either(f'AADSTS{number}' for number in match.aadsts)}"
-    if match.graph:
-        yield "Graph names any error code" if "*" in match.graph else f"Graph's error code is {_either(match.graph)}"
+        yield _("the code is {codes}").format(codes=_either(f"AADSTS{number}" for number in match.aadsts))
+    if match.graph and "*" in match.graph:
+        yield _("Graph names any error code")
+    elif match.graph:
+        yield _("Graph's error code is {codes}").format(codes=_either(match.graph))
     if match.retry_after is not None:
-        yield "the answer names a time to wait" if match.retry_after else "the answer names no time to wait"
+        yield _("the answer names a time to wait") if match.retry_after else _("the answer names no time to wait")
     if match.maybe_sent is not None:
-        yield "the message may have been taken" if match.maybe_sent else "the message was surely not taken"
+        yield _("the message may have been taken") if match.maybe_sent else _("the message was surely not taken")
     if match.text:
-        yield "the answer holds these words"
+        yield _("the answer holds these words")
     if match.host:
-        yield "the host is one of these"
+        yield _("the host is one of these")
 
 
 def _code(code: str) -> str:
     """Return a code of a match as people write it: "5xx" and "5.7." stand for many."""
-    return code.replace("x.", "any.", 1) + "…" if code.endswith(".") else code
+    return code.replace("x.", _("any") + ".", 1) + "…" if code.endswith(".") else code
 
 
 def _either(words: Iterable[str]) -> str:
     *first, last = words
-    return f"{', '.join(first)} or {last}" if first else last
+    return _("{words} or {last}").format(words=", ".join(first), last=last) if first else last

@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from mailadmin.core.fixes import Fix
 from mailadmin.core.report import Step, StepState
 from mailadmin.models import ConnectionTest
@@ -101,7 +103,7 @@ def shown(test: ConnectionTest, steps: Sequence[Step], links: Links) -> Shown:
     headline, rest = _verdict(test, steps)
     whole = max((step.offset + step.seconds for step in steps), default=0.0)
     return Shown(
-        title=f"{_title(test, steps)} · {test.name} · Test connection",
+        title=_("{state} · {name} · Test connection").format(state=_title(test, steps), name=test.name),
         headline=headline,
         rest=rest,
         banner=_BANNERS.get(ConnectionTest.State(test.shown_state), "warning"),
@@ -157,8 +159,8 @@ def _verdict(test: ConnectionTest, steps: Sequence[Step]) -> tuple[str, str]:
     """Return the bold first sentence and the rest."""
     if test.shown_state == ConnectionTest.State.INTERRUPTED:
         done = sum(_timed(step) for step in steps)
-        rest = f"The process that ran it ended after {done} of {len(steps)} steps, perhaps for a restart. Test again."
-        return "The test was interrupted.", rest
+        rest = _("The process that ran it ended after {done} of {all} steps, perhaps for a restart. Test again.")
+        return _("The test was interrupted."), rest.format(done=done, all=len(steps))
     if test.running:
         return _progress(test, steps), ""
     first, dot, rest = test.verdict.partition(". ")
@@ -168,11 +170,13 @@ def _verdict(test: ConnectionTest, steps: Sequence[Step]) -> tuple[str, str]:
 def _progress(test: ConnectionTest, steps: Sequence[Step]) -> str:
     place, step = next(((n, s) for n, s in enumerate(steps, 1) if s.state is StepState.RUNNING), (0, None))
     if step is not None:
-        stopping = "Stopping after" if test.cancel_requested else "Now"
-        return f"{stopping} step {place} of {len(steps)}: {step.title} …"
+        text = _("Now step {place} of {all}: {title} …")
+        if test.cancel_requested:
+            text = _("Stopping after step {place} of {all}: {title} …")
+        return text.format(place=place, all=len(steps), title=step.title)
     if test.batch and not any(step.state.done for step in steps):
-        return "It waits for its turn …"
-    return "The test starts …" if not any(step.state.done for step in steps) else "The next step begins …"
+        return _("It waits for its turn …")
+    return _("The test starts …") if not any(step.state.done for step in steps) else _("The next step begins …")
 
 
 def _title(test: ConnectionTest, steps: Sequence[Step]) -> str:

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
 
 from mailadmin import conf
+from mailadmin.core.texts import N_
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the side bar. `section` are the first words of the URL names that belong to it, set apart by blanks
-    like the permissions, of which one is enough."""
+    """One line of the side bar; its title is looked up when it is shown. `section` are the first words of the URL names
+    that belong to it, set apart by blanks like the permissions, of which one is enough."""
 
     title: str
     section: str
@@ -43,36 +45,63 @@ class Link:
 
 
 _GROUPS = (
-    Group("", (Entry("Dashboard", "dashboard", "mailadmin:dashboard", "layout-dashboard", "mailadmin.view_delivery"),)),
     Group(
-        "Sending",
+        "",
         (
-            Entry("OAuth services", "oauth", "mailadmin:oauth-list", "cloud", "mailadmin.view_oauthservice"),
             Entry(
-                "SMTP connections", "smtp discovery", "mailadmin:smtp-list", "server", "mailadmin.view_smtpconnection"
+                N_("Dashboard"),
+                "dashboard",
+                "mailadmin:dashboard",
+                "layout-dashboard",
+                "mailadmin.view_delivery",
+            ),
+        ),
+    ),
+    Group(
+        N_("Sending"),
+        (
+            Entry(N_("OAuth services"), "oauth", "mailadmin:oauth-list", "cloud", "mailadmin.view_oauthservice"),
+            Entry(
+                N_("SMTP connections"),
+                "smtp discovery",
+                "mailadmin:smtp-list",
+                "server",
+                "mailadmin.view_smtpconnection",
             ),
             Entry(
-                "Integrated services",
+                N_("Integrated services"),
                 "service",
                 "mailadmin:service-list",
                 "key-round",
                 "mailadmin.view_integratedservice",
             ),
-            Entry("Send a message", "compose", "mailadmin:compose", "send", "mailadmin.send_message"),
+            Entry(N_("Send a message"), "compose", "mailadmin:compose", "send", "mailadmin.send_message"),
         ),
     ),
     Group(
-        "Watch",
+        N_("Watch"),
         (
-            Entry("Delivery log", "log", "mailadmin:log-list", "scroll-text", "mailadmin.view_delivery"),
-            Entry("Outbox", "outbox", "mailadmin:outbox", "mailbox", "mailadmin.view_delivery"),
-            Entry("Connection tests", "test", "mailadmin:test-list", "list-checks", "mailadmin.view_connectiontest"),
-            Entry("Why this route?", "why", "mailadmin:why", "route", "mailadmin.view_delivery"),
-            Entry("Sender domains", "domain", "mailadmin:domain-list", "globe", "mailadmin.view_senderdomain"),
-            Entry("Alerts", "alert", "mailadmin:alert-list", "bell", "mailadmin.view_alert"),
-            Entry("Sandbox", "sandbox", "mailadmin:sandbox", "inbox", "mailadmin.view_sandboxmessage"),
+            Entry(N_("Delivery log"), "log", "mailadmin:log-list", "scroll-text", "mailadmin.view_delivery"),
+            Entry(N_("Outbox"), "outbox", "mailadmin:outbox", "mailbox", "mailadmin.view_delivery"),
             Entry(
-                "Errors explained",
+                N_("Connection tests"),
+                "test",
+                "mailadmin:test-list",
+                "list-checks",
+                "mailadmin.view_connectiontest",
+            ),
+            Entry(N_("Why this route?"), "why", "mailadmin:why", "route", "mailadmin.view_delivery"),
+            Entry(
+                N_("Sender domains"),
+                "domain",
+                "mailadmin:domain-list",
+                "globe",
+                "mailadmin.view_senderdomain",
+            ),
+            Entry(N_("Alerts"), "alert", "mailadmin:alert-list", "bell", "mailadmin.view_alert"),
+            Entry(N_("Sandbox"), "sandbox", "mailadmin:sandbox", "inbox", "mailadmin.view_sandboxmessage"),
+            Entry(
+                N_("Errors explained"),
                 "knowledge",
                 "mailadmin:knowledge-list",
                 "book-open",
@@ -81,11 +110,12 @@ _GROUPS = (
         ),
     ),
     Group(
-        "Admin",
+        N_("Admin"),
         (
-            Entry("Settings", "settings", "mailadmin:settings", "settings", "mailadmin.change_settings"),
-            Entry("Users and roles", "users", "admin:index", "users", ""),
-            Entry("Audit", "audit", "mailadmin:audit-list", "history", "mailadmin.view_auditentry"),
+            Entry(N_("Settings"), "settings", "mailadmin:settings", "settings", "mailadmin.change_settings"),
+            Entry(N_("API clients"), "client", "mailadmin:client-list", "plug", "mailadmin.view_apiclient"),
+            Entry(N_("Users and roles"), "users", "admin:index", "users", ""),
+            Entry(N_("Audit"), "audit", "mailadmin:audit-list", "history", "mailadmin.view_auditentry"),
         ),
     ),
 )
@@ -93,7 +123,7 @@ _GROUPS = (
 
 def nav(request: HttpRequest) -> list[tuple[str, list[Link]]]:
     """Return the headings with the links that this user may open."""
-    groups = ((group.title, list(_links(request, group.entries))) for group in _GROUPS)
+    groups = ((_(group.title), list(_links(request, group.entries))) for group in _GROUPS)
     return [(title, links) for title, links in groups if links]
 
 
@@ -108,7 +138,7 @@ def _links(request: HttpRequest, entries: Iterable[Entry]) -> Iterable[Link]:
     for entry in entries:
         address = _users_address(request) if entry.section == "users" else _address(entry.url_name)
         if address and _shown(request, entry):
-            yield Link(entry.title, address, entry.icon, section in entry.section.split())
+            yield Link(_(entry.title), address, entry.icon, section in entry.section.split())
 
 
 def _shown(request: HttpRequest, entry: Entry) -> bool:

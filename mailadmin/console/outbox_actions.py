@@ -10,6 +10,9 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from mailadmin.core import limits
 from mailadmin.delivery.outbox import waiting
@@ -22,19 +25,42 @@ from .outbox import chosen
 
 @dataclass(frozen=True)
 class Action:
-    """Something to do to messages: what does it, the word for the audit trail ("cancelled"), and what is told."""
+    """Something to do to messages: what does it, the word for the audit trail ("cancelled"), and what is told of
+    `number` messages (the text with the number still to be put in)."""
 
     do: Callable[[Sequence[UUID]], int]
     audited: str
-    told: str  # after "3 messages"
+    told: Callable[[int], str]
 
 
 ACTIONS: Mapping[str, Action] = {
-    "send-now": Action(waiting.send_now, "made due", "are due now"),
-    "cancel": Action(waiting.cancel, "cancelled", "are cancelled"),
-    "release": Action(waiting.release, "released", "are released, to be sent again"),
-    "arrived": Action(partial(waiting.settle_unsure, delivered=True), "marked as delivered", "count as delivered"),
-    "lost": Action(partial(waiting.settle_unsure, delivered=False), "marked as not delivered", "count as failed"),
+    "send-now": Action(
+        waiting.send_now,
+        "made due",
+        lambda number: ngettext("{number} message is due now", "{number} messages are due now", number),
+    ),
+    "cancel": Action(
+        waiting.cancel,
+        "cancelled",
+        lambda number: ngettext("{number} message is cancelled", "{number} messages are cancelled", number),
+    ),
+    "release": Action(
+        waiting.release,
+        "released",
+        lambda number: ngettext(
+            "{number} message is released, to be sent again", "{number} messages are released, to be sent again", number
+        ),
+    ),
+    "arrived": Action(
+        partial(waiting.settle_unsure, delivered=True),
+        "marked as delivered",
+        lambda number: ngettext("{number} message counts as delivered", "{number} messages count as delivered", number),
+    ),
+    "lost": Action(
+        partial(waiting.settle_unsure, delivered=False),
+        "marked as not delivered",
+        lambda number: ngettext("{number} message counts as failed", "{number} messages count as failed", number),
+    ),
 }
 
 
@@ -57,19 +83,22 @@ def act_on_all(request: HttpRequest, action: Action, filters: Mapping[str, Any])
     done = 0
     for start in range(0, min(len(found), limits.OUTBOX_SWEPT), limits.OUTBOX_ROWS):
         done += action.do(found[start : min(start + limits.OUTBOX_ROWS, limits.OUTBOX_SWEPT)])
-    words = ", ".join(f"{name}: {value}" for name, value in filters.items() if value) or "all that waits"
-    audit.record(request, action.audited, detail=f"{done} messages of the outbox ({words})")
+    words = ", ".join(f"{name}: {value}" for name, value in filters.items() if value)
+    which = words or gettext_lazy("all that waits")
+    detail = format_lazy(gettext_lazy("{number} messages of the outbox ({which})"), number=done, which=which)
+    audit.record(request, action.audited, detail=detail)
     return done, len(found) > limits.OUTBOX_SWEPT
 
 
 def told(action: Action, done: int, asked: int) -> str:
     """Return what a press did: "3 messages are cancelled; 1 was not: it is being sent, or over."."""
     if not done:
-        return "Nothing was changed: what was chosen is being sent, or over, or not in that state any more."
-    words = action.told
-    if done == 1:
-        words = words.replace("are ", "is ", 1) if words.startswith("are") else words.replace("count", "counts", 1)
-    said = f"{done:,} message{'' if done == 1 else 's'} {words}"
-    if left := asked - done:
-        said += f"; {left:,} {'was' if left == 1 else 'were'} not: being sent, or over"
-    return f"{said}."
+        return _("Nothing was changed: what was chosen is being sent, or over, or not in that state any more.")
+    said = action.told(done).format(number=f"{done:,}")
+    left = asked - done
+    if not left:
+        return f"{said}."
+    text = ngettext(
+        "{said}; {number} was not: being sent, or over.", "{said}; {number} were not: being sent, or over.", left
+    )
+    return text.format(said=said, number=f"{left:,}")

@@ -13,13 +13,12 @@ from typing import Any
 from django import forms
 from django.forms.boundfield import BoundField
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from .forms.secret import SecretField
+from .forms.secret import SecretField, type_again
 from .sections import Form, Row, Section
 
-_EMPTY = "empty"
-_STAYS = "What is stored stays in use until this form is saved."
 _LONG = 60  # characters of an old value beside its field; a certificate says nothing to a reader
 
 
@@ -90,7 +89,7 @@ def proposed(draft: Draft, title: str, why: str, back: tuple[str, str] = ("", ""
     mark(form, marks, wanted)
     for name in wanted:
         if isinstance(form.fields[name], SecretField):  # in place of "leave empty to keep it"
-            form[name].help_text = typed_again.get(name, _STAYS)
+            form[name].help_text = typed_again.get(name, _("What is stored stays in use until this form is saved."))
     return form, Proposal(title, why, tuple(marks), missing, (*typed_again.values(), *draft.notes), back)
 
 
@@ -107,8 +106,9 @@ def marks_of(form: forms.BaseForm, before: forms.BaseForm) -> list[Mark]:
 
 def mark(form: Any, marks: Iterable[Mark], wanted: Iterable[str] = ()) -> None:
     """Say at each changed field what it held, and at each of the `wanted` ones that something is to be typed."""
-    told = {one.name: f"{'emptied' if one.now == _EMPTY else 'changed'}, was: {one.was}" for one in marks}
-    told |= dict.fromkeys(wanted, "to be typed here")
+    emptied, changed = _("emptied, was: {value}"), _("changed, was: {value}")
+    told = {one.name: (emptied if one.now == _empty() else changed).format(value=one.was) for one in marks}
+    told |= dict.fromkeys(wanted, _("to be typed here"))
     form.marked = frozenset(told)
     for name, words in told.items():
         said = format_html('{} <span class="was">{}</span>', _label(form, name), words)
@@ -121,16 +121,12 @@ def _to_type_again(draft: Draft, form: Form) -> dict[str, str]:
     sentences = {}
     secrets: dict[str, str] = getattr(form, "typed_secrets", dict)()
     if draft.typed is not None:
-        sentences = {
-            name: f"Type the {word} again: what was typed is never sent back to the browser."
-            for name, word in secrets.items()
-            if draft.typed.get(name)
-        }
+        sentences = {name: type_again(word) for name, word in secrets.items() if draft.typed.get(name)}
     trial = draft.section.form(as_sent(form), instance=copy.copy(draft.row))
+    trial.proposed = True
     for name in secrets:
         if name not in sentences and trial.errors.get(name):
-            # The form speaks to who typed; here nobody did.
-            sentences[name] = str(trial.errors[name][0]).replace("You changed ", "This changes ", 1)
+            sentences[name] = str(trial.errors[name][0])
     return sentences
 
 
@@ -148,9 +144,9 @@ def in_words(bound: BoundField) -> str:
     """Return the value of a field as a person reads it: the words of a choice, "ticked", "empty"."""
     value = bound.value()
     if isinstance(bound.field, forms.BooleanField):
-        return "ticked" if value and value != "False" else "not ticked"
+        return _("ticked") if value and value != "False" else _("not ticked")
     if value in (None, ""):
-        return _EMPTY
+        return _empty()
     choices = getattr(bound.field, "choices", ())
     text = next((str(label) for key, label in choices if str(key) == str(value)), str(value))
     text = " ".join(text.split())
@@ -161,6 +157,10 @@ def _untold(field: forms.Field) -> bool:
     """Tell whether the value of a field is a secret, a file, or none that people know."""
     unseen = isinstance(field.widget, forms.PasswordInput | forms.HiddenInput)
     return unseen or isinstance(field, SecretField | forms.FileField)
+
+
+def _empty() -> str:
+    return _("empty")
 
 
 def _anchor(bound: BoundField) -> str:

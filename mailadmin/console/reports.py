@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from django.utils.translation import gettext as _
+
 from mailadmin import testruns
 from mailadmin.core.placeholders import Placeholders
 from mailadmin.core.providers import providers
 from mailadmin.core.report import Step
+from mailadmin.core.texts import N_
 from mailadmin.models import ConnectionTest
 
-WITHOUT_NAMES = "Host names, addresses and user names are replaced: the same name is the same placeholder throughout."
-# Which settings name a host, a person or an account, by what they are called in the values of a test.
+WITHOUT_NAMES = N_(
+    "Host names, addresses and user names are replaced: the same name is the same placeholder throughout."
+)
+# Which settings name a host, a person or an account, by what they are called in the values of a test, which are kept in
+# the language of the code.
 _HOSTS = ("Host", "Proxy host", "Trusted hosts", "Sign-in host", "Graph host", "Mail hosts", "Tenant", "Domain")
 _USERS = ("User name", "Proxy user name", "From display name")
 
@@ -23,7 +29,7 @@ def report_of(test: ConnectionTest, steps: Sequence[Step], hosts: bool = True) -
     if hosts:
         return text
     names = placeholders([test.values], [test.asked_by_name])
-    return f"{names.apply(text)}\n\n{WITHOUT_NAMES}"
+    return f"{names.apply(text)}\n\n{_(WITHOUT_NAMES)}"
 
 
 def placeholders(

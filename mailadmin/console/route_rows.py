@@ -9,19 +9,21 @@ from datetime import datetime
 from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from mailadmin.core.settings import RouteKey, Security, SmtpAuth
 from mailadmin.core.sizes import in_words
+from mailadmin.core.texts import N_
 from mailadmin.models import ConnectionTest, DeliveryAttempt, OAuthService, RouteState, SmtpConnection
 
 Route = OAuthService | SmtpConnection
 _GOOD = (ConnectionTest.State.OK, ConnectionTest.State.WARNING, ConnectionTest.State.NOT_PROVEN)
 _SIGN_IN = {
-    SmtpAuth.NONE: "no sign-in",
-    SmtpAuth.PASSWORD: "password",
+    SmtpAuth.NONE: N_("no sign-in"),
+    SmtpAuth.PASSWORD: N_("password"),
     SmtpAuth.XOAUTH2: "XOAUTH2",
     SmtpAuth.GSSAPI: "Kerberos",
-    SmtpAuth.CERTIFICATE: "client certificate",
+    SmtpAuth.CERTIFICATE: N_("client certificate"),
 }
 
 
@@ -61,7 +63,7 @@ class RouteSummary:
     @property
     def sign_in(self) -> str:
         """Return in a word how an SMTP connection signs in."""
-        return _SIGN_IN[SmtpAuth(self.row.auth)] if isinstance(self.row, SmtpConnection) else ""
+        return _(_SIGN_IN[SmtpAuth(self.row.auth)]) if isinstance(self.row, SmtpConnection) else ""
 
     @property
     def switch_url(self) -> str:
@@ -109,24 +111,25 @@ def _state(
     row: Route, state: RouteState | None, used: datetime | None, test: ConnectionTest | None
 ) -> tuple[str, str, str]:
     if not row.enabled:
-        return "off", "Off", ""
+        return "off", _("Off"), ""
     if state and state.paused:
-        return "paused", "Paused", f"By {state.paused_by}." if state.paused_by else ""
+        by = _("By {who}.").format(who=state.paused_by) if state.paused_by else ""
+        return "paused", _("Paused"), by
     if state and state.stopped:
-        return "stopped", "Stopped", state.reason
+        return "stopped", _("Stopped"), state.reason
     if state and state.failing and state.open_until and state.open_until > timezone.now():
-        return "resting", "Resting", state.reason
+        return "resting", _("Resting"), state.reason
     if state and state.failing:
-        return "failing", "Failing", state.reason
+        return "failing", _("Failing"), state.reason
     changed = changed_at(row)
     tested = test if test and _holds_for(test, row) else None
     if tested and tested.state == ConnectionTest.State.FAILED and not (used and used > tested.started_at):
-        return "failed", "Last test failed", ""
+        return "failed", _("Last test failed"), ""
     if (used and used > changed) or (tested and tested.state in _GOOD):
-        return "ready", "Ready", ""
+        return "ready", _("Ready"), ""
     if used or test:
-        return "untested", "Not tested since the change", ""
-    return "untested", "Not tested yet", ""
+        return "untested", _("Not tested since the change"), ""
+    return "untested", _("Not tested yet"), ""
 
 
 def _holds_for(test: ConnectionTest, row: Route) -> bool:

@@ -9,14 +9,20 @@ from datetime import timedelta
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from mailadmin.core import limits
+from mailadmin.core.texts import N_
 from mailadmin.models import ConnectionTest
 
 from .sections import TESTED
 
 State = ConnectionTest.State
-ASKED_BY = (("", "Anybody"), ("people", "A person"), ("schedule", "The schedule"))
+ASKED_BY = (
+    ("", N_("Anybody")),
+    ("people", N_("A person")),
+    ("schedule", N_("The schedule")),
+)
 
 
 @dataclass(frozen=True)
@@ -52,18 +58,18 @@ class Filters:
     @property
     def states(self) -> list[tuple[str, str]]:
         """Return the states to choose from."""
-        return [("", "All"), *State.choices]
+        return [("", _("All")), *((state.value, str(state.label)) for state in State)]
 
     @property
-    def people(self) -> tuple[tuple[str, str], ...]:
+    def people(self) -> list[tuple[str, str]]:
         """Return who may have asked for a test."""
-        return ASKED_BY
+        return [(name, _(words)) for name, words in ASKED_BY]
 
     @property
     def routes(self) -> list[tuple[str, str]]:
         """Return the connections and services to choose from, as UUID and name. Three statements."""
         rows = (section.model.objects.values_list("pk", "name") for section in TESTED.values())
-        return [("", "All"), *((str(pk), name) for found in rows for pk, name in found)]
+        return [("", _("All")), *((str(pk), name) for found in rows for pk, name in found)]
 
 
 def _in_state(state: str) -> Q:

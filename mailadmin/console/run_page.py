@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from mailadmin import testruns
 from mailadmin.core import limits
@@ -79,7 +80,7 @@ def next_actions(test: ConnectionTest, run: Shown, *, draft_kept: bool, can_test
         return [*found, *_draft_actions(test, draft_kept, False)]
     found = _draft_actions(test, draft_kept, True)
     if not found and can_test_again and test.kind in ROUTES and not test.recipient:
-        found.append(Action("Send a test message", "#again", "send", primary=True))
+        found.append(Action(_("Send a test message"), "#again", "send", primary=True))
     cures = _cures(cause) if cause else []
     return found + [replace(one, primary=one.primary and not found) for one in cures]
 
@@ -88,21 +89,23 @@ def _cures(cause: Rung) -> list[Action]:
     """Return the likeliest change that would cure a step; where none is known, its setting; else where to read on."""
     if cause.offers:
         first = cause.offers[0]
-        does = "opens the form, where it is typed" if first.typed else "shows the form with this change"
-        note = f"{first.why} The button {does}: test it there, and save it."
-        return [Action(first.title, first.url, "wrench", primary=True, note=note)]
+        does = _("{why} The button shows the form with this change: test it there, and save it.")
+        if first.typed:
+            does = _("{why} The button opens the form, where it is typed: test it there, and save it.")
+        return [Action(first.title, first.url, "wrench", primary=True, note=does.format(why=first.why))]
     if cause.setting_url:
-        return [Action("Go to the setting", cause.setting_url, "pencil", primary=True)]
+        return [Action(_("Go to the setting"), cause.setting_url, "pencil", primary=True)]
     if cause.step.remedy:
-        return [Action(f"See what to do at step {cause.number}", f"#step-{cause.number}", "arrow-down", primary=True)]
+        text = _("See what to do at step {number}").format(number=cause.number)
+        return [Action(text, f"#step-{cause.number}", "arrow-down", primary=True)]
     return []
 
 
 def _draft_actions(test: ConnectionTest, kept: bool, well: bool) -> list[Action]:
     if not kept:
         return []
-    save = Action("Save what was tested", reverse("mailadmin:test-save", args=[test.pk]), "save", well, posts=True)
-    back = Action("Back to the form", reverse("mailadmin:test-form", args=[test.pk]), "pencil")
+    save = Action(_("Save what was tested"), reverse("mailadmin:test-save", args=[test.pk]), "save", well, posts=True)
+    back = Action(_("Back to the form"), reverse("mailadmin:test-form", args=[test.pk]), "pencil")
     return [save, back] if well else [back, save]
 
 

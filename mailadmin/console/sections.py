@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 
 from mailadmin.models import IntegratedService, OAuthService, SmtpConnection
 
@@ -22,9 +24,9 @@ class Section:
 
     name: str
     path: str
-    one: str
-    many: str
-    add: str
+    one: Promise
+    many: Promise
+    add: Promise
     model: Any  # one of the types of Row
     form: Any  # its form
     is_route: bool = True
@@ -39,15 +41,29 @@ class Section:
 
 
 SMTP = Section(
-    "smtp", "smtp", "SMTP connection", "SMTP connections", "New connection", SmtpConnection, SmtpConnectionForm
+    "smtp",
+    "smtp",
+    gettext_lazy("SMTP connection"),
+    gettext_lazy("SMTP connections"),
+    gettext_lazy("New connection"),
+    SmtpConnection,
+    SmtpConnectionForm,
 )
-OAUTH = Section("oauth", "oauth", "OAuth service", "OAuth services", "New service", OAuthService, OAuthServiceForm)
+OAUTH = Section(
+    "oauth",
+    "oauth",
+    gettext_lazy("OAuth service"),
+    gettext_lazy("OAuth services"),
+    gettext_lazy("New service"),
+    OAuthService,
+    OAuthServiceForm,
+)
 SERVICE = Section(
     "service",
     "services",
-    "integrated service",
-    "Integrated services",
-    "New integrated service",
+    gettext_lazy("integrated service"),
+    gettext_lazy("Integrated services"),
+    gettext_lazy("New integrated service"),
     IntegratedService,
     IntegratedServiceForm,
     is_route=False,

@@ -1,4 +1,5 @@
-"""The support report: what somebody who helps has to know of this installation, and no secret."""
+"""The support report: what somebody who helps has to know of this installation, and no secret. It is in English on
+purpose, whoever makes it: those who help may read no other language of the console."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ import django
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import override
 
 import mailadmin
 from mailadmin import testruns
@@ -45,6 +47,7 @@ _PACKAGES = (
 _TROUBLED = (DeliveryState.FAILED, DeliveryState.PARTLY, DeliveryState.UNSURE, DeliveryState.FALLBACK)
 
 
+@override(None)
 def report(hosts: bool) -> str:
     """Return the report as plain text; with `hosts` False every name of a host, a user and an account in it is a
     placeholder. Never raises: a part that cannot be read says why."""

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from mailadmin import conf
 from mailadmin.delivery import health
@@ -49,7 +50,7 @@ def _try_second(row: IntegratedService) -> None:
     """Fetch a token for each use. Raises MailError, or NotSwitched without a second credential."""
     credential = row.to_second_credential()
     if credential is None:
-        raise NotSwitched("There is no second credential that could be tried; type it below and save it first.")
+        raise NotSwitched(_("There is no second credential that could be tried; type it below and save it first."))
     app = replace(row.to_app(), credential=credential)
     for scopes in scopes_in_use(row):
         fetch_token(app, scopes, conf.network_policy(), fresh=True)
@@ -61,7 +62,7 @@ def _put_to_use(request: HttpRequest, pk: UUID, tried_at: datetime) -> None:
     # One statement looks and takes the row: what was not tried is never put to use.
     if not IntegratedService.objects.filter(pk=pk, changed_at=tried_at).update(changed_at=timezone.now()):
         raise NotSwitched(
-            "Somebody changed this integrated service while the second credential was tried; try it again."
+            _("Somebody changed this integrated service while the second credential was tried; try it again.")
         )
     row = IntegratedService.objects.get(pk=pk)
     before = audit.snapshot(row)
@@ -93,6 +94,8 @@ def _refuse_what_was_not_seen(request: HttpRequest, row: IntegratedService) -> N
     seen = request.POST.get("seen")
     if seen and seen != row.changed_at.isoformat():
         raise NotSwitched(
-            "This integrated service was changed since the page was opened, perhaps by pressing twice, so nothing more "
-            "was done. This is how its credentials stand now."
+            _(
+                "This integrated service was changed since the page was opened, perhaps by pressing twice, so nothing "
+                "more was done. This is how its credentials stand now."
+            )
         )

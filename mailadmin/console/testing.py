@@ -8,6 +8,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy
 
 from mailadmin.core import addresses
 from mailadmin.models import ConnectionTest, IntegratedService
@@ -60,11 +63,13 @@ def typed_recipient(request: HttpRequest) -> str:
     return addresses.parse(typed).spec if typed else ""
 
 
-def told(recipient: str) -> str:
+def told(recipient: str) -> Promise:
     """Return what the audit trail says of a test that sends to `recipient`."""
-    return f"with a message to {recipient}" if recipient else "without sending"
+    if recipient:
+        return format_lazy(gettext_lazy("with a message to {recipient}"), recipient=recipient)
+    return gettext_lazy("without sending")
 
 
-def named(test: ConnectionTest, how: str) -> str:
+def named(test: ConnectionTest, how: Promise) -> Promise:
     """Return what the audit trail says of `test`: what was tested, where, and `how`."""
-    return f"{test.name} ({test.target}): {how}"
+    return format_lazy("{name} ({target}): {how}", name=test.name, target=test.target, how=how)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from email.utils import parseaddr
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from mailadmin.core.fault import Kind
 from mailadmin.core.knowledge import Entry, entry_of
@@ -18,37 +19,38 @@ from .deliveries import shown_state
 def verdict(delivery: Delivery, attempts: Sequence[DeliveryAttempt]) -> str:
     """Return in a sentence or two what became of the message, and why."""
     state = shown_state(delivery)
-    refusals = ", then ".join(_refusal(attempt) for attempt in attempts if not attempt.accepted)
+    refusals = _refusals(attempts)
     match state:
         case DeliveryState.SENT:
-            return f"Sent by {delivery.route_name}."
+            return _("Sent by {route}.").format(route=delivery.route_name)
         case DeliveryState.FALLBACK:
-            why = refusals or "the preferred route was not available"
-            return f"Sent by fallback: {why}, so {delivery.route_name} took it."
+            why = refusals or _("the preferred route was not available")
+            return _("Sent by fallback: {why}, so {route} took it.").format(why=why, route=delivery.route_name)
         case DeliveryState.PARTLY:
-            return f"Partly sent: {delivery.route_name} took it for some recipients; the others are listed below."
+            text = _("Partly sent: {route} took it for some recipients; the others are listed below.")
+            return text.format(route=delivery.route_name)
         case DeliveryState.UNSURE:
-            return (
-                f"Maybe delivered: {attempts[-1].route_name if attempts else 'the server'} had the whole message when "
-                f"the connection failed. {_precaution(delivery)}"
-            )
+            text = _("Maybe delivered: {route} had the whole message when the connection failed. {precaution}")
+            route = attempts[-1].route_name if attempts else _("the server")
+            return text.format(route=route, precaution=_precaution(delivery))
         case DeliveryState.QUEUED:
-            return f"Waiting: {refusals}." if refusals else "It waits in the outbox."
+            return _("Waiting: {why}.").format(why=refusals) if refusals else _("It waits in the outbox.")
         case DeliveryState.HELD:
-            return "Held: workers ended while they had it, so none takes it until somebody has looked."
+            return _("Held: workers ended while they had it, so none takes it until somebody has looked.")
         case DeliveryState.CANCELLED:
-            return "Cancelled: it is not sent any more."
+            return _("Cancelled: it is not sent any more.")
         case DeliveryState.EXPIRED:
-            return f"Expired before it could be sent{f': {refusals}' if refusals else ''}."
+            text = _("Expired before it could be sent: {why}.") if refusals else _("Expired before it could be sent.")
+            return text.format(why=refusals)
         case DeliveryState.SENDING:
-            return "It is being sent now."
+            return _("It is being sent now.")
         case DeliveryState.INTERRUPTED:
-            return (
+            return _(
                 "Interrupted: the sending process ended before it wrote down a result. Ask a recipient before you "
                 "send it again."
             )
         case _:
-            return f"Failed: {refusals}." if refusals else "Failed: no route was tried."
+            return _("Failed: {why}.").format(why=refusals) if refusals else _("Failed: no route was tried.")
 
 
 def banner(state: DeliveryState) -> str:
@@ -78,11 +80,27 @@ def from_moved(delivery: Delivery) -> bool:
 
 def _precaution(delivery: Delivery) -> str:
     if delivery.possible_duplicate:
-        return "It was sent once more by the same route, so it may have arrived twice."
-    return "It was not sent by another route, because it could arrive twice."
+        return _("It was sent once more by the same route, so it may have arrived twice.")
+    return _("It was not sent by another route, because it could arrive twice.")
+
+
+def _refusals(attempts: Sequence[DeliveryAttempt]) -> str:
+    """Return what each route in turn answered: "Relay A refused (550), then Relay B failed"; "" when none refused."""
+    told = ""
+    for attempt in attempts:
+        if not attempt.accepted:
+            told = (
+                _("{earlier}, then {later}").format(earlier=told, later=_refusal(attempt))
+                if told
+                else _refusal(attempt)
+            )
+    return told
 
 
 def _refusal(attempt: DeliveryAttempt) -> str:
     code = attempt.server_code or attempt.code
-    answered = attempt.server_code and attempt.server_code not in set(Kind)  # else the word is ours, not a server's
-    return f"{attempt.route_name} {'refused' if answered else 'failed'}{f' ({code})' if code else ''}"
+    if attempt.server_code and attempt.server_code not in set(Kind):  # else the word is ours, not a server's
+        text = _("{route} refused ({code})")
+    else:
+        text = _("{route} failed ({code})") if code else _("{route} failed")
+    return text.format(route=attempt.route_name, code=code)

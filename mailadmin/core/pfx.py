@@ -34,6 +34,10 @@ _KEY_STRANGE = N_(
 )
 
 
+class PassphraseError(ValueError):
+    """The passphrase is missing, or it is another one; the text is a sentence."""
+
+
 def read_pfx(data: bytes, passphrase: Secret | None) -> tuple[str, Secret]:
     """Return what the PFX file `data` holds: the certificates in PEM, our own first, and the private key in PEM
     without a passphrase.
@@ -43,7 +47,7 @@ def read_pfx(data: bytes, passphrase: Secret | None) -> tuple[str, Secret]:
     found = _from_pfx(data, passphrase)
     del data  # it may hold a key in clear, and an error keeps its frames
     if isinstance(found, str):
-        raise ValueError(found)
+        raise _refusal(found)
     return found
 
 
@@ -55,8 +59,14 @@ def read_pem(text: str, passphrase: Secret | None) -> tuple[str, Secret]:
     found = _from_pem(text, passphrase)
     del text
     if isinstance(found, str):
-        raise ValueError(found)
+        raise _refusal(found)
     return found
+
+
+def _refusal(sentence: str) -> ValueError:
+    """Return the error with `sentence`: forms show one about the passphrase beside its field."""
+    about_it = sentence in map(_, (_DOES_NOT_OPEN, _LOCKED, _KEY_DOES_NOT_OPEN, _KEY_LOCKED))
+    return PassphraseError(sentence) if about_it else ValueError(sentence)
 
 
 def check_pair(certificate_pem: str, key: Secret) -> None:

@@ -7,7 +7,28 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from mailadmin.core.texts import N_
+
+# What people do, and to what, as entries keep it: in the language of the code, and looked up when it is shown. What
+# models call themselves is in the catalogue anyway, but for OBJECTS; COLUMNS are those without words of their own.
+ACTIONS = (
+    *(N_("created"), N_("changed"), N_("deleted"), N_("moved"), N_("tested"), N_("stopped"), N_("switched on")),
+    *(N_("switched off"), N_("paused"), N_("resumed"), N_("cancelled"), N_("released"), N_("made due")),
+    *(N_("marked as delivered"), N_("marked as not delivered"), N_("sent"), N_("sent again"), N_("exported")),
+    *(N_("erased"), N_("emptied"), N_("switched"), N_("confirmed"), N_("switched the credential")),
+    *(N_("forgot the second credential"), N_("searched for a server"), N_("sent a test alert"), N_("read the DNS")),
+)
+OBJECTS = (N_("delivery"), N_("sender domain"), N_("integrated service"))
+COLUMNS = (
+    *(N_("name"), N_("managed by"), N_("subject prefix"), N_("default recipients"), N_("security")),
+    *(N_("sender policy"), N_("client type"), N_("certificate"), N_("second certificate"), N_("cloud")),
+    *(N_("wide permission ok"), N_("account kind"), N_("paused labels"), N_("environment"), N_("generation")),
+    *(N_("domain"), N_("reading"), N_("read at"), N_("smtp port"), N_("https port"), N_("ca pem")),
+    *(N_("smtp fault"), N_("graph fault"), N_("place"), N_("token made at"), N_("revoked at"), N_("host")),
+)
 
 
 class AppendOnly(models.QuerySet[Any]):
@@ -43,8 +64,8 @@ class AuditEntry(models.Model):
         related_name="+",
     )
     user_name = models.CharField(max_length=150, blank=True)
-    action = models.CharField(max_length=40)  # "created", "changed", "deleted", "tested", "sent", ...
-    object_type = models.CharField(max_length=40, blank=True)
+    action = models.CharField(max_length=40)  # one of ACTIONS
+    object_type = models.CharField(max_length=40, blank=True)  # what its model calls it
     object_id = models.CharField(max_length=64, blank=True)
     object_name = models.CharField(max_length=255, blank=True)
     changes = models.JSONField(default=dict)
@@ -75,3 +96,13 @@ class AuditEntry(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse."""
         raise TypeError("Audit entries are only ever added.")
+
+    @property
+    def done(self) -> str:
+        """Return what was done, as a person reads it."""
+        return gettext(self.action)
+
+    @property
+    def object_kind(self) -> str:
+        """Return to what kind of thing it was done, as a person reads it."""
+        return gettext(self.object_type)

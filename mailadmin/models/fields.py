@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 class Labelled(Protocol):
     """A member of an enumeration of `core` that people read by its label."""
 
-    value: Any
+    @property
+    def value(self) -> Any:
+        """Return what is stored."""
 
     @property
     def label(self) -> str:

@@ -35,6 +35,7 @@ class CredentialState:
     reference: str
     certificate: str
     second: bool = False
+    missing: bool = False  # nothing is stored for what the service is
 
     @property
     def noun(self) -> str:
@@ -84,7 +85,8 @@ def _state(row: IntegratedService, columns: CredentialColumns, warning_days: int
     left = days_left(ends_on, today)
     state, label = _judged(kind, held, left, warning_days)
     certificate: str = getattr(row, columns.certificate)
-    return CredentialState(kind, state, label, ends_on, left, held.reference, certificate, columns is SECOND)
+    missing = kind is not CredentialKind.MANAGED_IDENTITY and not held.stored
+    return CredentialState(kind, state, label, ends_on, left, held.reference, certificate, columns is SECOND, missing)
 
 
 def _judged(kind: CredentialKind, held: HeldSecret, left: int | None, warning_days: int) -> tuple[str, str]:

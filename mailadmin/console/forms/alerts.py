@@ -6,24 +6,26 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from mailadmin.core.alerts import CHOSEN, ChannelKind
 from mailadmin.models import AlertChannel
 from mailadmin.models.alerts import webhook_host
+from mailadmin.models.fields import labelled
 
 from .base import Sections, textarea
 from .secret import SecretField, SecretForm
 
-_PARTS = ("the kind", "the kind", "the host of the webhook address")
+_PARTS = (_("the kind"), _("the kind"), _("the host of the webhook address"))
 
 
 class AlertChannelForm(SecretForm):
     """A channel of alerts. The address of a webhook and its signing secret are never shown again."""
 
     front: ClassVar[Sections] = (
-        ("Channel", ("name", "kind", "recipients", "url", "signing")),
-        ("What is told", ("events", "enabled")),
+        (_("Channel"), ("name", "kind", "recipients", "url", "signing")),
+        (_("What is told"), ("events", "enabled")),
     )
     destination_parts = {"url": _PARTS, "signing": _PARTS}
     shown_when: ClassVar[dict[str, str]] = {
@@ -32,30 +34,32 @@ class AlertChannelForm(SecretForm):
         "signing": f"kind={ChannelKind.WEBHOOK},{ChannelKind.SLACK},{ChannelKind.TEAMS}",
     }
 
-    url = SecretField(lines=True, help_text="The whole address. Whoever knows it may post there, so it is a secret.")
+    url = SecretField(lines=True, help_text=_("The whole address. Whoever knows it may post there, so it is a secret."))
     signing = SecretField(
-        help_text="The receiver verifies by it that an alert is ours; “openssl rand -base64 32” makes a good one. "
-        "Slack and Teams verify nothing: leave it empty there, unless a gateway of yours stands in between."
+        help_text=_(
+            "The receiver verifies by it that an alert is ours; “openssl rand -base64 32” makes a good one. "
+            "Slack and Teams verify nothing: leave it empty there, unless a gateway of yours stands in between."
+        )
     )
     events = forms.MultipleChoiceField(
-        label="Events",
-        choices=[(event.value, event.label) for event in CHOSEN],
+        label=_("Events"),
+        choices=labelled(CHOSEN),
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Choose at least one event, or switch the channel off."},
-        help_text="The same thing is told again only after the quiet time, with how often it happened.",
+        error_messages={"required": _("Choose at least one event, or switch the channel off.")},
+        help_text=_("The same thing is told again only after the quiet time, with how often it happened."),
     )
 
     class Meta:
         model = AlertChannel
         fields = ("name", "kind", "recipients", "enabled")
         widgets = {"kind": forms.RadioSelect, "recipients": textarea(2)}
-        labels = {"name": "Name", "kind": "Kind", "recipients": "Send to", "enabled": "Enabled"}
+        labels = {"name": _("Name"), "kind": _("Kind"), "recipients": _("Send to"), "enabled": _("Enabled")}
         help_texts = {
-            "name": "For people, such as “Operations”.",
-            "recipients": "Addresses, with commas between them. An alert leaves by any route but the failing one.",
-            "enabled": "A channel that is off is told nothing.",
+            "name": _("For people, such as “Operations”."),
+            "recipients": _("Addresses, with commas between them. An alert leaves by any route but the failing one."),
+            "enabled": _("A channel that is off is told nothing."),
         }
-        error_messages = {"name": {"required": "Type a name.", "unique": "Another channel has this name."}}
+        error_messages = {"name": {"required": _("Type a name."), "unique": _("Another channel has this name.")}}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -6,18 +6,23 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.forms.boundfield import BoundField
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-ON_UNSURE = (
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
+
+ON_UNSURE = _(
     "When nobody knows whether the message was taken. Sent once more, by the same route and with the same Message-ID, "
     "it may arrive twice; held, it may not have arrived at all until somebody decides in the outbox. A message sent "
     "directly is never sent again by itself."
 )
-Sections = tuple[tuple[str, tuple[str, ...]], ...]
+Sections = tuple[tuple[Any, tuple[str, ...]], ...]  # titles (texts, "" for none) with the names of their fields
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 
 
@@ -26,7 +31,7 @@ class Part:
     """One section as the page shows it: how many of its values are not as usual, and whether it must show because
     of that, or because something in it is to be looked at or put right."""
 
-    title: str
+    title: _StrOrPromise
     fields: list[BoundField]
     changed: int
     open: bool
@@ -73,11 +78,11 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
         values |= {name: value for name, value in self.usual.items() if values.get(name, value) in (None, "")}
         if self._changed_at and values.get("seen") and values["seen"] != self.initial["seen"]:
             when = timezone.localtime(self._changed_at)
-            self.add_error(
-                None,
-                f"Somebody saved other values while this page was open (the last ones at {when:%H:%M:%S}), or switched "
-                "it on or off. Compare them in a second window; saving again overwrites them with what stands here.",
+            text = gettext(
+                "Somebody saved other values while this page was open (the last ones at {time}), or switched it on or "
+                "off. Compare them in a second window; saving again overwrites them with what stands here."
             )
+            self.add_error(None, text.format(time=f"{when:%H:%M:%S}"))
             self.data = {**self.draft(), "seen": self.initial["seen"]}
         return values
 
@@ -100,14 +105,14 @@ class ConsoleForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
 
     def advanced_open(self) -> bool:
         """Tell whether the folded part must show, because something in it is to be looked at or put right."""
-        return any(name in self.errors or name in self.marked for _, names in self.advanced for name in names)
+        return any(name in self.errors or name in self.marked for __, names in self.advanced for name in names)
 
     def draft(self) -> dict[str, str]:
         """Return what was typed, secrets included, so that the form can be shown and saved again.
         The caller keeps it sealed, and not for long."""
         return {name: str(value) for name, value in self.data.items() if name != "csrfmiddlewaretoken"}
 
-    def _part(self, title: str, names: Iterable[str]) -> Part:
+    def _part(self, title: _StrOrPromise, names: Iterable[str]) -> Part:
         fields = [self[name] for name in names if name in self.fields]
         changed = sum(self._differs(field) for field in fields)
         noticed = any(field.errors or field.name in self.marked for field in fields)
@@ -145,7 +150,7 @@ class Certificates(Lines):
         return _PRIVATE_KEY.sub("", text) if text else text
 
 
-def out_of_range(sentence: str) -> dict[str, str]:
+def out_of_range(sentence: _StrOrPromise) -> dict[str, _StrOrPromise]:
     """Return the error messages of a number: the one sentence that says which numbers are meant."""
     return dict.fromkeys(("invalid", "min_value", "max_value"), sentence)
 

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from mailadmin.core import limits, pfx, references, validation
@@ -21,17 +23,19 @@ from mailadmin.models.secrets import HeldSecret
 
 from .secret import NOT_STORED_YET, SecretField, SecretForm, changed_parts
 
-KIND_HELP = (
+KIND_HELP = _(
     'A managed identity works only on an Azure machine whose settings allow it (MAILADMIN["MANAGED_IDENTITY"] = True). '
     "Then the tenant may stay empty, and a client ID names the user-assigned identity."
 )
-ENDS_HELP = "Needed with a new secret: Entra shows it there, and the console warns in time."
-CERTIFICATE_HELP = "PEM: your own first, then those of its issuers. Entra needs the same certificate, without the key."
+ENDS_HELP = _("Needed with a new secret: Entra shows it there, and the console warns in time.")
+CERTIFICATE_HELP = _(
+    "PEM: your own first, then those of its issuers. Entra needs the same certificate, without the key."
+)
 _TYPED = {CredentialKind.CERTIFICATE: "private_key", CredentialKind.FEDERATED: "assertion_file"}
 _MISSING = {
-    CredentialKind.SECRET: "Type the client secret.",
-    CredentialKind.CERTIFICATE: "Paste the private key of the certificate, or choose the file that holds both.",
-    CredentialKind.FEDERATED: "Type the absolute path of the file, such as /run/secrets/assertion.",
+    CredentialKind.SECRET: _("Type the client secret."),
+    CredentialKind.CERTIFICATE: _("Paste the private key of the certificate, or choose the file that holds both."),
+    CredentialKind.FEDERATED: _("Type the absolute path of the file, such as /run/secrets/assertion."),
 }
 _PEM_BEGINS = b"-----BEGIN"
 
@@ -58,25 +62,27 @@ class CredentialForm(SecretForm):
 
     bundle = forms.FileField(
         required=False,
-        label="File with certificate and private key",
+        label=_("File with certificate and private key"),
         widget=forms.FileInput({"accept": ".pfx,.p12,.pem,application/x-pkcs12,application/x-pem-file"}),
-        help_text="A PFX (PKCS #12) or PEM file. Or paste both below.",
-        error_messages={"empty": "The file is empty."},
+        help_text=_("A PFX (PKCS #12) or PEM file. Or paste both below."),
+        error_messages={"empty": _("The file is empty.")},
     )
     passphrase = forms.CharField(
         required=False,
         strip=False,
-        label="Passphrase of the file or key",
+        label=_("Passphrase of the file or key"),
         widget=forms.PasswordInput({"autocomplete": "new-password"}),
-        help_text="Opens it once; it is not kept.",
+        help_text=_("Opens it once; it is not kept."),
     )
-    private_key = SecretField(lines=True, label="Private key", help_text="PEM.")
+    private_key = SecretField(lines=True, label=_("Private key"), help_text=_("PEM."))
     assertion_file = forms.CharField(
         required=False,
-        label="Assertion file",
+        label=_("Assertion file"),
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
-        help_text="The absolute path on this server. It is read anew for each token, and must be allowed by "
-        'MAILADMIN["SECRET_REFS"].',
+        help_text=_(
+            "The absolute path on this server. It is read anew for each token, and must be allowed by "
+            'MAILADMIN["SECRET_REFS"].'
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -100,7 +106,11 @@ class CredentialForm(SecretForm):
 
     def typed_secrets(self) -> dict[str, str]:
         """Return every field for a secret: somebody may type into one and then choose another kind."""
-        own = {self.columns.secret: "client secret", "private_key": "private key", "passphrase": "passphrase"}
+        own = {
+            self.columns.secret: gettext("client secret"),
+            "private_key": gettext("private key"),
+            "passphrase": gettext("passphrase"),
+        }
         return super().typed_secrets() | own
 
     def needs(self, slot: str) -> bool:
@@ -114,7 +124,7 @@ class CredentialForm(SecretForm):
         """Add an error as Django does; a chosen file, too, is to be chosen again."""
         super().add_error(field, error)
         if self.files.get("bundle"):
-            self["bundle"].help_text = "Choose the file again: a browser never sends it back with the page."
+            self["bundle"].help_text = gettext("Choose the file again: a browser never sends it back with the page.")
 
     def draft(self) -> dict[str, str]:
         """Return what was typed, and what the chosen file held in place of the file."""
@@ -150,8 +160,9 @@ class CredentialForm(SecretForm):
             if owner is kind or not values.get(name):
                 continue
             if name in self.changed_data and name != self.columns.ends_on:
-                label = IntegratedService.CredentialChoice(owner).label
-                self.add_error(name, f"This belongs to “{label}”: choose that credential, or leave it empty.")
+                text = gettext("This belongs to “{kind}”: choose that credential, or leave it empty.")
+                kind_of_owner = IntegratedService.CredentialChoice(owner).label
+                self.add_error(name, text.format(kind=kind_of_owner))
             values[name] = None if name == self.columns.ends_on else ""
 
     @sensitive_variables()
@@ -162,7 +173,7 @@ class CredentialForm(SecretForm):
         except ValueError as error:
             self.add_error(slot, str(error))
         if values.get(slot) and not values.get(ends_on) and not self.has_error(ends_on):
-            text = "Type the date on which the secret ends; mail stops on that day unless it is renewed."
+            text = gettext("Type the date on which the secret ends; mail stops on that day unless it is renewed.")
             self.add_error(ends_on, text)
 
     @sensitive_variables()
@@ -171,7 +182,7 @@ class CredentialForm(SecretForm):
         column, key = self.columns.certificate, values.get("private_key", "").strip()
         if upload := values.get("bundle"):
             if key or (values.get(column) and column in self.changed_data):
-                self.add_error("bundle", "Either choose a file or paste certificate and key, not both.")
+                self.add_error("bundle", gettext("Either choose a file or paste certificate and key, not both."))
             elif self._open("bundle", partial(_from_file, upload)) and self._read:
                 values[column], key = self._read[0], self._read[1].reveal()
         elif key and not references.parse(key) and values.get("passphrase"):
@@ -190,8 +201,10 @@ class CredentialForm(SecretForm):
         word = self.cleaned_data.get("passphrase")
         try:
             self._read = read(Secret(word) if word else None)
+        except pfx.PassphraseError as error:
+            self.add_error("passphrase", str(error))
         except ValueError as error:
-            self.add_error("passphrase" if "passphrase" in str(error) else field, str(error))
+            self.add_error(field, str(error))
         return self._read is not None
 
     def _take_file(self, values: dict[str, Any]) -> None:
@@ -242,7 +255,7 @@ class CredentialForm(SecretForm):
         """Return what was changed; the tuple of a client secret lacks the parts of the other kinds."""
         names = self.destination_parts[held.name]
         if held.name == self.columns.secret and self._stored_kind is not CredentialKind.SECRET:
-            names = ("the kind", "the kind of credential", "the certificate", *names)
+            names = (gettext("the kind"), gettext("the kind of credential"), gettext("the certificate"), *names)
         return changed_parts(names, self._before[held.name], held.destination())
 
     def _update_errors(self, errors: ValidationError) -> None:
@@ -273,7 +286,7 @@ def _kinds(columns: CredentialColumns) -> dict[str, CredentialKind]:
 def _from_file(upload: UploadedFile[Any], passphrase: Secret | None) -> tuple[str, Secret]:
     """Return certificates and key of a PFX or PEM file. Raises ValueError with a sentence."""
     if (upload.size or 0) > limits.CREDENTIAL_FILE_BYTES:
-        raise ValueError("The file is too large to be a certificate with its key.")
+        raise ValueError(gettext("The file is too large to be a certificate with its key."))
     data = upload.read()
     if _PEM_BEGINS in data:
         return pfx.read_pem(data.decode("utf-8", "replace"), passphrase)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin.core import limits, validation
 from mailadmin.models import SenderDomain
@@ -23,16 +25,17 @@ class AddDomainForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argu
         model = SenderDomain
         fields = ("domain",)
         widgets = {"domain": forms.TextInput(attrs=_PLAIN)}
-        labels = {"domain": "Domain"}
-        help_texts = {"domain": "Such as example.org: one that an application sends from, or is to send from."}
+        labels = {"domain": _("Domain")}
+        help_texts = {"domain": _("Such as example.org: one that an application sends from, or is to send from.")}
         error_messages = {
-            "domain": {"required": "Type a domain.", "unique": "This domain is in the list already."},
+            "domain": {"required": _("Type a domain."), "unique": _("This domain is in the list already.")},
         }
 
     def clean_domain(self) -> str:
         """Return it as the DNS knows it; refuse one more than the console looks after."""
         if SenderDomain.objects.count() >= limits.SENDER_DOMAINS:
-            raise forms.ValidationError(f"There are {limits.SENDER_DOMAINS} domains already; take one out first.")
+            text = gettext("There are {number} domains already; take one out first.")
+            raise forms.ValidationError(text.format(number=limits.SENDER_DOMAINS))
         return _checked(validation.domain, self.cleaned_data["domain"])
 
 
@@ -45,10 +48,12 @@ class SelectorsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argu
         model = SenderDomain
         fields = ("selectors",)
         widgets = {"selectors": forms.TextInput(attrs=_PLAIN)}
-        labels = {"selectors": "Selectors"}
+        labels = {"selectors": _("Selectors")}
         help_texts = {
-            "selectors": "Such as mail2026, several with commas. A message that arrived names it as s= in its "
-            "DKIM-Signature; the usual ones of known providers are asked for anyway."
+            "selectors": _(
+                "Such as mail2026, several with commas. A message that arrived names it as s= in its "
+                "DKIM-Signature; the usual ones of known providers are asked for anyway."
+            )
         }
 
     def clean_selectors(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -12,13 +12,18 @@ from django.forms.utils import flatatt
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin.console import deliveries, log_search
 from mailadmin.core.knowledge import entries
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.models import OAuthService, SmtpConnection
 
-_BAD_DAY = "Type the day as year-month-day, such as 2026-11-21."
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
+
+_BAD_DAY = _("Type the day as year-month-day, such as 2026-11-21.")
 # The ends of the calendar cannot be turned into moments, because midnight there may lie outside of it.
 _THIS_CENTURY = (MinValueValidator(date(2000, 1, 1), _BAD_DAY), MaxValueValidator(date(2099, 12, 31), _BAD_DAY))
 
@@ -43,7 +48,7 @@ class DayField(forms.DateField):
 
     default_error_messages = {"invalid": _BAD_DAY}
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: _StrOrPromise) -> None:
         widget = forms.DateInput(attrs={"type": "date"})
         super().__init__(label=label, required=False, widget=widget, validators=_THIS_CENTURY)
 
@@ -51,20 +56,20 @@ class DayField(forms.DateField):
 class FilterForm(forms.Form):
     """The filters of the log; they stand in the address, so that a view can be shared. `known_labels` are offered."""
 
-    q = forms.CharField(label="Search", required=False, max_length=200, strip=True)
-    state = forms.ChoiceField(label="State", required=False, widget=Choice)
-    route = forms.ChoiceField(label="Route", required=False, widget=Choice)
-    code = forms.ChoiceField(label="Reason", required=False, widget=Choice)
-    address = forms.CharField(label="Recipient", required=False, max_length=320)
+    q = forms.CharField(label=_("Search"), required=False, max_length=200, strip=True)
+    state = forms.ChoiceField(label=_("State"), required=False, widget=Choice)
+    route = forms.ChoiceField(label=_("Route"), required=False, widget=Choice)
+    code = forms.ChoiceField(label=_("Reason"), required=False, widget=Choice)
+    address = forms.CharField(label=_("Recipient"), required=False, max_length=320)
     label = forms.CharField(
-        label="Label", required=False, max_length=80, widget=forms.TextInput(attrs={"list": "log-labels"})
+        label=_("Label"), required=False, max_length=80, widget=forms.TextInput(attrs={"list": "log-labels"})
     )
-    since = DayField(label="From day")
-    until = DayField(label="To day")
+    since = DayField(label=_("From day"))
+    until = DayField(label=_("To day"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        groups = [(name, label) for name, (label, _) in deliveries.GROUPS.items()]
+        groups = [(name, gettext(words)) for name, (words, __) in deliveries.GROUPS.items()]
         states = [(str(state), state.label) for state in DeliveryState]
         self._offer("state", [*groups, *states])
         self._offer("route", _routes())
@@ -85,7 +90,7 @@ class FilterForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         since, until = cleaned.get("since"), cleaned.get("until")
         if since and until and since >= until:
-            self.add_error("until", "The last day lies before the first one; exchange them.")
+            self.add_error("until", gettext("The last day lies before the first one; exchange them."))
         return cleaned
 
     def chosen(self) -> list[str]:
@@ -93,7 +98,7 @@ class FilterForm(forms.Form):
         return [name for name in self.fields if self.data.get(name)]
 
     def _offer(self, name: str, choices: Iterable[tuple[str, str]]) -> None:
-        self.fields[name].choices = [("", "Any"), *choices]  # type: ignore[attr-defined]  # a ChoiceField
+        self.fields[name].choices = [("", gettext("Any")), *choices]  # type: ignore[attr-defined]  # a ChoiceField
 
 
 def _routes() -> Iterator[tuple[str, str]]:

@@ -6,6 +6,9 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from django import forms
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin.console.credential_state import warnings_of
 from mailadmin.core import limits
@@ -14,7 +17,7 @@ from mailadmin.models import IntegratedService, OAuthService
 
 from .base import ON_UNSURE, ConsoleForm, Sections, out_of_range, textarea
 
-WHY_SERVICE_ACCOUNT = (
+WHY_SERVICE_ACCOUNT = _(
     "Only service accounts (client credentials) can be chosen: mail leaves from background jobs, where no user is "
     "signed in whose consent could be asked for."
 )
@@ -27,16 +30,16 @@ class OAuthServiceForm(ConsoleForm):
     # What a link to the empty form may fill in ("make the Graph twin").
     from_query = ("name", "service_identity", "label", "subject_prefix")
     front: ClassVar[Sections] = (
-        ("Service", ("name", "client_type", "integrated_service", "service_identity")),
-        ("Use", ("enabled",)),
+        (_("Service"), ("name", "client_type", "integrated_service", "service_identity")),
+        (_("Use"), ("enabled",)),
     )
     advanced: ClassVar[Sections] = (
-        ("Further mailboxes and pace", ("mailboxes", "messages_per_minute")),
-        ("Sender", ("send_as",)),
-        ("Large messages", ("large_messages",)),
-        ("Sent items and unclear answers", ("save_to_sent", "settle", "on_unsure")),
-        ("Token", ("scopes",)),
-        ("Message", ("subject_prefix", "label", "default_recipients")),
+        (_("Further mailboxes and pace"), ("mailboxes", "messages_per_minute")),
+        (_("Sender"), ("send_as",)),
+        (_("Large messages"), ("large_messages",)),
+        (_("Sent items and unclear answers"), ("save_to_sent", "settle", "on_unsure")),
+        (_("Token"), ("scopes",)),
+        (_("Message"), ("subject_prefix", "label", "default_recipients")),
     )
     nested = True
     usual: ClassVar[dict[str, Any]] = {
@@ -72,56 +75,75 @@ class OAuthServiceForm(ConsoleForm):
             "default_recipients": textarea(),
         }
         labels = {
-            "name": "Name",
-            "client_type": "Client type",
-            "integrated_service": "Integrated service",
-            "service_identity": "Service identity",
-            "enabled": "Use this service for sending",
-            "mailboxes": "Further mailboxes",
-            "messages_per_minute": "Messages a minute, for each mailbox",
-            "large_messages": "Send large messages by upload",
-            "save_to_sent": "Save to sent items",
-            "settle": "Look into the mailbox after an unclear answer",
-            "on_unsure": "A queued message, after an unclear answer",
-            "scopes": "Scopes",
-            "send_as": "Send-As addresses",
-            "subject_prefix": "Subject prefix",
-            "default_recipients": "Default recipients",
+            "name": _("Name"),
+            "client_type": _("Client type"),
+            "integrated_service": _("Integrated service"),
+            "service_identity": _("Service identity"),
+            "enabled": _("Use this service for sending"),
+            "mailboxes": _("Further mailboxes"),
+            "messages_per_minute": _("Messages a minute, for each mailbox"),
+            "large_messages": _("Send large messages by upload"),
+            "save_to_sent": _("Save to sent items"),
+            "settle": _("Look into the mailbox after an unclear answer"),
+            "on_unsure": _("A queued message, after an unclear answer"),
+            "scopes": _("Scopes"),
+            "send_as": _("Send-As addresses"),
+            "subject_prefix": _("Subject prefix"),
+            "default_recipients": _("Default recipients"),
         }
         help_texts = {
-            "name": "What you call it here and in the log.",
+            "name": _("What you call it here and in the log."),
             "integrated_service": WHY_SERVICE_ACCOUNT,
-            "service_identity": "The mailbox that sends, as its full address.",
-            "scopes": "Empty for everything the app was granted: “.default” of the cloud's Graph.",
-            "mailboxes": "They share the load with the service identity: a message whose From is one of them is sent "
-            "by that mailbox, all others by each in turn, with the original From in Reply-To. One on each line.",
-            "messages_per_minute": f"Usually {limits.GRAPH_MESSAGES_PER_MINUTE}, because Exchange Online delays what a "
-            "mailbox sends beyond that; 0 for no limit. Empty for the usual one.",
-            "send_as": "Addresses or domains that Exchange lets this mailbox send as; any other From becomes the "
-            "service identity, with the original in Reply-To. Each needs the right, in Exchange Online PowerShell: "
-            "Add-RecipientPermission <address> -AccessRights SendAs -Trustee <service identity>",
-            "large_messages": "One request to Graph carries about 3 MB. Above, a draft is written into the mailbox, "
-            "its attachments are uploaded (up to 150 MB, as far as the mailbox allows), and then it is sent. The app "
-            "needs the application permission Mail.ReadWrite; without this, larger messages go by SMTP or fail.",
-            "save_to_sent": "Without it Graph is asked to keep no copy. That works only for messages that lose nothing "
-            "as JSON, such as one with a single body; all others travel as MIME, which Graph always saves, and the log "
-            "says so.",
-            "settle": "When an answer leaves open whether Graph took a message, it is looked for by its Message-ID "
-            "before it counts as “maybe delivered”. The app needs the application permission Mail.Read.",
+            "service_identity": _("The mailbox that sends, as its full address."),
+            "scopes": _("Empty for everything the app was granted: “.default” of the cloud's Graph."),
+            "mailboxes": _(
+                "They share the load with the service identity: a message whose From is one of them is sent "
+                "by that mailbox, all others by each in turn, with the original From in Reply-To. One on each line."
+            ),
+            "messages_per_minute": format_lazy(
+                _(
+                    "Usually {number}, because Exchange Online delays what a mailbox sends beyond that; 0 for no "
+                    "limit. Empty for the usual one."
+                ),
+                number=limits.GRAPH_MESSAGES_PER_MINUTE,
+            ),
+            "send_as": _(
+                "Addresses or domains that Exchange lets this mailbox send as; any other From becomes the service "
+                "identity, with the original in Reply-To. Each needs the right, in Exchange Online PowerShell: "
+                "Add-RecipientPermission <address> -AccessRights SendAs -Trustee <service identity>"
+            ),
+            "large_messages": _(
+                "One request to Graph carries about 3 MB. Above, a draft is written into the mailbox, its "
+                "attachments are uploaded (up to 150 MB, as far as the mailbox allows), and then it is sent. The app "
+                "needs the application permission Mail.ReadWrite; without this, larger messages go by SMTP or fail."
+            ),
+            "save_to_sent": _(
+                "Without it Graph is asked to keep no copy. That works only for messages that lose nothing as JSON, "
+                "such as one with a single body; all others travel as MIME, which Graph always saves, and the log "
+                "says so."
+            ),
+            "settle": _(
+                "When an answer leaves open whether Graph took a message, it is looked for by its Message-ID "
+                "before it counts as “maybe delivered”. The app needs the application permission Mail.Read."
+            ),
             "on_unsure": ON_UNSURE,
-            "subject_prefix": "Put in front of every subject, with a blank between, such as “[Staging]”.",
-            "label": "Goes with every message into the log, to tell traffic apart.",
-            "default_recipients": "For messages that name none; those of a message come first. Separated by commas.",
+            "subject_prefix": _("Put in front of every subject, with a blank between, such as “[Staging]”."),
+            "label": _("Goes with every message into the log, to tell traffic apart."),
+            "default_recipients": _("For messages that name none; those of a message come first. Separated by commas."),
         }
         error_messages = {
-            "name": {"required": "Give it a name.", "unique": "Another OAuth service has this name."},
-            "service_identity": {"required": "Type the mailbox that sends, as its full address."},
+            "name": {"required": _("Give it a name."), "unique": _("Another OAuth service has this name.")},
+            "service_identity": {"required": _("Type the mailbox that sends, as its full address.")},
             "integrated_service": {
-                "required": "Choose the integrated service that gives the token.",
-                "invalid_choice": "Choose one of the integrated services in the list. " + WHY_SERVICE_ACCOUNT,
+                "required": _("Choose the integrated service that gives the token."),
+                "invalid_choice": format_lazy(
+                    "{} {}", _("Choose one of the integrated services in the list."), WHY_SERVICE_ACCOUNT
+                ),
             },
             "messages_per_minute": out_of_range(
-                f"Type a whole number from 0 to {limits.MAX_GRAPH_MESSAGES_PER_MINUTE}; 0 is no limit."
+                format_lazy(
+                    _("Type a whole number from 0 to {most}; 0 is no limit."), most=limits.MAX_GRAPH_MESSAGES_PER_MINUTE
+                )
             ),
         }
 
@@ -131,9 +153,10 @@ class OAuthServiceForm(ConsoleForm):
         assert isinstance(choice, forms.ModelChoiceField)  # noqa: S101 -- tells the type checker what Django made
         usable = IntegratedService.AccountKind.SERVICE_ACCOUNT
         left_out = IntegratedService.objects.exclude(account_kind=usable).values_list("name", flat=True)
-        choice.empty_label = "Choose …"
+        choice.empty_label = gettext("Choose …")
         if left_out:
-            choice.help_text = f"{WHY_SERVICE_ACCOUNT} Not offered for that reason: {', '.join(left_out)}."
+            text = gettext("{why} Not offered for that reason: {names}.")
+            choice.help_text = text.format(why=WHY_SERVICE_ACCOUNT, names=", ".join(left_out))
 
     def clean_integrated_service(self) -> IntegratedService:
         """Return the chosen service. The model refuses one that is no service account, with the reason."""

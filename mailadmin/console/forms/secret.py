@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from mailadmin import conf
 from mailadmin.core import references
+from mailadmin.core.dates import day
 from mailadmin.core.destination import Destination
 from mailadmin.models.opening import check_reference
 from mailadmin.models.secrets import HeldSecret
 
 from .base import ConsoleForm, Lines
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
 
 # What a request may not show in an error report. A private key is easily pasted with its certificate.
 SECRET_FIELDS = (
@@ -24,7 +31,7 @@ SECRET_FIELDS = (
     *("certificate", "second_certificate", "client_certificate", "ca_pem"),
     *("url", "signing"),
 )
-NOT_STORED_YET = (
+NOT_STORED_YET = _(
     "Encrypted when it is saved, and never shown again. To keep it outside the database, type a reference: "
     "env:MAILADMIN_SECRET_… or file:/run/secrets/…"
 )
@@ -41,7 +48,7 @@ class SecretLines(Lines):
 class SecretField(forms.CharField):
     """The field of a slot; its label comes from the slot unless it is given. `lines` is for a private key."""
 
-    def __init__(self, *, lines: bool = False, label: str = "", help_text: str = "") -> None:
+    def __init__(self, *, lines: bool = False, label: _StrOrPromise = "", help_text: _StrOrPromise = "") -> None:
         attrs = {"autocomplete": "new-password", "spellcheck": "false"}
         typed = SecretLines(attrs={**attrs, "rows": 4, "class": "pem"}) if lines else forms.PasswordInput(attrs)
         super().__init__(required=False, strip=False, widget=typed, label=label or None, help_text=help_text)
@@ -74,7 +81,9 @@ class SecretForm(ConsoleForm):
     """
 
     # For each slot the names of the parts of its destination, in their order.
-    destination_parts: ClassVar[dict[str, tuple[str, ...]]] = {}
+    destination_parts: ClassVar[dict[str, tuple[_StrOrPromise, ...]]] = {}
+    # Whether its values are a proposal: sentences then speak to somebody who typed nothing.
+    proposed = False
     instance: Any  # a SecretHolder
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -86,7 +95,8 @@ class SecretForm(ConsoleForm):
             if held.name not in self._before:
                 self.fields.pop(f"forget_{held.name}", None)
             elif f"forget_{held.name}" in self.fields:
-                self.fields[f"forget_{held.name}"].label = f"Forget the stored {held.word}"
+                text = gettext("Forget the stored {secret}")
+                self.fields[f"forget_{held.name}"].label = text.format(secret=held.word)
 
     def typed_into(self, slot: str) -> str:
         """Return the field into which the secret of `slot` is typed."""
@@ -105,7 +115,7 @@ class SecretForm(ConsoleForm):
         super().add_error(field, error)
         for name, word in self.typed_secrets().items():
             if self.data.get(name):
-                self[name].help_text = f"Type the {word} again: what was typed is never sent back to the browser."
+                self[name].help_text = type_again(word)
 
     @sensitive_variables()
     def _post_clean(self) -> None:
@@ -123,24 +133,26 @@ class SecretForm(ConsoleForm):
     def _settle(self, held: HeldSecret, typed: str, forget: bool) -> None:
         """Put a secret into the row (not the database): typed, forgotten, kept, or missing with its reason."""
         if typed and forget:
-            self.add_error(f"forget_{held.name}", f"Either type a new {held.word} or forget the stored one, not both.")
+            text = gettext("Either type a new {secret} or forget the stored one, not both.")
+            self.add_error(f"forget_{held.name}", text.format(secret=held.word))
         elif typed:
             held.set(typed)
         elif forget:
             held.clear()
             if self.needs(held.name):
-                sentence = f"This cannot work without its {held.word}; type the new one."
-                self.add_error(f"forget_{held.name}", sentence)
+                text = gettext("This cannot work without its {secret}; type the new one.")
+                self.add_error(f"forget_{held.name}", text.format(secret=held.word))
         elif held.name in self._before and not held.stored and self.needs(held.name):
-            self.add_error(
-                self.typed_into(held.name),
-                f"You changed {self._changed_parts(held)}, so the stored {held.word} is not sent there; type it again.",
-            )
+            text = gettext("You changed {parts}, so the stored {secret} is not sent there; type it again.")
+            if self.proposed:
+                text = gettext("This changes {parts}, so the stored {secret} is not sent there; type it again.")
+            sentence = text.format(parts=self._changed_parts(held), secret=held.word)
+            self.add_error(self.typed_into(held.name), sentence)
 
     def _describe(self, held: HeldSecret) -> None:
         """Put the slot's word, and what is stored in it, to its field."""
         field = self.fields[held.name]
-        field.label = held.word.capitalize()
+        field.label = capfirst(held.word)
         field.help_text = f"{field.help_text} {self._what_is_stored(held)}".strip()
 
     def _changed_parts(self, held: HeldSecret) -> str:
@@ -148,13 +160,31 @@ class SecretForm(ConsoleForm):
 
     def _what_is_stored(self, held: HeldSecret) -> str:
         if held.name not in self._before:
-            return NOT_STORED_YET
-        where = f"Kept outside: {held.reference}" if held.reference else "Stored"
-        changed = f", changed {timezone.localtime(held.changed_at):%-d %b %Y}" if held.changed_at else ""
-        return f"{where}{changed}; leave empty to keep it."
+            return str(NOT_STORED_YET)
+        changed = day(timezone.localtime(held.changed_at)) if held.changed_at else ""
+        if held.reference and changed:
+            text = gettext("Kept outside: {reference}, changed {day}; leave empty to keep it.")
+        elif held.reference:
+            text = gettext("Kept outside: {reference}; leave empty to keep it.")
+        elif changed:
+            text = gettext("Stored, changed {day}; leave empty to keep it.")
+        else:
+            text = gettext("Stored; leave empty to keep it.")
+        return text.format(reference=held.reference, day=changed)
 
 
-def changed_parts(names: tuple[str, ...], before: Destination, now: Destination) -> str:
+def changed_parts(names: tuple[_StrOrPromise, ...], before: Destination, now: Destination) -> str:
     """Return in words which of the parts, called `names`, of a destination differ."""
     parts = zip_longest(names, before, now)
-    return " and ".join(dict.fromkeys(name for name, old, new in parts if old != new)) or "the destination"
+    changed = list(dict.fromkeys(str(name) for name, old, new in parts if old != new))
+    if not changed:
+        return gettext("the destination")
+    together = changed[0]
+    for name in changed[1:]:
+        together = gettext("{parts} and {last}").format(parts=together, last=name)
+    return together
+
+
+def type_again(word: str) -> str:
+    """Return the sentence beside the field of a secret that was typed; `word` is what people call it."""
+    return gettext("Type the {secret} again: what was typed is never sent back to the browser.").format(secret=word)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin.console.credential_state import lost_second_of, warnings_of
 from mailadmin.core import limits
@@ -23,19 +25,22 @@ from .credential import (
 from .proxy import PROXY_COLUMNS, PROXY_PARTS, PROXY_SECTION, ProxyForm
 from .secret import SecretField, forget_field
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
+
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
-_APP_PARTS = (
-    "the kind",
-    "the cloud",
-    "the sign-in host",
-    "the Graph host",
-    "the mail hosts",
-    "the CA certificate",
-    "the tenant",
-    "the client ID",
-    *["the proxy"] * len(PROXY_PARTS),
+_APP_PARTS: tuple[_StrOrPromise, ...] = (
+    _("the kind"),
+    _("the cloud"),
+    _("the sign-in host"),
+    _("the Graph host"),
+    _("the mail hosts"),
+    _("the CA certificate"),
+    _("the tenant"),
+    _("the client ID"),
+    *[_("the proxy")] * len(PROXY_PARTS),
 )
-_DATE_INVALID = {"invalid": "Type the date as year-month-day, such as 2027-03-31."}
+_DATE_INVALID = {"invalid": _("Type the date as year-month-day, such as 2027-03-31.")}
 
 
 def _date() -> forms.DateInput:
@@ -47,21 +52,21 @@ class IntegratedServiceForm(CredentialForm, ProxyForm):
 
     columns = FIRST
     front: ClassVar[Sections] = (
-        ("App registration", ("name", "cloud", "authority_host", "graph_host", "tenant", "client_id")),
-        ("Credential", credential_section(FIRST)),
+        (_("App registration"), ("name", "cloud", "authority_host", "graph_host", "tenant", "client_id")),
+        (_("Credential"), credential_section(FIRST)),
     )
     advanced: ClassVar[Sections] = (
-        ("Hosts", ("mail_hosts", "ca_pem")),
+        (_("Hosts"), ("mail_hosts", "ca_pem")),
         PROXY_SECTION,
         ("Graph", ("requests_at_once", "wide_permission_ok")),
-        ("Account", ("account_kind",)),
+        (_("Account"), ("account_kind",)),
     )
     destination_parts = {"secret": _APP_PARTS, "proxy_password": PROXY_PARTS}
     shown_when: ClassVar[dict[str, str]] = (
         ProxyForm.shown_when | shown_by_kind(FIRST) | {"authority_host": "cloud=custom", "graph_host": "cloud=custom"}
     )
 
-    secret = SecretField(label="Client secret")
+    secret = SecretField(label=_("Client secret"))
     forget_secret = forget_field()
 
     class Meta:
@@ -95,48 +100,60 @@ class IntegratedServiceForm(CredentialForm, ProxyForm):
             "account_kind": forms.RadioSelect,
         }
         labels = {
-            "name": "Name",
-            "cloud": "Cloud",
-            "authority_host": "Sign-in host",
-            "graph_host": "Graph host",
-            "tenant": "Tenant",
-            "client_id": "Client ID",
-            "credential_kind": "Kind of credential",
-            "credential_ends_on": "Client secret ends on",
-            "certificate": "Certificate",
-            "mail_hosts": "Further mail hosts",
-            "requests_at_once": "Requests at once",
-            "wide_permission_ok": "Tenant-wide permission is known",
-            "account_kind": "Account kind",
+            "name": _("Name"),
+            "cloud": _("Cloud"),
+            "authority_host": _("Sign-in host"),
+            "graph_host": _("Graph host"),
+            "tenant": _("Tenant"),
+            "client_id": _("Client ID"),
+            "credential_kind": _("Kind of credential"),
+            "credential_ends_on": _("Client secret ends on"),
+            "certificate": _("Certificate"),
+            "mail_hosts": _("Further mail hosts"),
+            "requests_at_once": _("Requests at once"),
+            "wide_permission_ok": _("Tenant-wide permission is known"),
+            "account_kind": _("Account kind"),
         }
         help_texts = {
-            "name": "What you call it here.",
-            "cloud": "Where your tenant lives; almost always Global.",
-            "authority_host": "Gives the tokens, such as localhost:8443.",
-            "graph_host": "Takes the mail; may be the same host.",
-            "tenant": "The directory (tenant) ID, or a domain of the tenant.",
-            "client_id": "The application (client) ID from the app's Overview page.",
+            "name": _("What you call it here."),
+            "cloud": _("Where your tenant lives; almost always Global."),
+            "authority_host": _("Gives the tokens, such as localhost:8443."),
+            "graph_host": _("Takes the mail; may be the same host."),
+            "tenant": _("The directory (tenant) ID, or a domain of the tenant."),
+            "client_id": _("The application (client) ID from the app's Overview page."),
             "credential_kind": KIND_HELP,
             "credential_ends_on": ENDS_HELP,
             "certificate": CERTIFICATE_HELP,
-            "mail_hosts": "Servers besides Microsoft's own that may get a token for SMTP; separated by spaces.",
-            "ca_pem": "Only for hosts whose certificate was not issued by a public authority.",
-            "requests_at_once": f"To Graph, for all processes together. Usually {limits.GRAPH_REQUESTS_AT_ONCE}: "
-            "Microsoft answers more with “too many requests”. Empty for that.",
-            "wide_permission_ok": "A token with Mail.Send for every mailbox of the tenant is a warning in each test. "
-            "Tick it when the app is limited in another way, or is meant to send as everybody; then it is only noted.",
-            "account_kind": "OAuth services can only use a service account: mail leaves from background jobs with no "
-            "user signed in.",
+            "mail_hosts": _("Servers besides Microsoft's own that may get a token for SMTP; separated by spaces."),
+            "ca_pem": _("Only for hosts whose certificate was not issued by a public authority."),
+            "requests_at_once": format_lazy(
+                _(
+                    "To Graph, for all processes together. Usually {number}: Microsoft answers more with “too many "
+                    "requests”. Empty for that."
+                ),
+                number=limits.GRAPH_REQUESTS_AT_ONCE,
+            ),
+            "wide_permission_ok": _(
+                "A token with Mail.Send for every mailbox of the tenant is a warning in each test. Tick it when the "
+                "app is limited in another way, or is meant to send as everybody; then it is only noted."
+            ),
+            "account_kind": _(
+                "OAuth services can only use a service account: mail leaves from background jobs with no "
+                "user signed in."
+            ),
         }
         error_messages = {
-            "name": {"required": "Give it a name.", "unique": "Another integrated service has this name."},
+            "name": {"required": _("Give it a name."), "unique": _("Another integrated service has this name.")},
             "client_id": {
-                "max_length": "An application (client) ID has 36 characters; copy it from the app's Overview page.",
+                "max_length": _("An application (client) ID has 36 characters; copy it from the app's Overview page."),
             },
-            "credential_kind": {"required": "Choose how the app proves itself to Entra."},
+            "credential_kind": {"required": _("Choose how the app proves itself to Entra.")},
             "credential_ends_on": _DATE_INVALID,
             "requests_at_once": out_of_range(
-                f"Type a whole number from 1 to {limits.MAX_GRAPH_REQUESTS_AT_ONCE}; leave it empty for the usual one."
+                format_lazy(
+                    _("Type a whole number from 1 to {most}; leave it empty for the usual one."),
+                    most=limits.MAX_GRAPH_REQUESTS_AT_ONCE,
+                )
             ),
         }
 
@@ -159,11 +176,11 @@ class SecondCredentialForm(CredentialForm):
 
     columns = SECOND
     complete = True
-    front: ClassVar[Sections] = (("Second credential", credential_section(SECOND)),)
+    front: ClassVar[Sections] = ((_("Second credential"), credential_section(SECOND)),)
     destination_parts = {"second_secret": _APP_PARTS}
     shown_when: ClassVar[dict[str, str]] = shown_by_kind(SECOND)
 
-    second_secret = SecretField(label="Client secret")
+    second_secret = SecretField(label=_("Client secret"))
 
     class Meta:
         model = IntegratedService
@@ -174,9 +191,9 @@ class SecondCredentialForm(CredentialForm):
             "second_certificate": certificates(),
         }
         labels = {
-            "second_kind": "Kind of credential",
-            "second_ends_on": "Client secret ends on",
-            "second_certificate": "Certificate",
+            "second_kind": _("Kind of credential"),
+            "second_ends_on": _("Client secret ends on"),
+            "second_certificate": _("Certificate"),
         }
         help_texts = {
             "second_kind": KIND_HELP,
@@ -184,7 +201,7 @@ class SecondCredentialForm(CredentialForm):
             "second_certificate": CERTIFICATE_HELP,
         }
         error_messages = {
-            "second_kind": {"required": "Choose how the app proves itself to Entra."},
+            "second_kind": {"required": _("Choose how the app proves itself to Entra.")},
             "second_ends_on": _DATE_INVALID,
         }
 

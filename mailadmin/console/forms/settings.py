@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.forms.boundfield import BoundField
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin.core.preferences import Keep, Sending
 from mailadmin.models import Settings
 
 from .base import Sections, textarea
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
+
 
 def _number() -> forms.TextInput:
     return forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
 
 
-def _sentences(unit: str, least: str) -> dict[str, str]:
-    """Return the error messages of a number of days or hours."""
+def _sentences(unit: _StrOrPromise, least: _StrOrPromise) -> dict[str, _StrOrPromise]:
+    """Return the error messages of a number of days, hours or minutes."""
     return {
-        "required": f"Type a number of {unit}.",
-        "invalid": f"Type a whole number of {unit}.",
+        "required": format_lazy(gettext("Type a number of {unit}."), unit=unit),
+        "invalid": format_lazy(gettext("Type a whole number of {unit}."), unit=unit),
         "min_value": least,
-        "max_value": f"At most %(limit_value)s {unit}.",
+        "max_value": format_lazy(gettext("At most %(limit_value)s {unit}."), unit=unit),  # the number comes from Django
     }
 
 
-_DAYS = _sentences("days", "At least one day.")
+_DAYS = _sentences(_("days"), _("At least one day."))
 
 
 class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argument at run time
@@ -35,13 +41,13 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
     nobody turns that switch by saving another preference."""
 
     sections: ClassVar[Sections] = (
-        ("Outbox", ("queue_lifetime_hours",)),
-        ("Privacy", ("hide_codes", "keep_content", "keep_content_days")),
-        ("Delivery log", ("retention_days",)),
-        ("Secrets", ("secret_warning_days",)),
+        (_("Outbox"), ("queue_lifetime_hours",)),
+        (_("Privacy"), ("hide_codes", "keep_content", "keep_content_days")),
+        (_("Delivery log"), ("retention_days",)),
+        (_("Secrets"), ("secret_warning_days",)),
         ("DNS", ("resolvers",)),
-        ("Watching", ("probe_minutes", "silence_hours")),
-        ("Alerts", ("alert_quiet_minutes", "console_url")),
+        (_("Watching"), ("probe_minutes", "silence_hours")),
+        (_("Alerts"), ("alert_quiet_minutes", "console_url")),
     )
     use_required_attribute = False
 
@@ -78,49 +84,63 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argum
             "console_url": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "inputmode": "url"}),
         }
         labels = {
-            "queue_lifetime_hours": "Try a queued message for (hours)",
-            "hide_codes": "Hide one-time codes in subjects",
-            "keep_content": "Keep the content of",
-            "keep_content_days": "Keep it for (days)",
-            "retention_days": "Keep the delivery log for (days)",
-            "secret_warning_days": "Warn before a secret or certificate ends (days)",
-            "probe_minutes": "Test every connection every (minutes)",
-            "silence_hours": "Warn when no message got through for (hours)",
-            "resolvers": "DNS resolvers",
-            "alert_quiet_minutes": "Tell the same thing again after (minutes)",
-            "console_url": "Address of this console",
+            "queue_lifetime_hours": _("Try a queued message for (hours)"),
+            "hide_codes": _("Hide one-time codes in subjects"),
+            "keep_content": _("Keep the content of"),
+            "keep_content_days": _("Keep it for (days)"),
+            "retention_days": _("Keep the delivery log for (days)"),
+            "secret_warning_days": _("Warn before a secret or certificate ends (days)"),
+            "probe_minutes": _("Test every connection every (minutes)"),
+            "silence_hours": _("Warn when no message got through for (hours)"),
+            "resolvers": _("DNS resolvers"),
+            "alert_quiet_minutes": _("Tell the same thing again after (minutes)"),
+            "console_url": _("Address of this console"),
         }
         help_texts = {
-            "queue_lifetime_hours": "A message that nobody takes is tried again and again for this long; then it has "
-            "failed. For messages that are queued from now on.",
-            "hide_codes": "The delivery log replaces what looks like the code of a sign-in, as in “123456 is your "
-            "code”. The message itself is not changed.",
-            "keep_content": "To send a message of the log again, its content must be kept: encrypted, and in the "
-            "database. What waits in the outbox is kept there in any case.",
-            "keep_content_days": "Then it is deleted; the row in the log stays.",
-            "retention_days": "Older messages, with their attempts, are removed from the log.",
-            "secret_warning_days": "The dashboard shows a banner this long before a secret or certificate ends. Alerts "
-            "tell it 60, 30, 14, 7 and 1 days before.",
-            "probe_minutes": "A real test, as far as the sender: nothing is sent. A connection whose password or "
-            "certificate is refused is stopped before a message needs it. 0: never.",
-            "silence_hours": "Counted from the first message that was due and did not get through; a site that sends "
-            "nothing is not warned. 0: never.",
-            "resolvers": "IP addresses, with a port after a colon if it is not 53, several with commas. They are asked "
-            "for servers and about sender domains. Empty: those of this server.",
-            "alert_quiet_minutes": "Until then it is only counted, and told with the number. 0: every time.",
-            "console_url": "For the links in alerts, such as https://mail.example.org. Empty: without links.",
+            "queue_lifetime_hours": _(
+                "A message that nobody takes is tried again and again for this long; then it has "
+                "failed. For messages that are queued from now on."
+            ),
+            "hide_codes": _(
+                "The delivery log replaces what looks like the code of a sign-in, as in “123456 is your "
+                "code”. The message itself is not changed."
+            ),
+            "keep_content": _(
+                "To send a message of the log again, its content must be kept: encrypted, and in the "
+                "database. What waits in the outbox is kept there in any case."
+            ),
+            "keep_content_days": _("Then it is deleted; the row in the log stays."),
+            "retention_days": _("Older messages, with their attempts, are removed from the log."),
+            "secret_warning_days": _(
+                "The dashboard shows a banner this long before a secret or certificate ends. Alerts "
+                "tell it 60, 30, 14, 7 and 1 days before."
+            ),
+            "probe_minutes": _(
+                "A real test, as far as the sender: nothing is sent. A connection whose password or "
+                "certificate is refused is stopped before a message needs it. 0: never."
+            ),
+            "silence_hours": _(
+                "Counted from the first message that was due and did not get through; a site that sends "
+                "nothing is not warned. 0: never."
+            ),
+            "resolvers": _(
+                "IP addresses, with a port after a colon if it is not 53, several with commas. They are asked "
+                "for servers and about sender domains. Empty: those of this server."
+            ),
+            "alert_quiet_minutes": _("Until then it is only counted, and told with the number. 0: every time."),
+            "console_url": _("For the links in alerts, such as https://mail.example.org. Empty: without links."),
         }
         error_messages = {
-            "queue_lifetime_hours": _sentences("hours", "At least one hour."),
+            "queue_lifetime_hours": _sentences(_("hours"), _("At least one hour.")),
             "keep_content_days": _DAYS,
             "retention_days": _DAYS,
             "secret_warning_days": _DAYS,
-            "probe_minutes": _sentences("minutes", "0 or more minutes."),
-            "silence_hours": _sentences("hours", "0 or more hours."),
-            "alert_quiet_minutes": _sentences("minutes", "0 or more minutes."),
+            "probe_minutes": _sentences(_("minutes"), _("0 or more minutes.")),
+            "silence_hours": _sentences(_("hours"), _("0 or more hours.")),
+            "alert_quiet_minutes": _sentences(_("minutes"), _("0 or more minutes.")),
         }
 
-    def parts(self) -> list[tuple[str, list[BoundField]]]:
+    def parts(self) -> list[tuple[_StrOrPromise, list[BoundField]]]:
         """Return the sections as the page shows them."""
         return [(title, [self[name] for name in names]) for title, names in self.sections]
 
@@ -142,13 +162,20 @@ class SendingForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
             ),
             "spared": textarea(2),
         }
-        labels = {"sending": "All mail of this installation", "redirect_to": "Redirect to", "spared": "Except for"}
+        labels = {
+            "sending": _("All mail of this installation"),
+            "redirect_to": _("Redirect to"),
+            "spared": _("Except for"),
+        }
         help_texts = {
-            "sending": "Held: queued messages wait, and others are given back to the application with an error. "
-            "Redirected: one address gets everything, with the original recipients in headers (X-Original-To).",
-            "redirect_to": "One address, such as that of the test team.",
-            "spared": "Addresses and domains (example.org) that get their mail all the same, separated by commas or "
-            "lines.",
+            "sending": _(
+                "Held: queued messages wait, and others are given back to the application with an error. "
+                "Redirected: one address gets everything, with the original recipients in headers (X-Original-To)."
+            ),
+            "redirect_to": _("One address, such as that of the test team."),
+            "spared": _(
+                "Addresses and domains (example.org) that get their mail all the same, separated by commas or lines."
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -164,8 +191,10 @@ class SendingForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no argume
         if values.get("seen") and values["seen"].replace("\r\n", "\n") != self.initial["seen"]:
             self.add_error(
                 None,
-                f"Somebody switched while this page was open. It stands at “{self._stands}” now; applying again "
-                "changes that to what is chosen here.",
+                gettext(
+                    "Somebody switched while this page was open. It stands at “{state}” now; applying again changes "
+                    "that to what is chosen here."
+                ).format(state=self._stands),
             )
             self.data = {name: self.data[name] for name in self.data} | {"seen": self.initial["seen"]}
         return values

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin.console import starts
 from mailadmin.core.settings import RouteKey, RouteKind, SmtpAuth, SmtpRoute
@@ -25,48 +27,48 @@ class SmtpConnectionForm(ProxyForm):
 
     kind = RouteKind.SMTP
     front: ClassVar[Sections] = (
-        ("Server", ("name", "host", "security", "port")),
-        ("Sign-in", ("auth", "user_name", "secret", "forget_secret", "clear_text_confirmed", "integrated_service")),
-        ("Sender", ("from_address", "from_name")),
-        ("Use", ("enabled",)),
+        (_("Server"), ("name", "host", "security", "port")),
+        (_("Sign-in"), ("auth", "user_name", "secret", "forget_secret", "clear_text_confirmed", "integrated_service")),
+        (_("Sender"), ("from_address", "from_name")),
+        (_("Use"), ("enabled",)),
     )
     advanced: ClassVar[Sections] = (
-        ("Encryption", ("tls_minimum", "trusted_hosts", "ca_pem", "check_identity", "check_revocation")),
-        ("Sign-in", ("mechanism", "domain")),
-        ("Client certificate", ("client_certificate", "client_key", "forget_client_key")),
+        (_("Encryption"), ("tls_minimum", "trusted_hosts", "ca_pem", "check_identity", "check_revocation")),
+        (_("Sign-in"), ("mechanism", "domain")),
+        (_("Client certificate"), ("client_certificate", "client_key", "forget_client_key")),
         PROXY_SECTION,
         (
-            "Sessions and speed",
+            _("Sessions and speed"),
             ("keep_open", "idle_seconds", "session_messages", "parallel", "family", "pipelining", "chunking"),
         ),
-        ("Pace", ("rate_messages", "rate_seconds")),
-        ("Unclear answers", ("on_unsure",)),
-        ("Delivery notices", ("notices",)),
+        (_("Pace"), ("rate_messages", "rate_seconds")),
+        (_("Unclear answers"), ("on_unsure",)),
+        (_("Delivery notices"), ("notices",)),
         (
-            "Time limits",
+            _("Time limits"),
             ("connect_timeout", "command_timeout", "message_timeout", "final_timeout", "final_background_timeout"),
         ),
-        ("Sender", ("sender_policy", "envelope_sender", "only_for_senders")),
-        ("Message", ("subject_prefix", "label", "default_recipients")),
+        (_("Sender"), ("sender_policy", "envelope_sender", "only_for_senders")),
+        (_("Message"), ("subject_prefix", "label", "default_recipients")),
     )
     nested = True
     destination_parts = {
         "secret": (
-            "the kind",
-            "the host",
-            "the port",
-            "the security",
-            "the oldest TLS version",
-            "the CA certificate",
-            "the check of the identity",
-            "the trusted hosts",
-            "the sign-in",
-            "the domain",
-            "the user name",
-            *["the proxy"] * len(PROXY_PARTS),
+            _("the kind"),
+            _("the host"),
+            _("the port"),
+            _("the security"),
+            _("the oldest TLS version"),
+            _("the CA certificate"),
+            _("the check of the identity"),
+            _("the trusted hosts"),
+            _("the sign-in"),
+            _("the domain"),
+            _("the user name"),
+            *[_("the proxy")] * len(PROXY_PARTS),
         ),
         "proxy_password": PROXY_PARTS,
-        "client_key": ("the kind", "the client certificate"),
+        "client_key": (_("the kind"), _("the client certificate")),
     }
     shown_when: ClassVar[dict[str, str]] = ProxyForm.shown_when | {
         "user_name": "auth=password,xoauth2,certificate",
@@ -87,13 +89,13 @@ class SmtpConnectionForm(ProxyForm):
     port = forms.IntegerField(
         required=False,
         validators=[Checked("port")],
-        error_messages={"invalid": "A port is a whole number from 1 to 65535; leave it empty for the usual one."},
+        error_messages={"invalid": _("A port is a whole number from 1 to 65535; leave it empty for the usual one.")},
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-        help_text="Empty for the usual one: 587 for STARTTLS, 465 for TLS from the start, 25 for the others.",
+        help_text=_("Empty for the usual one: 587 for STARTTLS, 465 for TLS from the start, 25 for the others."),
     )
     secret = SecretField()
     forget_secret = forget_field()
-    client_key = SecretField(lines=True, help_text="PEM, without a passphrase.")
+    client_key = SecretField(lines=True, help_text=_("PEM, without a passphrase."))
     forget_client_key = forget_field()
 
     class Meta:
@@ -149,7 +151,7 @@ class SmtpConnectionForm(ProxyForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["integrated_service"].empty_label = "(none)"  # type: ignore[attr-defined]  # a ModelChoiceField
+        self.fields["integrated_service"].empty_label = gettext("(none)")  # type: ignore[attr-defined]  # a ModelChoiceField
 
     @classmethod
     def initial_from(cls, query: Mapping[str, str]) -> dict[str, str]:
@@ -177,7 +179,9 @@ class SmtpConnectionForm(ProxyForm):
             and not values.get("client_certificate")
             and not self.has_error("client_certificate")
         ):
-            self.add_error("client_certificate", "You typed a private key; paste the certificate that it belongs to.")
+            self.add_error(
+                "client_certificate", gettext("You typed a private key; paste the certificate that it belongs to.")
+            )
         return values
 
     def to_route(self) -> SmtpRoute:

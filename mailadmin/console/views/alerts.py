@@ -11,6 +11,8 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -19,16 +21,20 @@ from mailadmin.console.access import needs
 from mailadmin.console.forms.alerts import AlertChannelForm
 from mailadmin.console.forms.secret import SECRET_FIELDS
 from mailadmin.console.haste import TooHasty
+from mailadmin.console.managed import refusal
 from mailadmin.core import limits
 from mailadmin.core.alerts import Event
 from mailadmin.models import Alert, AlertChannel
+from mailadmin.models.fields import labelled
 
 
 class FilterForm(forms.Form):
     """The filter of the list; it stands in the address."""
 
     event = forms.ChoiceField(
-        label="Event", required=False, choices=[("", "Any"), *((event.value, event.label) for event in Event)]
+        label=gettext_lazy("Event"),
+        required=False,
+        choices=[("", gettext_lazy("Any")), *labelled(Event)],
     )
 
 
@@ -67,6 +73,8 @@ def channel_new(request: HttpRequest) -> HttpResponse:
 def channel_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Show the form of a channel, or save it."""
     row = get_object_or_404(AlertChannel, pk=pk)
+    if request.method == "POST" and (page := _refusal(request, row)):
+        return page
     return _form_page(request, AlertChannelForm(request.POST or None, instance=row))
 
 
@@ -75,13 +83,15 @@ def channel_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 def channel_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask, and delete a channel; what it was told stays in the list of alerts."""
     row = get_object_or_404(AlertChannel, pk=pk)
+    if page := _refusal(request, row):
+        return page
     if request.method != "POST":
         return render(request, "mailadmin/alerts/delete.html", {"row": row})
     with transaction.atomic():
         audit.record(request, "deleted", row)
         name = row.name
         row.delete()
-    messages.success(request, f"The channel “{name}” is deleted.")
+    messages.success(request, _("The channel “{name}” is deleted.").format(name=name))
     return redirect("mailadmin:settings")
 
 
@@ -91,12 +101,15 @@ def channel_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 def channel_switch(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Switch a channel on or off (POST `enabled` = "on" or "off")."""
     row = get_object_or_404(AlertChannel, pk=pk)
+    if page := _refusal(request, row):
+        return page
     wanted = request.POST.get("enabled") == "on"
     if row.enabled != wanted:
         row.enabled = wanted
         row.save(update_fields=["enabled", "changed_at"])
         audit.record(request, "switched on" if wanted else "switched off", row)
-        messages.success(request, f"“{row.name}” is {'told again' if wanted else 'off, and told nothing'}.")
+        text = _("“{name}” is told again.") if wanted else _("“{name}” is off, and told nothing.")
+        messages.success(request, text.format(name=row.name))
     return redirect("mailadmin:settings")
 
 
@@ -111,10 +124,16 @@ def channel_test(request: HttpRequest, pk: UUID) -> HttpResponse:
         messages.warning(request, str(error))
         return redirect("mailadmin:settings")
     if sent.state == sent.State.SENT:
-        messages.success(request, f"The test alert went to “{row.name}”. {sent.detail}")
+        text = _("The test alert went to “{name}”. {detail}")
+        messages.success(request, text.format(name=row.name, detail=sent.detail))
     else:
-        messages.error(request, f"The test alert did not go to “{row.name}”. {sent.detail}")
+        text = _("The test alert did not go to “{name}”. {detail}")
+        messages.error(request, text.format(name=row.name, detail=sent.detail))
     return redirect("mailadmin:settings")
+
+
+def _refusal(request: HttpRequest, row: AlertChannel) -> HttpResponse | None:
+    return refusal(request, row, reverse("mailadmin:settings-alert-edit", args=[row.pk]))
 
 
 def _form_page(request: HttpRequest, form: AlertChannelForm) -> HttpResponse:
@@ -124,7 +143,12 @@ def _form_page(request: HttpRequest, form: AlertChannelForm) -> HttpResponse:
         _save(request, form, before, is_new)
         return redirect("mailadmin:settings")
     row = None if is_new else AlertChannel.objects.get(pk=form.instance.pk)
-    context = {"form": form, "row": row, "preview": alerts.preview(row) if row else ""}
+    context = {
+        "form": form,
+        "row": row,
+        "fixed": bool(row and row.managed_by),
+        "preview": alerts.preview(row) if row else "",
+    }
     return render(request, "mailadmin/alerts/channel.html", context)
 
 
@@ -133,4 +157,5 @@ def _save(request: HttpRequest, form: AlertChannelForm, before: audit.Snapshot, 
     row = form.save()
     audit.record(request, "created" if is_new else "changed", row, audit.diff(before, audit.snapshot(row)))
     alerts.remember_address(request)
-    messages.success(request, f"The channel “{row.name}” is saved. Send it a test alert.")
+    text = _("The channel “{name}” is saved. Send it a test alert.")
+    messages.success(request, text.format(name=row.name))

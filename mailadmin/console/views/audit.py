@@ -10,6 +10,8 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from mailadmin.console.access import needs
@@ -20,14 +22,14 @@ from mailadmin.models import AuditEntry
 class FilterForm(forms.Form):
     """The filters of the trail."""
 
-    q = forms.CharField(label="Search", required=False, max_length=200)
-    who = forms.ChoiceField(label="Who", required=False)
-    action = forms.ChoiceField(label="What", required=False)
+    q = forms.CharField(label=gettext_lazy("Search"), required=False, max_length=200)
+    who = forms.ChoiceField(label=gettext_lazy("Who"), required=False)
+    action = forms.ChoiceField(label=gettext_lazy("What"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, column in (("who", "user_name"), ("action", "action")):
-            self.fields[name].choices = [("", "Any"), *_values(column)]  # type: ignore[attr-defined]  # a ChoiceField
+            self.fields[name].choices = [("", _("Any")), *_values(column)]  # type: ignore[attr-defined]  # a ChoiceField
 
 
 @require_GET
@@ -54,4 +56,4 @@ def _matching(filters: dict[str, Any]) -> QuerySet[AuditEntry]:
 
 def _values(column: str) -> Iterator[tuple[str, str]]:
     found = AuditEntry.objects.exclude(**{column: ""}).order_by(column).values_list(column, flat=True).distinct()
-    return ((value, value) for value in found)
+    return ((value, _(value) if column == "action" else value) for value in found)

@@ -8,6 +8,8 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from mailadmin import testruns
@@ -32,7 +34,9 @@ def start_all(request: HttpRequest) -> HttpResponse:
     except (addresses.AddressError, testruns.NothingToTest) as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(page_before(request))
-    audit.record(request, "tested", None, detail=f"all connections: {told(recipient)}")
+    audit.record(
+        request, "tested", None, detail=format_lazy(gettext_lazy("all connections: {how}"), how=told(recipient))
+    )
     return redirect("mailadmin:test-batch", pk=started)
 
 
@@ -58,7 +62,7 @@ def cards(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def stop_all(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Ask every test of the batch that has not ended to stop."""
     if testruns.stop_all(pk):
-        audit.record(request, "stopped", None, detail="the running test of all connections")
+        audit.record(request, "stopped", None, detail=gettext_lazy("the running test of all connections"))
     return redirect("mailadmin:test-batch", pk=pk)
 
 

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from mailadmin import conf
@@ -17,10 +18,11 @@ from mailadmin.console.charts import bars
 from mailadmin.console.figures import PERIODS, buckets, figures
 from mailadmin.console.overview import banners, delivery_order, guide
 from mailadmin.console.route_rows import summaries
-from mailadmin.console.sections import ROUTES
+from mailadmin.console.sections import ROUTES, SMTP
 from mailadmin.core import limits
 from mailadmin.delivery import health
 from mailadmin.models import Delivery, OAuthService, SandboxServer, SmtpConnection
+from mailadmin.settings_file import mailer
 from mailadmin.watch import reading
 from mailadmin.watch.findings import findings
 
@@ -56,6 +58,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
             "lines": lines,
             "latest": [row(delivery) for delivery in latest],
             "sandbox": None if routes else _sandbox_to_offer(),
+            "mailer": None if routes or not request.user.has_perm(SMTP.permission("add")) else mailer.offer(),
         },
     )
 
@@ -69,7 +72,7 @@ def route_resume(request: HttpRequest, kind: str, pk: uuid.UUID) -> HttpResponse
     route = get_object_or_404(ROUTES[kind].model, pk=pk)
     if health.resume(route.key):
         audit.record(request, "resumed", route)
-        messages.success(request, f"“{route.name}” is used again.")
+        messages.success(request, _("“{name}” is used again.").format(name=route.name))
     return HttpResponseRedirect(page_before(request))
 
 

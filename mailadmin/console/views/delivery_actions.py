@@ -9,6 +9,10 @@ from datetime import timedelta
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 from django.views.decorators.http import require_POST
 
 from mailadmin import conf
@@ -25,6 +29,7 @@ from mailadmin.watch.outbox import START_WORKER, server_now
 from .outbox import identifiers
 
 ALL, MISSED, OTHERS = "all", "missed", "others"
+_SHOWN = 3  # reasons why messages were not sent again
 
 
 @require_POST
@@ -37,7 +42,7 @@ def resend(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         to = _whom(request, delivery)
         new = _send_again(request, delivery, to)
     except (AddressError, _NotAgain, MailError, conf.ConfigurationError) as error:
-        messages.error(request, f"Nothing was sent again. {error}")
+        messages.error(request, _("Nothing was sent again. {reason}").format(reason=error))
         return redirect("mailadmin:log", pk=pk)
     return redirect("mailadmin:log", pk=new or pk)
 
@@ -49,10 +54,10 @@ def resend_many(request: HttpRequest) -> HttpResponse:
     its recipients when everybody did."""
     ids = identifiers(request)
     if not ids:
-        messages.warning(request, "Nothing was sent again: tick the messages first.")
+        messages.warning(request, _("Nothing was sent again: tick the messages first."))
     elif not _worker_sends():
-        words = f"Nothing was sent again: many messages need a worker. Start one with: {START_WORKER}"
-        messages.error(request, words)
+        text = _("Nothing was sent again: many messages need a worker. Start one with: {command}")
+        messages.error(request, text.format(command=START_WORKER))
     else:
         _tell_many(request, *_send_each(request, list(Delivery.objects.filter(pk__in=ids).order_by("pk"))))
     return HttpResponseRedirect(page_before(request))
@@ -68,7 +73,7 @@ def cancel_many(request: HttpRequest) -> HttpResponse:
         told = outbox_actions.told(ACTIONS["cancel"], done, len(ids))
         (messages.success if done else messages.warning)(request, told)
     else:
-        messages.warning(request, "Nothing was changed: tick the messages first.")
+        messages.warning(request, _("Nothing was changed: tick the messages first."))
     return HttpResponseRedirect(page_before(request))
 
 
@@ -82,7 +87,7 @@ def _whom(request: HttpRequest, delivery: Delivery) -> list[Address] | None:
     if whom == OTHERS:
         typed = request.POST.get("to", "").strip()
         if not typed:
-            raise _NotAgain("Type who is to get it.")
+            raise _NotAgain(_("Type who is to get it."))
         return parse_list([typed], local_names=True)
     if whom == MISSED:
         return _those_who_missed(delivery)
@@ -92,7 +97,7 @@ def _whom(request: HttpRequest, delivery: Delivery) -> list[Address] | None:
 def _those_who_missed(delivery: Delivery) -> list[Address]:
     found = [parse(address, local_names=True) for address in sending.missed(delivery)]
     if not found:
-        raise _NotAgain("Everybody got it.")
+        raise _NotAgain(_("Everybody got it."))
     return found
 
 
@@ -101,14 +106,20 @@ def _send_again(
 ) -> uuid.UUID | None:
     """Send `delivery` again, with its audit entry, and return the id of the copy. Raises _NotAgain, MailError."""
     if OutboxEntry.objects.filter(pk=delivery.pk).exists():
-        raise _NotAgain("It still waits in the outbox.")
+        raise _NotAgain(_("It still waits in the outbox."))
     by_worker = _worker_sends() if queued is None else queued
     new = sending.resend(delivery, to=to, asked_by=request.user.pk, queued=by_worker)
-    whom = "all its recipients" if to is None else f"{len(to)} recipient{'' if len(to) == 1 else 's'}"
-    audit.record(
-        request, "sent again", delivery, detail=f"to {whom}; the new message is {new}" if new else f"to {whom}"
-    )
+    audit.record(request, "sent again", delivery, detail=_told(to, new))
     return new
+
+
+def _told(to: Sequence[Address] | None, new: uuid.UUID | None) -> Promise:
+    """Return what the audit trail says of a copy for `to` (None: everybody), whose id is `new`."""
+    whom = gettext_lazy("all its recipients")
+    if to is not None:
+        whom = format_lazy(ngettext_lazy("{number} recipient", "{number} recipients", len(to)), number=len(to))
+    text = gettext_lazy("to {whom}; the new message is {id}") if new else gettext_lazy("to {whom}")
+    return format_lazy(text, whom=whom, id=new)
 
 
 def _send_each(request: HttpRequest, rows: Sequence[Delivery]) -> tuple[int, list[str]]:
@@ -127,10 +138,14 @@ def _send_each(request: HttpRequest, rows: Sequence[Delivery]) -> tuple[int, lis
 
 def _tell_many(request: HttpRequest, done: int, problems: Sequence[str]) -> None:
     if done:
-        messages.success(request, f"{done} message{' is' if done == 1 else 's are'} queued again.")
+        text = ngettext("{number} message is queued again.", "{number} messages are queued again.", done)
+        messages.success(request, text.format(number=done))
     if problems:
-        more = f" And {len(problems) - 3} more." if len(problems) > 3 else ""
-        messages.error(request, f"{len(problems)} could not be sent again. {' '.join(problems[:3])}{more}")
+        text = _("{number} could not be sent again. {reasons}")
+        if len(problems) > _SHOWN:
+            text = _("{number} could not be sent again. {reasons} And {left} more.")
+        reasons, left = " ".join(problems[:_SHOWN]), len(problems) - _SHOWN
+        messages.error(request, text.format(number=len(problems), reasons=reasons, left=left))
 
 
 def _worker_sends() -> bool:

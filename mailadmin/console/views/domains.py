@@ -8,13 +8,16 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from mailadmin.console import audit, haste
 from mailadmin.console.access import needs
 from mailadmin.console.domains import in_words, parts_of, row_of, tree_of
 from mailadmin.console.forms.domains import AddDomainForm, SelectorsForm
+from mailadmin.console.managed import refusal
 from mailadmin.console.sections import ROUTES
 from mailadmin.core import limits
 from mailadmin.models import SenderDomain
@@ -56,7 +59,7 @@ def read(request: HttpRequest, domain: str) -> HttpResponse:
     """Read the DNS of a domain now, unless that was just done."""
     found = _found(domain)
     if found.row.read_at and timezone.now() - found.row.read_at < timedelta(seconds=limits.DNS_READ_AGAIN_SECONDS):
-        messages.info(request, "The DNS was read a moment ago; a change there takes minutes to show.")
+        messages.info(request, _("The DNS was read a moment ago; a change there takes minutes to show."))
         return redirect("mailadmin:domain", domain=domain)
     try:
         haste.note(request, "read the DNS", found.row)
@@ -72,6 +75,8 @@ def read(request: HttpRequest, domain: str) -> HttpResponse:
 def selectors(request: HttpRequest, domain: str) -> HttpResponse:
     """Save the DKIM selectors of a domain, and look for their keys."""
     found = _found(domain)
+    if page := refusal(request, found.row, reverse("mailadmin:domain", args=[domain])):
+        return page
     before = audit.snapshot(found.row)
     form = SelectorsForm(request.POST, instance=found.row)
     if not form.is_valid():
@@ -88,10 +93,12 @@ def selectors(request: HttpRequest, domain: str) -> HttpResponse:
 def forget(request: HttpRequest, domain: str) -> HttpResponse:
     """Forget what was read and typed of a domain; one that a route uses stays in the list."""
     found = _found(domain)
+    if page := refusal(request, found.row, reverse("mailadmin:domain", args=[domain])):
+        return page
     if found.row.pk:
         audit.record(request, "deleted", found.row)
         SenderDomain.objects.filter(pk=found.row.pk).delete()
-        messages.success(request, f"What was known of {domain} is forgotten.")
+        messages.success(request, _("What was known of {domain} is forgotten.").format(domain=domain))
     return redirect("mailadmin:domain-list")
 
 
@@ -108,10 +115,13 @@ def _read(request: HttpRequest, found: DomainInUse) -> None:
     try:
         refresh(found)
     except DnsUnavailable as error:
-        advice = "Check the network of this server, or name other DNS resolvers on the Settings page."
-        messages.error(request, f"The DNS of {found.domain} could not be read. {error} {advice}")
+        text = _(
+            "The DNS of {domain} could not be read. {reason} Check the network of this server, or name other DNS "
+            "resolvers on the Settings page."
+        )
+        messages.error(request, text.format(domain=found.domain, reason=error))
     else:
-        messages.success(request, f"The DNS of {found.domain} was read.")
+        messages.success(request, _("The DNS of {domain} was read.").format(domain=found.domain))
 
 
 def _listing(request: HttpRequest, form: AddDomainForm) -> HttpResponse:

@@ -9,6 +9,9 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.crypto import salted_hmac
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from mailadmin.console import audit
@@ -21,7 +24,7 @@ class EraseForm(forms.Form):
     """Whom to erase."""
 
     address = forms.CharField(
-        label="E-mail address",
+        label=gettext_lazy("E-mail address"),
         max_length=320,
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
@@ -51,12 +54,21 @@ def log_erase(request: HttpRequest) -> HttpResponse:
 def _erase(request: HttpRequest, address: str) -> HttpResponse:
     before = erasing.known(address)
     number = erasing.erase(address)
-    told = f"{number} message{'' if number == 1 else 's'} of the log"
-    audit.record(request, "erased", detail=f"a recipient ({fingerprint(address)}) from {told}")
-    messages.success(request, f"The recipient was erased from {told}.")
+    detail = ngettext_lazy(
+        "a recipient ({fingerprint}) from {number} message of the log",
+        "a recipient ({fingerprint}) from {number} messages of the log",
+        number,
+    )
+    audit.record(request, "erased", detail=format_lazy(detail, fingerprint=fingerprint(address), number=number))
+    text = ngettext(
+        "The recipient was erased from {number} message of the log.",
+        "The recipient was erased from {number} messages of the log.",
+        number,
+    )
+    messages.success(request, text.format(number=number))
     if before.waiting:
-        text = f"{before.waiting} that wait in the outbox still name the recipient. Erase again when they are over."
-        messages.warning(request, text)
+        text = _("{number} that wait in the outbox still name the recipient. Erase again when they are over.")
+        messages.warning(request, text.format(number=before.waiting))
     return redirect("mailadmin:log-list")
 
 

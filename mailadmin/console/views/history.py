@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from mailadmin.console import history as past
@@ -17,12 +18,13 @@ from mailadmin.console.access import needs, refuse
 from mailadmin.console.forms import SettingsForm
 from mailadmin.console.sections import Section
 from mailadmin.core import limits
+from mailadmin.core.texts import N_
 from mailadmin.models import AuditEntry, Settings
 
 from .rows import show_form
 from .settings import show_settings
 
-_BACK = "Back to the history"
+_BACK = N_("Back to the history")
 
 
 def history(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -60,7 +62,7 @@ def restore(section: Section, request: HttpRequest, pk: UUID, number: int) -> Ht
     entry = get_object_or_404(past.history_of(section.model, pk), pk=number)
     if not past.restorable(entry, section.form):
         raise Http404
-    back = reverse(f"mailadmin:{section.name}-history", args=[pk]), _BACK
+    back = reverse(f"mailadmin:{section.name}-history", args=[pk]), _(_BACK)
     form, proposal = past.restored(section, entry, back)
     if form.instance._state.adding and not request.user.has_perm(section.permission("add")):
         return refuse(request, [section.permission("add")])
@@ -81,7 +83,7 @@ def settings_restore(request: HttpRequest, number: int) -> HttpResponse:
     entry = get_object_or_404(past.history_of(Settings, 1), pk=number)
     if not past.restorable(entry, SettingsForm):
         raise Http404
-    form, proposal = past.restored_settings(entry, (reverse("mailadmin:settings-history"), _BACK))
+    form, proposal = past.restored_settings(entry, (reverse("mailadmin:settings-history"), _(_BACK)))
     return show_settings(request, form, proposal)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from mailadmin.console import knowledge as shown
@@ -13,6 +14,7 @@ from mailadmin.core import limits
 from mailadmin.core.knowledge import entries, entry_of
 from mailadmin.core.lookup import look_up, of_owner
 from mailadmin.core.terms import Owner
+from mailadmin.models.fields import labelled
 
 _READERS = ("mailadmin.view_delivery", "mailadmin.view_connectiontest")
 
@@ -20,11 +22,11 @@ _READERS = ("mailadmin.view_delivery", "mailadmin.view_connectiontest")
 class SearchForm(forms.Form):
     """What is looked for."""
 
-    q = forms.CharField(label="Error, code or words", required=False, max_length=limits.LOOKUP_CHARS)
+    q = forms.CharField(label=gettext_lazy("Error, code or words"), required=False, max_length=limits.LOOKUP_CHARS)
     owner = forms.ChoiceField(
-        label="Whose job",
+        label=gettext_lazy("Whose job"),
         required=False,
-        choices=[("", "Anybody's"), *((owner.value, owner.label) for owner in Owner)],
+        choices=[("", gettext_lazy("Anybody's")), *labelled(Owner)],
     )
 
 

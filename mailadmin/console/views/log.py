@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from mailadmin.console import deliveries, log_pages
@@ -99,7 +100,7 @@ def _row(delivery: Any, tried: Sequence[str], anywhere: str) -> Row:
         at=delivery.created_at,
         to=recipients[0][1] if recipients else "–",
         more=max(0, len(recipients) - 1),
-        subject=delivery.subject or "(no subject)",
+        subject=delivery.subject or _("(no subject)"),
         way=deliveries.way(tried) or "–",
         state=state,
         word=state.label,

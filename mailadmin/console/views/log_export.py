@@ -9,12 +9,14 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from mailadmin.console import audit, export, log_pages
 from mailadmin.console.access import needs
 from mailadmin.console.forms.log import FilterForm
 from mailadmin.console.log_search import search
+from mailadmin.language import in_site_language
 
 from .log import log_list
 
@@ -28,9 +30,7 @@ def log_export(request: HttpRequest) -> HttpResponseBase:
     if not form.is_valid():
         request.method = "GET"  # the list says what is wrong with the filters
         return log_list(request)
-    chosen = [f"{form.fields[name].label}: {form.data[name]}" for name in form.chosen() if name not in ("q", "address")]
-    searched = [f"{form.fields[name].label}: (given)" for name in form.chosen() if name in ("q", "address")]
-    audit.record(request, "exported", detail="; ".join(["the delivery log", *chosen, *searched]))
+    audit.record(request, "exported", detail=_told(form))
     found = search(form.cleaned_data)
     lines = export.lines(log_pages.everything(found.source, found.wanted))
     response = StreamingHttpResponse(
@@ -40,6 +40,15 @@ def log_export(request: HttpRequest) -> HttpResponseBase:
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+@in_site_language
+def _told(form: FilterForm) -> str:
+    """Return what the audit trail says of an export; whom somebody looked for is not kept."""
+    chosen = [f"{form.fields[name].label}: {form.data[name]}" for name in form.chosen() if name not in ("q", "address")]
+    given = [name for name in form.chosen() if name in ("q", "address")]
+    searched = [_("{filter}: (given)").format(filter=form.fields[name].label) for name in given]
+    return "; ".join([_("the delivery log"), *chosen, *searched])
 
 
 async def _apart(lines: Iterator[str]) -> AsyncIterator[str]:

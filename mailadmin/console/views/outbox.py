@@ -9,6 +9,9 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from mailadmin.console import audit, outbox_actions
@@ -24,6 +27,7 @@ from mailadmin.delivery import health
 from mailadmin.delivery.outbox import waiting
 from mailadmin.delivery.preferences import preferences
 from mailadmin.models import OAuthService, Settings, SmtpConnection
+from mailadmin.models.fields import labelled
 from mailadmin.watch import outbox as glance
 from mailadmin.watch.waiting import Why
 
@@ -32,17 +36,22 @@ class FilterForm(forms.Form):
     """The filters of the outbox; they stand in the address."""
 
     why = forms.ChoiceField(
-        label="Reason", required=False, choices=[("", "Any"), *((str(one), one.label) for one in Why)]
+        label=gettext_lazy("Reason"),
+        required=False,
+        choices=[("", gettext_lazy("Any")), *labelled(Why)],
     )
     label = forms.CharField(
-        label="Label", required=False, max_length=80, widget=forms.TextInput({"list": "labels", "autocomplete": "off"})
+        label=gettext_lazy("Label"),
+        required=False,
+        max_length=80,
+        widget=forms.TextInput({"list": "labels", "autocomplete": "off"}),
     )
-    route = forms.ChoiceField(label="Route", required=False)
+    route = forms.ChoiceField(label=gettext_lazy("Route"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         rows = (*OAuthService.objects.all(), *SmtpConnection.objects.all())
-        choices = [("", "Any"), *((str(row.key), row.name) for row in rows)]
+        choices = [("", _("Any")), *((str(row.key), row.name) for row in rows)]
         self.fields["route"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
 
 
@@ -93,14 +102,14 @@ def act(request: HttpRequest) -> HttpResponse:
     """Do something to the ticked messages (`message`, repeated), or to all that fit the filters (`scope=all`)."""
     action = ACTIONS.get(request.POST.get("action", ""))
     if action is None:
-        messages.error(request, "Choose what to do with the messages.")
+        messages.error(request, _("Choose what to do with the messages."))
     elif request.POST.get("scope") == "all":
         _act_on_all(request, action)
     elif ids := identifiers(request):
         done = outbox_actions.act(request, action, ids)
         (messages.success if done else messages.warning)(request, outbox_actions.told(action, done, len(ids)))
     else:
-        messages.warning(request, "Nothing was changed: tick the messages first.")
+        messages.warning(request, _("Nothing was changed: tick the messages first."))
     return HttpResponseRedirect(page_before(request))
 
 
@@ -111,15 +120,24 @@ def label(request: HttpRequest) -> HttpResponse:
     name = clean(request.POST.get("label", ""), limit=80)  # as messages have it
     paused = request.POST.get("paused") == "on"
     if not name:
-        messages.warning(request, "Nothing was paused: type or choose a label.")
+        messages.warning(request, _("Nothing was paused: type or choose a label."))
         return HttpResponseRedirect(page_before(request))
     count = waiting.pause_label(name) if paused else waiting.resume_label(name)
-    audit.record(request, "paused" if paused else "resumed", Settings.load(), detail=f"the label “{name}”")
-    wait = f"{count:,} message{' waits' if count == 1 else 's wait'}"
+    detail = format_lazy(gettext_lazy("the label “{name}”"), name=name)
+    audit.record(request, "paused" if paused else "resumed", Settings.load(), detail=detail)
     if paused:
-        messages.success(request, f"The label “{name}” is paused: {wait}, and so does what comes.")
+        text = ngettext(
+            "The label “{name}” is paused: {number} message waits, and so does what comes.",
+            "The label “{name}” is paused: {number} messages wait, and so does what comes.",
+            count,
+        )
     else:
-        messages.success(request, f"The label “{name}” goes on: {count:,} message{'' if count == 1 else 's'} released.")
+        text = ngettext(
+            "The label “{name}” goes on: {number} message released.",
+            "The label “{name}” goes on: {number} messages released.",
+            count,
+        )
+    messages.success(request, text.format(name=name, number=f"{count:,}"))
     return HttpResponseRedirect(page_before(request))
 
 
@@ -133,11 +151,12 @@ def route_pause(request: HttpRequest, kind: str, pk: uuid.UUID) -> HttpResponse:
     if request.POST.get("paused") == "on":
         health.pause(route.key, by=request.user.get_username())
         audit.record(request, "paused", route)
-        messages.success(request, f"“{route.name}” is paused: no message goes by it until it is resumed.")
+        text = _("“{name}” is paused: no message goes by it until it is resumed.")
+        messages.success(request, text.format(name=route.name))
     else:
         health.unpause(route.key)
         audit.record(request, "resumed", route)
-        messages.success(request, f"“{route.name}” is used again.")
+        messages.success(request, _("“{name}” is used again.").format(name=route.name))
     return HttpResponseRedirect(page_before(request))
 
 
@@ -156,26 +175,26 @@ def identifiers(request: HttpRequest) -> list[uuid.UUID]:
 def _act_on_all(request: HttpRequest, action: outbox_actions.Action) -> None:
     form = FilterForm(request.POST)
     if request.POST.get("sure") != "on":
-        messages.warning(request, "Nothing was changed: tick that you mean all of them.")
+        messages.warning(request, _("Nothing was changed: tick that you mean all of them."))
     elif form.is_valid():
         done, more = outbox_actions.act_on_all(request, action, form.cleaned_data)
         said = outbox_actions.told(action, done, done)
-        (messages.success if done else messages.warning)(
-            request, f"{said} More are left: press again." if more else said
-        )
+        if more:
+            said = _("{said} More are left: press again.").format(said=said)
+        (messages.success if done else messages.warning)(request, said)
     else:
-        messages.error(request, "Nothing was changed: the filters cannot be read.")
+        messages.error(request, _("Nothing was changed: the filters cannot be read."))
 
 
 def _buttons(reason: str) -> list[tuple[str, str]]:
     """Return which actions the table offers for what it shows: (name, word)."""
     if reason == Why.UNSURE:
-        return [("release", "Send again"), ("arrived", "They arrived"), ("lost", "They did not arrive")]
+        return [("release", _("Send again")), ("arrived", _("They arrived")), ("lost", _("They did not arrive"))]
     if reason == Why.CRASHED:
-        return [("release", "Release"), ("cancel", "Cancel")]
+        return [("release", _("Release")), ("cancel", _("Cancel"))]
     if reason == Why.PAUSED:
-        return [("cancel", "Cancel")]
-    return [("send-now", "Send now"), ("cancel", "Cancel")]
+        return [("cancel", _("Cancel"))]
+    return [("send-now", _("Send now")), ("cancel", _("Cancel"))]
 
 
 def _cursor(request: HttpRequest) -> uuid.UUID | None:

@@ -14,17 +14,20 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 
 from mailadmin.console import audit
 from mailadmin.console.forms import OAuthServiceForm
+from mailadmin.console.managed import refusal
 from mailadmin.console.proposals import Proposal
 from mailadmin.console.refusals import refused_senders
 from mailadmin.console.removal import Removal, removal
 from mailadmin.console.route_rows import learned_size, summaries
-from mailadmin.console.sections import OAUTH, Form, Row, Section, section_of
+from mailadmin.console.sections import OAUTH, SMTP, Form, Row, Section, section_of
 from mailadmin.console.service_rows import credentials_of, service_summaries
 from mailadmin.delivery import health
 from mailadmin.models import IntegratedService, RouteState, Settings
+from mailadmin.settings_file import mailer, managed
 
 
 def listing(section: Section, request: HttpRequest) -> HttpResponse:
@@ -42,6 +45,7 @@ def listing(section: Section, request: HttpRequest) -> HttpResponse:
         "may_test": request.user.has_perm("mailadmin.test_route"),
         "may_resume": request.user.has_perm("mailadmin.change_routestate"),
         "recipient": getattr(request.user, "email", ""),
+        "mailer": mailer.offer() if section is SMTP and not rows else None,
         "has_services": section is not OAUTH or IntegratedService.objects.exists(),
         "new_url": section.address("new"),
         "deleted_url": section.address("deleted"),
@@ -77,7 +81,7 @@ def save_or_show(request: HttpRequest, form: Form) -> HttpResponse:
     except IntegrityError:
         form.full_clean()  # now it meets what was saved meanwhile
         if form.is_valid():
-            form.add_error(None, "Somebody else saved in the same moment. Save again.")
+            form.add_error(None, _("Somebody else saved in the same moment. Save again."))
         return show_form(request, form)
 
 
@@ -86,6 +90,12 @@ def show_form(request: HttpRequest, form: Form, proposal: Proposal | None = None
     those of a `proposal`, which it then explains."""
     section = section_of(form.instance)
     saved: Row | None = section.model.objects.filter(pk=form.instance.pk).first()  # the typed values are the form's
+    fixed = saved is not None and managed(saved)
+    if proposal and saved and (page := refusal(request, saved, section.address("edit", saved))):
+        return page
+    test_url = reverse("mailadmin:test-start-unsaved", args=[section.name])
+    if fixed and saved:  # nothing can be typed
+        test_url = reverse("mailadmin:test-start", args=[section.name, saved.pk])
     context = {
         "section": section,
         "form": form,
@@ -95,9 +105,10 @@ def show_form(request: HttpRequest, form: Form, proposal: Proposal | None = None
         "save_url": section.address("edit", saved) if saved else section.address("new"),
         "delete_url": section.address("delete", saved) if saved else "",
         "history_url": section.address("history", saved) if saved else "",
-        "test_url": reverse("mailadmin:test-start-unsaved", args=[section.name]),
+        "fixed": fixed,
+        "test_url": test_url,
         "recipient": form.data.get("recipient", getattr(request.user, "email", "")),
-        "may_delete": saved is not None and request.user.has_perm(section.permission("delete")),
+        "may_delete": saved is not None and not fixed and request.user.has_perm(section.permission("delete")),
         "may_test": request.user.has_perm("mailadmin.test_route"),
         "size": learned_size(_state_of(saved)),
         "refusals": refused_senders(saved),
@@ -120,6 +131,8 @@ def _save_form(request: HttpRequest, form: Form) -> HttpResponse:
     row: Row = form.instance
     section, is_new = section_of(row), row._state.adding
     stored = None if is_new else get_object_or_404(section.model, pk=row.pk)
+    if stored and (page := refusal(request, stored, section.address("edit", stored))):
+        return page
     plain = audit.plain(stored) if stored else None
     before = audit.snapshot(stored or section.model())  # of a new row only what is not as usual is worth telling
     if is_new and section.is_route:
@@ -136,12 +149,15 @@ def _save_form(request: HttpRequest, form: Form) -> HttpResponse:
 def _tell_saved(request: HttpRequest, section: Section, form: Form) -> None:
     row = form.instance
     if section.is_route:
-        text, address = "Test it now", _test_card(row)
+        text, address = _("Test it now"), _test_card(row)
     elif isinstance(row, IntegratedService) and (user := row.oauth_services.first() or row.smtp_connections.first()):
-        text, address = f"Now test “{user.name}”, which signs in with it", _test_card(user)
+        text, address = _("Now test “{name}”, which signs in with it").format(name=user.name), _test_card(user)
     else:
-        text, address = "Use it in an OAuth service", OAUTH.address("list")
-    messages.success(request, format_html('“{}” is saved. <a href="{}">{}</a>.', row.name, address, text))
+        text, address = _("Use it in an OAuth service"), OAUTH.address("list")
+    messages.success(
+        request,
+        format_html(_('“{name}” is saved. <a href="{address}">{text}</a>.'), name=row.name, address=address, text=text),
+    )
     for warning in getattr(form, "warnings", list)():
         messages.warning(request, warning)
 
@@ -154,6 +170,8 @@ def _test_card(row: Row) -> str:
 def delete(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask, saying what hangs on the row, and delete it."""
     row = get_object_or_404(section.model, pk=pk)
+    if page := refusal(request, row, section.address("edit", row)):
+        return page
     found = removal(row)
     if request.method == "POST" and not found.in_use_by:
         try:
@@ -181,7 +199,7 @@ def _delete(section: Section, request: HttpRequest, row: Row) -> HttpResponse:
     audit.record(request, "deleted", row, before=audit.plain(row))
     _resume(row)
     row.delete()
-    messages.success(request, f"“{name}” is deleted.")
+    messages.success(request, _("“{name}” is deleted.").format(name=name))
     return redirect(section.address("list"))
 
 
@@ -192,6 +210,8 @@ def move(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
     row = next((each for each in rows if each.pk == pk), None)
     if row is None:
         raise Http404
+    if page := refusal(request, row, section.address("edit", row)):
+        return page
     place = rows.index(row)
     target = place + (-1 if request.POST.get("direction") == "up" else 1)
     if 0 <= target < len(rows):
@@ -207,12 +227,15 @@ def move(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
 def switch(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
     """Switch a route on or off (POST `enabled` = "on" or "off")."""
     row: Any = get_object_or_404(section.model, pk=pk)
+    if page := refusal(request, row, section.address("edit", row)):
+        return page
     wanted = request.POST.get("enabled") == "on"
     if row.enabled != wanted:
         section.model.objects.filter(pk=row.pk).update(enabled=wanted)
         _resume(row)
         audit.record(request, "switched on" if wanted else "switched off", row)
-        messages.success(request, f"“{row.name}” is {'used for sending again' if wanted else 'off'}.")
+        text = _("“{name}” is used for sending again.") if wanted else _("“{name}” is off.")
+        messages.success(request, text.format(name=row.name))
     return redirect(section.address("list"))
 
 

@@ -10,20 +10,21 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
 from mailadmin import conf
-from mailadmin.console import arrived, audit, sandbox_routes
+from mailadmin.console import arrived, audit, html_frame, sandbox_routes
 from mailadmin.console.access import needs
 from mailadmin.core import limits
 from mailadmin.models import SandboxMessage, SandboxServer
 from mailadmin.sandbox.behaviour import GRAPH_FAULTS, NO_FAULT, SMTP_FAULTS, GraphFault, SmtpFault
 
-# The preview of a stranger's HTML: no script, no network, no form; pictures only from within the message.
-PREVIEW_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 FAULTS: dict[str, Mapping[str, SmtpFault] | Mapping[str, GraphFault]] = {"smtp": SMTP_FAULTS, "graph": GRAPH_FAULTS}
-DOORS = {"graph": "Office 365 (Graph)", "smtp": "SMTP server"}
+DOORS = {"graph": gettext_lazy("Office 365 (Graph)"), "smtp": gettext_lazy("SMTP server")}
 
 
 @require_GET
@@ -78,8 +79,7 @@ def message_html(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = arrived.read(bytes(get_object_or_404(SandboxMessage, pk=pk).raw))
     if not found.html:
         raise Http404
-    headers = {"Content-Security-Policy": PREVIEW_POLICY, "X-Content-Type-Options": "nosniff"}
-    return HttpResponse(found.html, content_type="text/html; charset=utf-8", headers=headers)
+    return html_frame.framed(found.html)
 
 
 @require_GET
@@ -102,15 +102,17 @@ def fault(request: HttpRequest) -> HttpResponse:
     for door, names in FAULTS.items():
         chosen = request.POST.get(door, NO_FAULT)
         if chosen != NO_FAULT and chosen not in names:
-            messages.error(request, f"The sandbox knows no fault “{chosen[:40]}”; choose one from the list.")
+            messages.error(
+                request, _("The sandbox knows no fault “{name}”; choose one from the list.").format(name=chosen[:40])
+            )
             return redirect("mailadmin:sandbox")
         setattr(server, f"{door}_fault", chosen)
     # Only these two columns: the sandbox itself writes the others meanwhile.
     SandboxServer.objects.filter(pk=server.pk).update(smtp_fault=server.smtp_fault, graph_fault=server.graph_fault)
     chosen_faults = (FAULTS["smtp"].get(server.smtp_fault), FAULTS["graph"].get(server.graph_fault))
-    detail = ", ".join(fault.label for fault in chosen_faults if fault) or "no fault"
+    detail = ", ".join(fault.label for fault in chosen_faults if fault) or _("no fault")
     audit.record(request, "changed", server, detail=detail)
-    messages.success(request, f"From the next message on: {detail}.")
+    messages.success(request, _("From the next message on: {faults}.").format(faults=detail))
     return redirect("mailadmin:sandbox")
 
 
@@ -118,11 +120,15 @@ def fault(request: HttpRequest) -> HttpResponse:
 @needs("mailadmin.change_sandboxserver")
 def empty(request: HttpRequest) -> HttpResponse:
     """Throw away what arrived."""
-    count, _ = SandboxMessage.objects.all().delete()
-    audit.record(request, "emptied", SandboxServer.load(), detail=f"{count} messages")
-    messages.success(
-        request, f"The inbox is empty; {count} {'message was' if count == 1 else 'messages were'} removed."
+    count = SandboxMessage.objects.all().delete()[0]
+    detail = format_lazy(gettext_lazy("{number} messages"), number=count)
+    audit.record(request, "emptied", SandboxServer.load(), detail=detail)
+    text = ngettext(
+        "The inbox is empty; {number} message was removed.",
+        "The inbox is empty; {number} messages were removed.",
+        count,
     )
+    messages.success(request, text.format(number=count))
     return redirect("mailadmin:sandbox")
 
 
@@ -132,15 +138,17 @@ def add(request: HttpRequest) -> HttpResponse:
     """Add the sandbox's OAuth service and SMTP connection, or correct their ports."""
     server = SandboxServer.load()
     if not conf.setting("SANDBOX"):
-        messages.error(request, 'The sandbox is not allowed here: MAILADMIN["SANDBOX"] is off in the settings.')
+        messages.error(request, _('The sandbox is not allowed here: MAILADMIN["SANDBOX"] is off in the settings.'))
     elif not server.alive or not server.credentials:
-        messages.error(request, "The sandbox does not run. Start it with “python manage.py sandbox”, then add it.")
+        messages.error(request, _("The sandbox does not run. Start it with “python manage.py sandbox”, then add it."))
     else:
         try:
             added = sandbox_routes.add(request, server)
         except conf.ConfigurationError as error:
             messages.error(request, str(error))
         else:
-            done = "are ready. Test them now" if added.changed else "were there already; nothing was changed"
-            messages.success(request, f"“{added.oauth.name}” and “{added.smtp.name}” {done}.")
+            text = _("“{oauth}” and “{smtp}” were there already; nothing was changed.")
+            if added.changed:
+                text = _("“{oauth}” and “{smtp}” are ready. Test them now.")
+            messages.success(request, text.format(oauth=added.oauth.name, smtp=added.smtp.name))
     return redirect("mailadmin:dashboard")

@@ -10,6 +10,9 @@ from django.contrib import messages
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -21,6 +24,7 @@ from mailadmin.console.sections import ROUTES, TESTED, Form
 from mailadmin.console.testing import named, subject_of_form, told, typed_form, typed_recipient
 from mailadmin.core import addresses
 from mailadmin.models import ConnectionTest
+from mailadmin.settings_file import managed
 
 from .rows import save_or_show, show_form
 
@@ -70,7 +74,9 @@ def start_unsaved(request: HttpRequest, kind: str) -> HttpResponse:
     except (addresses.AddressError, testruns.TooManyTests, conf.ConfigurationError) as error:
         form.add_error(None, str(error))
         return show_form(request, form)
-    how = told(recipient) if as_saved else f"{told(recipient)}; values not saved"
+    how = told(recipient)
+    if not as_saved:
+        how = format_lazy(gettext_lazy("{how}; values not saved"), how=how)
     audit.record(request, "tested", None if form.instance._state.adding else form.instance, detail=named(row, how))
     return redirect("mailadmin:test", pk=row.pk)
 
@@ -97,7 +103,7 @@ def _with_draft(
     row = get_object_or_404(ConnectionTest, pk=pk)
     draft = testruns.open_draft(row, _session(request))
     if draft is None:
-        messages.error(request, "The tested values are not kept any more, or not for this browser; type them again.")
+        messages.error(request, _("The tested values are not kept any more, or not for this browser; type them again."))
         return redirect("mailadmin:test", pk=row.pk)
     form = _typed(row.kind, draft)
     missing = _missing(request, row.kind, form.instance._state.adding)
@@ -112,7 +118,7 @@ def _save(request: HttpRequest, row: ConnectionTest, form: Form) -> HttpResponse
     if not form.is_valid():
         return show_form(request, form)
     response = save_or_show(request, form)
-    if form.is_valid():
+    if form.is_valid() and not managed(form.instance):
         testruns.forget_draft(row)
         testruns.count_for(row, form.instance)
     return response

@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.text import slugify
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from mailadmin import testruns
@@ -56,7 +57,7 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = get_object_or_404(ConnectionTest, pk=pk)
     if row.running:
         ConnectionTest.objects.filter(pk=row.pk).update(cancel_requested=True)
-        audit.record(request, "stopped", None, detail=named(row, "the running test"))
+        audit.record(request, "stopped", None, detail=named(row, gettext_lazy("the running test")))
     return redirect("mailadmin:test", pk=row.pk)
 
 
