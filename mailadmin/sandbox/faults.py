@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from mailadmin.core.texts import N_, _
+
 # Where a Graph fault strikes.
 TOKEN = "token"  # noqa: S105 -- a request for a token
 REQUEST = "request"  # any request to Graph, before its content is looked at
@@ -19,20 +21,40 @@ SEND = "send"  # /send of a draft alone
 
 
 @dataclass(frozen=True)
-class SmtpFault:
-    """An SMTP fault: where it strikes ("auth", "sender", "recipient", "data") and the reply; without a reply the
-    message is taken and the connection cut. `group` and `label` are what the console's list says, `does` is a
-    sentence on what happens."""
+class _Described:
+    """A fault in English, as the table has it; what it is shown with is in the language of whoever looks."""
 
-    group: str
-    label: str
-    does: str
-    at: str
+    english_group: str
+    english_label: str
+    english_does: str
+
+    @property
+    def group(self) -> str:
+        """Return under which heading the console's list has it."""
+        return _(self.english_group)
+
+    @property
+    def label(self) -> str:
+        """Return what the console's list says."""
+        return _(self.english_label)
+
+    @property
+    def does(self) -> str:
+        """Return in a sentence what happens."""
+        return _(self.english_does)
+
+
+@dataclass(frozen=True)
+class SmtpFault(_Described):
+    """An SMTP fault: where it strikes ("auth", "sender", "recipient", "data") and the reply; without a reply the
+    message is taken and the connection cut."""
+
+    at: str = ""
     reply: str = ""
 
 
 @dataclass(frozen=True)
-class GraphFault:
+class GraphFault(_Described):
     """A fault of Entra or Graph: where it strikes (`at`, one of the places above) and the answer.
 
     `status` 0 cuts the connection; `code` and `message` are those of the error body (with `aadsts` at TOKEN); `page`
@@ -43,9 +65,6 @@ class GraphFault:
     everything without them; such an entry may have no `at`.
     """
 
-    group: str
-    label: str
-    does: str
     at: str = ""
     status: int = 0
     code: str = ""
@@ -59,11 +78,23 @@ class GraphFault:
     roles: tuple[str, ...] | None = None
     scoped: bool = False
 
+    @property
+    def label(self) -> str:
+        """Return what the console's list says: the code of Entra first."""
+        return f"AADSTS{self.aadsts}: {_(self.english_label)}" if self.aadsts else _(self.english_label)
+
+    @property
+    def does(self) -> str:
+        """Return in a sentence what happens."""
+        return _(self.english_does).format(status=self.status, code=self.code, aadsts=self.aadsts)
+
 
 def refused(group: str, label: str, at: str, status: int, code: str, text: str, does: str = "") -> GraphFault:
     """Return the fault that refuses with Graph's error body."""
-    where = "message" if at in (MESSAGE, SEND) else "request"
-    return GraphFault(group, label, does or f"Refuses every {where}: HTTP {status}, {code}.", at, status, code, text)
+    usual = N_("Refuses every request: HTTP {status}, {code}.")
+    if at in (MESSAGE, SEND):
+        usual = N_("Refuses every message: HTTP {status}, {code}.")
+    return GraphFault(group, label, does or usual, at, status, code, text)
 
 
 class Struck(Exception):

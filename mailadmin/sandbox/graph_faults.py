@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mailadmin.core.texts import N_
+
 from .faults import MESSAGE, REQUEST, GraphFault, refused
 
-_LOAD, _UNCLEAR, _CONTENT = "Limits and load", "No clear answer (maybe delivered)", "The message"
+_LOAD, _UNCLEAR, _CONTENT = N_("Limits and load"), N_("No clear answer (maybe delivered)"), N_("The message")
 
 _GATEWAY = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
-_EVERY_SECOND = "The second try works."
 
 MESSAGE_FAULTS: Mapping[str, GraphFault] = {
     "429": GraphFault(
         _LOAD,
-        "429: throttled, come back in 30 s",
-        "Refuses every request with Retry-After: 30.",
+        N_("429: throttled, come back in 30 s"),
+        N_("Refuses every request with Retry-After: 30."),
         REQUEST,
         429,
         "ApplicationThrottled",
@@ -28,8 +29,8 @@ MESSAGE_FAULTS: Mapping[str, GraphFault] = {
     ),
     "429-once": GraphFault(
         _LOAD,
-        "429: throttled, come back in 1 s, then it works",
-        f"Refuses every second request with Retry-After: 1. {_EVERY_SECOND}",
+        N_("429: throttled, come back in 1 s, then it works"),
+        N_("Refuses every second request with Retry-After: 1. The second try works."),
         REQUEST,
         429,
         "ApplicationThrottled",
@@ -39,8 +40,8 @@ MESSAGE_FAULTS: Mapping[str, GraphFault] = {
     ),
     "202-slow-down": GraphFault(
         _LOAD,
-        "202 with Retry-After: taken, but slow down",
-        "Takes every message and asks to wait 5 seconds before the next one. It must not be sent again.",
+        N_("202 with Retry-After: taken, but slow down"),
+        N_("Takes every message and asks to wait 5 seconds before the next one. It must not be sent again."),
         MESSAGE,
         202,
         headers={"Retry-After": "5"},
@@ -49,8 +50,8 @@ MESSAGE_FAULTS: Mapping[str, GraphFault] = {
     ),
     "503": GraphFault(
         _LOAD,
-        "503: overloaded, come back in 5 s",
-        "Refuses every request with Retry-After: 5.",
+        N_("503: overloaded, come back in 5 s"),
+        N_("Refuses every request with Retry-After: 5."),
         REQUEST,
         503,
         "ErrorServerBusy",
@@ -59,8 +60,8 @@ MESSAGE_FAULTS: Mapping[str, GraphFault] = {
     ),
     "503-once": GraphFault(
         _LOAD,
-        "503: overloaded, then it works",
-        f"Refuses every second request with Retry-After: 1. {_EVERY_SECOND}",
+        N_("503: overloaded, then it works"),
+        N_("Refuses every second request with Retry-After: 1. The second try works."),
         REQUEST,
         503,
         "serviceNotAvailable",
@@ -70,7 +71,7 @@ MESSAGE_FAULTS: Mapping[str, GraphFault] = {
     ),
     "day-limit": refused(
         _LOAD,
-        "429: over the recipients of the day",
+        N_("429: over the recipients of the day"),
         MESSAGE,
         429,
         "ErrorExceededMessageLimit",
@@ -78,16 +79,16 @@ MESSAGE_FAULTS: Mapping[str, GraphFault] = {
     ),
     "503-bare": GraphFault(
         _UNCLEAR,
-        "503 without an error body or Retry-After",
-        "Answers every message with an empty HTTP 503 and keeps none.",
+        N_("503 without an error body or Retry-After"),
+        N_("Answers every message with an empty HTTP 503 and keeps none."),
         MESSAGE,
         503,
         page="",
     ),
     "500": GraphFault(
         _UNCLEAR,
-        "500: error within, not taken",
-        "Answers every message with HTTP 500 and keeps none.",
+        N_("500: error within, not taken"),
+        N_("Answers every message with HTTP 500 and keeps none."),
         MESSAGE,
         500,
         "ErrorInternalServerError",
@@ -95,8 +96,8 @@ MESSAGE_FAULTS: Mapping[str, GraphFault] = {
     ),
     "500-taken": GraphFault(
         _UNCLEAR,
-        "500: error within, but taken",
-        "Takes every message and answers HTTP 500 all the same.",
+        N_("500: error within, but taken"),
+        N_("Takes every message and answers HTTP 500 all the same."),
         MESSAGE,
         500,
         "ErrorInternalServerError",
@@ -105,16 +106,16 @@ MESSAGE_FAULTS: Mapping[str, GraphFault] = {
     ),
     "502": GraphFault(
         _UNCLEAR,
-        "502: a gateway's HTML page",
-        "Answers every message with a page of a gateway in between and keeps none.",
+        N_("502: a gateway's HTML page"),
+        N_("Answers every message with a page of a gateway in between and keeps none."),
         MESSAGE,
         502,
         page=_GATEWAY,
     ),
     "504": GraphFault(
         _UNCLEAR,
-        "504: no clear answer (maybe delivered)",
-        "Answers every message with HTTP 504 and keeps none.",
+        N_("504: no clear answer (maybe delivered)"),
+        N_("Answers every message with HTTP 504 and keeps none."),
         MESSAGE,
         504,
         "UnknownError",
@@ -122,8 +123,8 @@ MESSAGE_FAULTS: Mapping[str, GraphFault] = {
     ),
     "504-taken": GraphFault(
         _UNCLEAR,
-        "504: gateway time-out after it was taken",
-        "Takes every message and answers HTTP 504 all the same.",
+        N_("504: gateway time-out after it was taken"),
+        N_("Takes every message and answers HTTP 504 all the same."),
         MESSAGE,
         504,
         "UnknownError",
@@ -132,28 +133,28 @@ MESSAGE_FAULTS: Mapping[str, GraphFault] = {
     ),
     "200": GraphFault(
         _UNCLEAR,
-        "200 instead of 202: not taken",
-        "Answers every message with HTTP 200 and keeps none, as was reported of too large ones.",
+        N_("200 instead of 202: not taken"),
+        N_("Answers every message with HTTP 200 and keeps none, as was reported of too large ones."),
         MESSAGE,
         200,
         page="",
     ),
     "timeout-after-data": GraphFault(
         _UNCLEAR,
-        "Connection lost after the message (maybe delivered)",
-        "Takes every message and cuts the connection before the answer.",
+        N_("Connection lost after the message (maybe delivered)"),
+        N_("Takes every message and cuts the connection before the answer."),
         MESSAGE,
         taken=True,
     ),
     "cut": GraphFault(
         _UNCLEAR,
-        "Connection lost, message not taken",
-        "Cuts the connection before the answer and keeps no message.",
+        N_("Connection lost, message not taken"),
+        N_("Cuts the connection before the answer and keeps no message."),
         MESSAGE,
     ),
     "bad-recipient": refused(
         _CONTENT,
-        "400: a recipient is not valid",
+        N_("400: a recipient is not valid"),
         MESSAGE,
         400,
         "ErrorInvalidRecipients",
@@ -161,7 +162,7 @@ MESSAGE_FAULTS: Mapping[str, GraphFault] = {
     ),
     "bad-header": refused(
         _CONTENT,
-        "400: header refused",
+        N_("400: header refused"),
         MESSAGE,
         400,
         "InvalidInternetMessageHeader",
@@ -169,7 +170,7 @@ MESSAGE_FAULTS: Mapping[str, GraphFault] = {
     ),
     "bad-body": refused(
         _CONTENT,
-        "400: request not understood",
+        N_("400: request not understood"),
         MESSAGE,
         400,
         "RequestBodyRead",
@@ -177,7 +178,7 @@ MESSAGE_FAULTS: Mapping[str, GraphFault] = {
     ),
     "size": refused(
         _CONTENT,
-        "413: over the mailbox's size limit",
+        N_("413: over the mailbox's size limit"),
         MESSAGE,
         413,
         "ErrorMessageSizeExceeded",
@@ -185,7 +186,7 @@ MESSAGE_FAULTS: Mapping[str, GraphFault] = {
     ),
     "request-size": refused(
         _CONTENT,
-        "413: request too large",
+        N_("413: request too large"),
         MESSAGE,
         413,
         "BadRequest",

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mailadmin.core.texts import N_
+
 from .faults import ATTACHMENT, MESSAGE, RANGE, REQUEST, SEND, GraphFault, refused
 from .tokens import READ, READ_WRITE
 from .tokens import SEND as SEND_ROLE
 
-_RIGHTS, _LARGE = "Permissions and mailbox", "Large messages: draft and upload"
-_EVERY_SECOND = "The second try works."
+_RIGHTS, _LARGE = N_("Permissions and mailbox"), N_("Large messages: draft and upload")
 
 MAILBOX_FAULTS: Mapping[str, GraphFault] = {
     "403": refused(
-        _RIGHTS, "403 ErrorAccessDenied: permission missing", REQUEST, 403, "ErrorAccessDenied", "Access is denied."
+        _RIGHTS, N_("403 ErrorAccessDenied: permission missing"), REQUEST, 403, "ErrorAccessDenied", "Access is denied."
     ),
     "access-policy": refused(
         _RIGHTS,
-        "403 ErrorAccessDenied: mailbox is outside the app's scope",
+        N_("403 ErrorAccessDenied: mailbox is outside the app's scope"),
         REQUEST,
         403,
         "ErrorAccessDenied",
@@ -29,7 +30,7 @@ MAILBOX_FAULTS: Mapping[str, GraphFault] = {
     ),
     "401": refused(
         _RIGHTS,
-        "401: token refused",
+        N_("401: token refused"),
         REQUEST,
         401,
         "InvalidAuthenticationToken",
@@ -37,29 +38,29 @@ MAILBOX_FAULTS: Mapping[str, GraphFault] = {
     ),
     "no-roles": GraphFault(
         _RIGHTS,
-        "401: token without any permission (no consent)",
-        "Issues tokens without permissions, and refuses them: HTTP 401, NoPermissionsInAccessToken.",
+        N_("401: token without any permission (no consent)"),
+        N_("Issues tokens without permissions, and refuses them: HTTP 401, NoPermissionsInAccessToken."),
         roles=(),
     ),
     "no-send": GraphFault(
         _RIGHTS,
-        "403: Mail.Send is missing",
-        "Issues tokens that may read and draft, but not send.",
+        N_("403: Mail.Send is missing"),
+        N_("Issues tokens that may read and draft, but not send."),
         roles=(READ_WRITE, READ),
     ),
     "no-read": GraphFault(
-        _RIGHTS, "403: Mail.Read is missing", "Issues tokens that may only send.", roles=(SEND_ROLE,)
+        _RIGHTS, N_("403: Mail.Read is missing"), N_("Issues tokens that may only send."), roles=(SEND_ROLE,)
     ),
     "scoped": GraphFault(
         _RIGHTS,
-        "Works with Exchange RBAC alone (token without roles)",
-        "Issues tokens without permissions and allows everything, as when the app is scoped to its mailboxes.",
+        N_("Works with Exchange RBAC alone (token without roles)"),
+        N_("Issues tokens without permissions and allows everything, as when the app is scoped to its mailboxes."),
         roles=(),
         scoped=True,
     ),
     "send-as-denied": refused(
         _RIGHTS,
-        "403 ErrorSendAsDenied: may not send as this sender",
+        N_("403 ErrorSendAsDenied: may not send as this sender"),
         MESSAGE,
         403,
         "ErrorSendAsDenied",
@@ -67,18 +68,20 @@ MAILBOX_FAULTS: Mapping[str, GraphFault] = {
     ),
     "send-as-other": GraphFault(
         _RIGHTS,
-        "403 ErrorSendAsDenied: only when From is another address",
-        "Refuses messages whose From is not the mailbox itself; the others go.",
+        N_("403 ErrorSendAsDenied: only when From is another address"),
+        N_("Refuses messages whose From is not the mailbox itself; the others go."),
         MESSAGE,
         403,
         "ErrorSendAsDenied",
         "The mailbox may not send as this sender.",
         other_sender=True,
     ),
-    "404": refused(_RIGHTS, "404: no such mailbox", REQUEST, 404, "ErrorInvalidUser", "The requested user is invalid."),
+    "404": refused(
+        _RIGHTS, N_("404: no such mailbox"), REQUEST, 404, "ErrorInvalidUser", "The requested user is invalid."
+    ),
     "404-tenant": refused(
         _RIGHTS,
-        "404: no such mailbox in this tenant",
+        N_("404: no such mailbox in this tenant"),
         REQUEST,
         404,
         "ResourceNotFound",
@@ -86,7 +89,7 @@ MAILBOX_FAULTS: Mapping[str, GraphFault] = {
     ),
     "not-enabled": refused(
         _RIGHTS,
-        "404: no Exchange Online mailbox",
+        N_("404: no Exchange Online mailbox"),
         REQUEST,
         404,
         "MailboxNotEnabledForRESTAPI",
@@ -94,7 +97,7 @@ MAILBOX_FAULTS: Mapping[str, GraphFault] = {
     ),
     "blocked": refused(
         _RIGHTS,
-        "403: sender is blocked for spam",
+        N_("403: sender is blocked for spam"),
         MESSAGE,
         403,
         "ErrorMessageSubmissionBlocked",
@@ -102,7 +105,7 @@ MAILBOX_FAULTS: Mapping[str, GraphFault] = {
     ),
     "quota": refused(
         _RIGHTS,
-        "507: sender's mailbox is full",
+        N_("507: sender's mailbox is full"),
         MESSAGE,
         507,
         "ErrorQuotaExceeded",
@@ -110,30 +113,30 @@ MAILBOX_FAULTS: Mapping[str, GraphFault] = {
     ),
     "no-read-write": GraphFault(
         _LARGE,
-        "403: Mail.ReadWrite is missing",
-        "Issues tokens that may send and read, but not make drafts: small messages go, large ones do not.",
+        N_("403: Mail.ReadWrite is missing"),
+        N_("Issues tokens that may send and read, but not make drafts: small messages go, large ones do not."),
         roles=(SEND_ROLE, READ),
     ),
     "attachment-lost": GraphFault(
         _LARGE,
-        "Answer to a small attachment lost",
-        f"Takes each small attachment and cuts the connection, every second time. {_EVERY_SECOND}",
+        N_("Answer to a small attachment lost"),
+        N_("Takes each small attachment and cuts the connection, every second time. The second try works."),
         ATTACHMENT,
         taken=True,
         every=2,
     ),
     "range-lost": GraphFault(
         _LARGE,
-        "Answer to a piece of a file lost",
-        "Takes the pieces of a file and cuts the connection at every second one: the upload must be resumed.",
+        N_("Answer to a piece of a file lost"),
+        N_("Takes the pieces of a file and cuts the connection at every second one: the upload must be resumed."),
         RANGE,
         taken=True,
         every=2,
     ),
     "range-503": GraphFault(
         _LARGE,
-        "503 while a file is brought",
-        "Refuses every second piece of a file with Retry-After: 1.",
+        N_("503 while a file is brought"),
+        N_("Refuses every second piece of a file with Retry-After: 1."),
         RANGE,
         503,
         "serviceNotAvailable",
@@ -143,8 +146,8 @@ MAILBOX_FAULTS: Mapping[str, GraphFault] = {
     ),
     "upload-expired": GraphFault(
         _LARGE,
-        "404: upload address has expired",
-        "Refuses every piece of a file: its upload session is gone.",
+        N_("404: upload address has expired"),
+        N_("Refuses every piece of a file: its upload session is gone."),
         RANGE,
         404,
         "ErrorItemNotFound",
@@ -152,15 +155,15 @@ MAILBOX_FAULTS: Mapping[str, GraphFault] = {
     ),
     "draft-send-lost": GraphFault(
         _LARGE,
-        "Answer to the draft's /send lost (maybe delivered)",
-        "Sends each draft and cuts the connection before the answer.",
+        N_("Answer to the draft's /send lost (maybe delivered)"),
+        N_("Sends each draft and cuts the connection before the answer."),
         SEND,
         taken=True,
     ),
     "draft-gone": GraphFault(
         _LARGE,
-        "404: draft is gone at /send",
-        "Refuses to send any draft, as if it had been sent before.",
+        N_("404: draft is gone at /send"),
+        N_("Refuses to send any draft, as if it had been sent before."),
         SEND,
         404,
         "ErrorItemNotFound",

@@ -17,6 +17,8 @@ from email.policy import SMTP, compat32
 from urllib.parse import quote
 from uuid import uuid4
 
+from mailadmin.core.texts import _
+
 from .refusal import Refused
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
@@ -86,7 +88,7 @@ def subject(raw: bytes) -> str:
     try:
         return str(_headers(raw).get("Subject", ""))
     except Exception:  # the standard library's parser fails on some headers
-        return "(unreadable subject)"
+        return _("(unreadable subject)")
 
 
 def without_bcc(raw: bytes) -> bytes:
