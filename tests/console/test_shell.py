@@ -10,6 +10,7 @@ from django.template import Context, Template
 from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import override
 from hypothesis import given
 from hypothesis import settings as few
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from mailadmin.core.outcome import DeliveryState, RecipientState
 from mailadmin.core.report import StepState
 from mailadmin.models import AuditEntry, ConnectionTest, Settings
-from mailadmin.templatetags.mailadmin import STATES, duration, when
+from mailadmin.templatetags.mailadmin import STATES, duration, in_sentence, when
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +115,15 @@ def test_times_read_well_and_keep_the_exact_value(ago, shown):
     assert shown in html
     assert at.strftime("%H:%M:%S") in html
     assert when(None) == "never"
+
+
+def test_times_and_labels_read_well_in_german():
+    with override("de"):
+        assert duration(1204) == "1,2 s"
+        assert "vor 5 min" in when(timezone.now() - timedelta(minutes=5))
+        assert when(None) == "nie"
+        assert in_sentence("Clientgeheimnis") == "Clientgeheimnis"
+    assert in_sentence("Client secret") == "client secret"
 
 
 @few(max_examples=30, deadline=None)
