@@ -16,7 +16,7 @@ from .forms import SECRET_FIELDS
 from .language import language
 from .sections import OAUTH, SERVICE, SMTP, Section
 from .theme import theme
-from .views import alerts, credentials, discovery, history, kit, radar, rows, sending, settings
+from .views import alerts, clients, credentials, discovery, history, kit, radar, rows, sending, settings
 
 View = Callable[..., HttpResponse]
 
@@ -68,6 +68,12 @@ urlpatterns: list[URLPattern] = [
     path("settings/alerts/<uuid:pk>/delete/", alerts.channel_delete, name="settings-alert-delete"),
     path("settings/alerts/<uuid:pk>/switch/", alerts.channel_switch, name="settings-alert-switch"),
     path("settings/alerts/<uuid:pk>/test/", alerts.channel_test, name="settings-alert-test"),
+    path("settings/clients/", clients.client_list, name="client-list"),
+    path("settings/clients/new/", clients.client_new, name="client-new"),
+    path("settings/clients/<uuid:pk>/", clients.client_edit, name="client-edit"),
+    path("settings/clients/<uuid:pk>/token/", clients.client_token, name="client-token"),
+    path("settings/clients/<uuid:pk>/revoke/", clients.client_revoke, name="client-revoke"),
+    path("settings/clients/<uuid:pk>/delete/", clients.client_delete, name="client-delete"),
     path("settings/history/", history.settings_history, name="settings-history"),
     path("settings/history/<int:number>/", history.settings_restore, name="settings-restore"),
     path("theme/", theme, name="theme"),

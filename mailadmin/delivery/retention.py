@@ -13,6 +13,7 @@ from django.utils import timezone
 from mailadmin.core import limits
 from mailadmin.models import (
     Alert,
+    ComposeDraft,
     ConnectionTest,
     Delivery,
     MessageContent,
@@ -35,6 +36,7 @@ def prune(seconds: float | None = limits.PRUNE_RUN_SECONDS) -> int:
     old = timezone.now() - timedelta(days=Settings.load().retention_days)
     waits = OutboxEntry.objects.filter(delivery=OuterRef("pk"))
     ConnectionTest.forget_old_drafts()
+    ComposeDraft.forget_old()
     deleted = sum(
         _delete(rows, end)
         for rows in (

@@ -3,6 +3,7 @@
 from .alerts import Alert, AlertChannel, AlertDelivery, Incident
 from .audit import AuditEntry
 from .clients import ApiClient, DoneNotice
+from .compose import ComposeDraft
 from .domains import SenderDomain
 from .log import Delivery, DeliveryAttempt, DeliveryRecipient, LogText
 from .office365 import IntegratedService, OAuthService
@@ -20,6 +21,7 @@ __all__ = [
     "AlertDelivery",
     "ApiClient",
     "AuditEntry",
+    "ComposeDraft",
     "ConnectionTest",
     "ConnectionTestStep",
     "Delivery",

@@ -86,6 +86,11 @@ class ApiClient(SecretHolder, Named):
         """Return how many messages it handed over on this day (UTC)."""
         return self.day_count if self.day == datetime.now(UTC).date() else 0
 
+    def needs_secret(self, name: str) -> bool:
+        """Tell whether the row, as it stands, cannot work without the secret in the slot `name`: the address is never
+        needed, and what it signs with goes with its host."""
+        return name == "signing" and bool(self.host)
+
     @sensitive_variables()
     def secret_errors(self) -> dict[str, str]:
         """Return a sentence for each slot whose secret is missing or cannot be used; call it after the secrets are put

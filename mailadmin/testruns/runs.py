@@ -19,12 +19,14 @@ from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.report import Step, StepState, overall, verdict
 from mailadmin.core.settings import Route
+from mailadmin.core.texts import carried
 from mailadmin.delivery import health, routes
 from mailadmin.delivery.convert import test_mail
 from mailadmin.models import ApiClient, ConnectionTest, RouteState
 from mailadmin.probes.recorder import Cancelled, Recorder, fail
 from mailadmin.transports.base import Mail
 
+from . import words
 from .drafts import keep_draft
 from .fixing import fixes_for
 from .haste import too_often
@@ -69,7 +71,8 @@ def start(
         if draft is not None:
             keep_draft(test, draft, session_key)
         # A daemon, so that a stopping server does not wait; a test without a beat shows as interrupted.
-        thread = threading.Thread(target=run_in_thread, args=(test, subject), name=f"test-{test.pk}", daemon=True)
+        spoken = carried(run_in_thread)
+        thread = threading.Thread(target=spoken, args=(test, subject), name=f"test-{test.pk}", daemon=True)
         transaction.on_commit(thread.start)
     return test
 
@@ -163,16 +166,8 @@ def _message(subject: Subject, test: ConnectionTest) -> Mail | None:
     """Return the message to send, None for a test without one. Raises MailError."""
     if isinstance(subject, AppSubject) or not test.recipient:
         return None
-    text = _(
-        "This is the test message of the connection “{name}” ({target}).\n\n"
-        "{who} pressed Test Connection at {when} UTC. It arrived, so this connection works.\n"
-    ).format(
-        name=subject.name,
-        target=test.target,
-        who=test.asked_by_name or _("Somebody"),
-        when=f"{test.started_at:%Y-%m-%d %H:%M:%S}",
-    )
-    mail: Mail = test_mail(subject, test.recipient, _("Test of {name}").format(name=subject.name), text)
+    told = words.of_test(subject, test.target, test.asked_by_name, test.started_at)
+    mail: Mail = test_mail(subject, test.recipient, told.subject, told.text)
     return mail
 
 

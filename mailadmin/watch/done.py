@@ -28,6 +28,7 @@ from mailadmin.core.done_payload import outcome
 from mailadmin.core.outcome import DeliveryState, SendResult
 from mailadmin.delivery import database, routes
 from mailadmin.delivery.telling import tell
+from mailadmin.language import in_site_language
 from mailadmin.models import ApiClient, Delivery, DoneNotice
 
 from .alerts import bell
@@ -61,19 +62,26 @@ def on_over(
         _ring()
 
 
+def can_tell(delivery: Delivery) -> bool:
+    """Tell whether an API client is there to be told of `delivery`, and something is known of it."""
+    client = delivery.client
+    return bool(client and client.url.stored and client.enabled and outcome(DeliveryState(delivery.state)))
+
+
 def tell_again(delivery: Delivery) -> bool:
-    """Let the client that handed `delivery` over be told once more, now; return False where nobody is to be told, or
-    nothing is known of the message yet. Raises what the database raises."""
+    """Let the client that handed `delivery` over be told once more, now; return False where `can_tell` says no. Raises
+    what the database raises."""
     known = outcome(DeliveryState(delivery.state))
-    if not known or not delivery.client_id:
+    if not known or not can_tell(delivery):
         return False
     waiting = DoneNotice.objects.filter(delivery=delivery, state=State.WAITING)
-    if waiting.update(due_at=timezone.now(), tries=0) or _note(delivery.client_id, delivery.pk, known):
-        _ring()
-        return True
-    return False
+    if not waiting.update(due_at=timezone.now(), tries=0):
+        _note(delivery.client_id, delivery.pk, known)
+    _ring()
+    return True
 
 
+@in_site_language
 def look() -> float | None:
     """Post what is due; return in how many seconds the next notice is due, None when none waits. Never raises.
 

@@ -38,6 +38,7 @@ TABLE = {
     "route-pause": OPERATE,
     "log-resend": OPERATE,
     "log-resend-many": OPERATE,
+    "log-tell": OPERATE,
     "log-cancel-many": OPERATE,
     "why": VIEW,
     "domain-list": VIEW,
@@ -57,6 +58,7 @@ TABLE = {
     "test-batch-stop": OPERATE,
     "fix": VIEW,  # and then the right to change what was tested
     "compose": OPERATE,
+    "compose-html": OPERATE,
     "test-start": OPERATE,
     "test-cancel": OPERATE,
     "sandbox": OPERATE,
@@ -82,6 +84,7 @@ ADMIN_ONLY = {
     "settings-sending",
     "settings-confirm",
     *(f"settings-alert-{page}" for page in ("new", "edit", "delete", "switch", "test")),
+    *(f"client-{page}" for page in ("list", "new", "edit", "token", "revoke", "delete")),
     "settings-history",
     "settings-restore",
     "support",

@@ -171,7 +171,7 @@ def test_nothing_breaks_the_small_buttons(admin_client, smtp, typed):
 @pytest.mark.parametrize("kind", ["x", "multipart/mixed", "message/rfc822", "text/plain", "a/b/c", "/", "te xt/x y"])
 def test_whatever_type_a_browser_gives_a_file_it_can_be_attached(smtp, kind):
     file = SimpleUploadedFile("résumé\n.txt", b"\xff\xfe\x00 not a message", content_type=kind)
-    form = ComposeForm({"to": "anna@example.org", "text": "x", "subject": "s"}, {"attachment": file})
+    form = ComposeForm({"to": "anna@example.org", "text": "x", "subject": "s"}, {"attachments": file})
     assert form.is_valid(), form.errors
     raw = form.message().message().as_bytes()
     assert b"not a message" in raw or b"//4AIG5vdCBhIG1lc3NhZ2U" in raw

@@ -5,39 +5,42 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mailadmin import conf
 from mailadmin.core import addresses, limits, sizes
 from mailadmin.delivery.explain import Question
 from mailadmin.delivery.options import DIRECT, QUEUED
 
-from .compose import AddressesField
+from .addresses import AddressesField
 
 
 class WhyForm(forms.Form):
     """The message to ask about. Nothing is required: an empty form asks about an ordinary message."""
 
     sender = forms.CharField(
-        label="From",
+        label=_("From"),
         required=False,
         max_length=320,
-        help_text="As the application writes it. Empty: it names none, and Django fills in DEFAULT_FROM_EMAIL.",
+        help_text=_("As the application writes it. Empty: it names none, and Django fills in DEFAULT_FROM_EMAIL."),
     )
-    to = AddressesField(label="To", required=False, help_text="Several addresses are separated by commas.")
+    to = AddressesField(label=_("To"), required=False, help_text=_("Several addresses are separated by commas."))
     size = forms.CharField(
-        label="Size",
+        label=_("Size"),
         required=False,
         max_length=20,
         help_text="Such as 300 kB or 25 MB, as it leaves: a file in it grows by a third. "
         f"Empty: {sizes.in_words(limits.WHY_BYTES)}.",
     )
-    label = forms.CharField(label="Endpoint label", required=False, max_length=80)
-    delivery = forms.ChoiceField(label="Delivery", required=False)
+    label = forms.CharField(label=_("Endpoint label"), required=False, max_length=80)
+    delivery = forms.ChoiceField(label=_("Delivery"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        usual = "queued" if conf.setting("DELIVERY") == QUEUED else "direct"
-        ways = [("", f"As usual ({usual})"), (DIRECT, "Direct"), (QUEUED, "Queued")]
+        queued = conf.setting("DELIVERY") == QUEUED
+        usual = gettext("As usual (queued)") if queued else gettext("As usual (direct)")
+        ways = [("", usual), (DIRECT, gettext("Direct")), (QUEUED, gettext("Queued"))]
         self.fields["delivery"].choices = ways  # type: ignore[attr-defined]  # a ChoiceField
 
     def clean_sender(self) -> str:
