@@ -12,6 +12,7 @@ from mailadmin.core import clouds
 from mailadmin.core.settings import Security, SmtpAuth
 from mailadmin.delivery import health
 from mailadmin.models import IntegratedService, OAuthService, SandboxServer, SmtpConnection
+from mailadmin.settings_file import managed
 
 from . import audit
 
@@ -94,8 +95,11 @@ def _smtp(request: HttpRequest, server: SandboxServer) -> tuple[SmtpConnection, 
 
 
 def _save(request: HttpRequest, row: models.Model, before: audit.Snapshot) -> bool:
-    """Save `row` when it is new or differs from `before`; tell whether it did."""
+    """Save `row` when it is new or differs from `before`, unless a settings file says how it is; tell whether it
+    did."""
     new = row._state.adding
+    if managed(row):
+        return False
     changes = audit.diff({} if new else before, audit.snapshot(row))
     if not changes:
         return False

@@ -16,7 +16,7 @@ from .forms import SECRET_FIELDS
 from .language import language
 from .sections import OAUTH, SERVICE, SMTP, Section
 from .theme import theme
-from .views import alerts, clients, credentials, discovery, history, kit, radar, rows, sending, settings
+from .views import alerts, clients, credentials, discovery, history, importing, kit, radar, rows, sending, settings
 
 View = Callable[..., HttpResponse]
 
@@ -59,6 +59,7 @@ urlpatterns: list[URLPattern] = [
     path("services/<uuid:pk>/kit/", kit.kit, name="service-kit"),
     path("services/<uuid:pk>/kit/script/", kit.script, name="service-kit-script"),
     path("smtp/find/", discovery.discovery, name="discovery"),
+    path("smtp/import/", importing.take_over, name="smtp-import"),
     path("smtp/radar/", radar.radar, name="smtp-radar"),
     path("settings/", settings.settings, name="settings"),
     path("settings/sending/", sending.sending, name="settings-sending"),

@@ -80,6 +80,7 @@ ADMIN_ONLY = {
     *(f"{kind}-{page}" for kind in ("smtp", "oauth") for page in ("move", "switch")),
     *("service-credential", "service-credential-switch", "service-credential-forget"),
     "discovery",
+    "smtp-import",
     "settings",
     "settings-sending",
     "settings-confirm",

@@ -60,7 +60,10 @@ def new(section: Section, request: HttpRequest) -> HttpResponse:
 
 def edit(section: Section, request: HttpRequest, pk: UUID) -> HttpResponse:
     """Show the form of a row, or save what was typed."""
-    return _form_page(section, request, get_object_or_404(section.model, pk=pk))
+    row = get_object_or_404(section.model, pk=pk)
+    if request.method == "POST" and (page := refusal(request, row, section.address("edit", row))):
+        return page
+    return _form_page(section, request, row)
 
 
 def _form_page(section: Section, request: HttpRequest, row: Row) -> HttpResponse:
