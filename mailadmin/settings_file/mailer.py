@@ -109,7 +109,9 @@ def from_settings() -> Mailer:
     they are as Django has them by itself."""
     if has_mailers():
         raise NotTaken(_("This project has MAILERS, and then EMAIL_HOST and so on do not count. Name an alias of it."))
-    options = {option: getattr(settings, name) for option, name in _OPTIONS.items()}
+    # Past the warning of Django 6.1, which is for who sends by these settings: here they are on their way out.
+    read = vars(settings)["_wrapped"]
+    options = {option: getattr(read, name) for option, name in _OPTIONS.items()}
     found = _mailer("EMAIL_HOST", options)
     if (found.host, found.port) == (_USUAL_HOST, _USUAL_PORT) and not found.signs_in:
         raise NotTaken(_("This project's settings name no mail server: EMAIL_HOST is as Django has it by itself."))
