@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.formats import number_format
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -94,11 +95,11 @@ def told(action: Action, done: int, asked: int) -> str:
     """Return what a press did: "3 messages are cancelled; 1 was not: it is being sent, or over."."""
     if not done:
         return _("Nothing was changed: what was chosen is being sent, or over, or not in that state any more.")
-    said = action.told(done).format(number=f"{done:,}")
+    said = action.told(done).format(number=number_format(done, force_grouping=True))
     left = asked - done
     if not left:
         return f"{said}."
     text = ngettext(
         "{said}; {number} was not: being sent, or over.", "{said}; {number} were not: being sent, or over.", left
     )
-    return text.format(said=said, number=f"{left:,}")
+    return text.format(said=said, number=number_format(left, force_grouping=True))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db import models, transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from mailadmin.core import clouds
@@ -104,7 +105,8 @@ def _save(request: HttpRequest, row: models.Model, before: audit.Snapshot) -> bo
     if not changes:
         return False
     row.save()
-    audit.record(request, "created" if new else "changed", row, {} if new else changes, detail="Add the sandbox")
+    detail = gettext_lazy("Add the sandbox")
+    audit.record(request, "created" if new else "changed", row, {} if new else changes, detail=detail)
     return True
 
 

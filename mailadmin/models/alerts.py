@@ -32,7 +32,9 @@ def webhook_host(typed: str) -> str:
     sentence, which never shows the address."""
     reference = references.parse(typed)
     try:
-        return webhook_url(open_stored(f"{REFERENCE}{reference}", "", "Webhook address") if reference else typed)[1]
+        return webhook_url(
+            open_stored(f"{REFERENCE}{reference}", "", gettext("Webhook address")) if reference else typed
+        )[1]
     except MailError as error:
         raise ValueError(error.fault.text) from None
 

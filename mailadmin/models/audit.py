@@ -17,7 +17,14 @@ from mailadmin.core.texts import N_
 ACTIONS = (
     *(N_("created"), N_("changed"), N_("deleted"), N_("moved"), N_("tested"), N_("stopped"), N_("switched on")),
     *(N_("switched off"), N_("paused"), N_("resumed"), N_("cancelled"), N_("released"), N_("made due")),
-    *(N_("marked as delivered"), N_("marked as not delivered"), N_("sent"), N_("sent again"), N_("exported")),
+    *(
+        N_("marked as delivered"),
+        N_("marked as not delivered"),
+        N_("sent"),
+        N_("queued"),
+        N_("sent again"),
+        N_("exported"),
+    ),
     *(N_("erased"), N_("emptied"), N_("switched"), N_("confirmed"), N_("switched the credential")),
     *(N_("forgot the second credential"), N_("searched for a server"), N_("sent a test alert"), N_("read the DNS")),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -30,8 +31,10 @@ class WhyForm(forms.Form):
         label=_("Size"),
         required=False,
         max_length=20,
-        help_text="Such as 300 kB or 25 MB, as it leaves: a file in it grows by a third. "
-        f"Empty: {sizes.in_words(limits.WHY_BYTES)}.",
+        help_text=format_lazy(
+            _("Such as 300 kB or 25 MB, as it leaves: a file in it grows by a third. Empty: {size}."),
+            size=sizes.in_words(limits.WHY_BYTES),
+        ),
     )
     label = forms.CharField(label=_("Endpoint label"), required=False, max_length=80)
     delivery = forms.ChoiceField(label=_("Delivery"), required=False)

@@ -22,6 +22,7 @@ from mailadmin.core.errors import BadMessage, MailError
 from mailadmin.core.outcome import DeliveryState, RecipientState, SendResult
 from mailadmin.delivery.compose import send_built
 from mailadmin.delivery.options import QUEUED
+from mailadmin.language import site_language
 from mailadmin.models import Delivery
 from mailadmin.testruns import words
 
@@ -133,7 +134,11 @@ def _send(request: HttpRequest, form: ComposeForm) -> SendResult:
     outcome: SendResult = getattr(message, "mailadmin", SendResult(state=DeliveryState.FAILED))
     delivery = Delivery.objects.filter(pk=outcome.delivery_id).first() if outcome.delivery_id else None
     action = "queued" if outcome.state is DeliveryState.QUEUED else "sent"
-    audit.record(request, action, delivery, detail=f"by hand, to {len(message.recipients())}: {outcome.state.label}")
+    with site_language():
+        detail = _("by hand, to {number}: {outcome}").format(
+            number=len(message.recipients()), outcome=outcome.state.label
+        )
+    audit.record(request, action, delivery, detail=detail)
     if not delivery:  # else the page of the message tells all of it
         if outcome.sent:
             tell = messages.warning if outcome.state is DeliveryState.PARTLY else messages.success

@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
+from django.utils.formats import number_format
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -137,7 +138,7 @@ def label(request: HttpRequest) -> HttpResponse:
             "The label “{name}” goes on: {number} messages released.",
             count,
         )
-    messages.success(request, text.format(name=name, number=f"{count:,}"))
+    messages.success(request, text.format(name=name, number=number_format(count, force_grouping=True)))
     return HttpResponseRedirect(page_before(request))
 
 
