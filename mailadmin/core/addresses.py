@@ -124,7 +124,7 @@ def _parse_entry(text: str, place: int, local_names: bool) -> Iterator[Address]:
 
 
 def _bare(text: str, local_names: bool) -> Address:
-    if local_names and _LOCAL_NAME.fullmatch(text):
+    if local_names and _LOCAL_NAME.fullmatch(text) and _DOT_ATOM.fullmatch(text):
         return Address("", text, "")
     found = _BARE.fullmatch(text)
     if not found:

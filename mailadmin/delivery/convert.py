@@ -18,6 +18,7 @@ from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.redact import clean
 from mailadmin.core.settings import Route
 from mailadmin.core.texts import _
+from mailadmin.core.wire_addresses import plainly_named
 from mailadmin.language import callers_language
 from mailadmin.transports.base import Mail
 
@@ -28,6 +29,9 @@ from .message import Message
 _BLIND = {"bcc": None, "resent-bcc": None}  # named by the application as headers, they would show who is blind
 _NOBODY = re.compile(r"[^:;@<>]*:\s*;")  # an empty group, such as "undisclosed-recipients:;" (RFC 5322 3.4)
 _HEADER_NAME = re.compile(r"[!-9;-~]+")  # RFC 5322 section 2.2
+# What every program reads in the same way: letters, digits and a few signs, without quotes or comments.
+_PLAIN_SPEC = r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
+_PLAIN_MAILBOX = re.compile(rf"{_PLAIN_SPEC}|[A-Za-z0-9]+(?: [A-Za-z0-9]+)* <{_PLAIN_SPEC}>")
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")  # what no subject may hold
 
 
@@ -84,7 +88,7 @@ def convert(message: EmailMessage) -> Draft:
     head = content.head
     if any(headers.holds(head, name) for name in _BLIND):
         head = headers.replace(head, _BLIND)
-    head = _with_utf8_addresses(head, {"to": to, "cc": cc, "from": [given] if given else []}, extra)
+    head = _with_own_addresses(head, message, {"to": to, "cc": cc, "from": [given] if given else []})
     fields = {address.key: kind for kind, some in (("bcc", bcc), ("cc", cc), ("to", to)) for address in some}
     recipients: dict[str, tuple[Address, str]] = {}
     for address in _addresses(message.recipients(), "to"):
@@ -182,15 +186,35 @@ def _check_names(extra: Iterable[Any]) -> None:
             raise bad_message(Kind.BAD_HEADER, text.format(name=clean(str(name))), "headers")
 
 
-def _with_utf8_addresses(head: bytes, fields: dict[str, list[Address]], extra: Any) -> bytes:
-    """Write the headers again that name a mailbox in other letters than ASCII: Python's e-mail package turns such a
-    name into an encoded word, which names another mailbox (CPython issue 122476); RFC 6532 has it in UTF-8."""
+def _with_own_addresses(head: bytes, message: EmailMessage, fields: dict[str, list[Address]]) -> bytes:
+    """Write those headers again, from what we read, that others could read in another way: Python's e-mail package
+    drops the quotes of names that it decodes, and makes an encoded word of a local part beyond ASCII (CPython issue
+    122476; RFC 6532 has it in UTF-8), and Django writes some domains in the older IDNA: all of them other mailboxes."""
+    extra = message.extra_headers
+    fields = fields | {"reply-to": _readable(message.reply_to)}
+    written = {
+        "to": message.to,
+        "cc": message.cc,
+        "reply-to": message.reply_to,
+        "from": [extra.get("From", message.from_email)],
+    }
     changes: dict[str, bytes | None] = {
         name: fold_address_header(name.title(), [(address.name, address.spec) for address in some])
         for name, some in fields.items()
-        if any(address.needs_utf8 for address in some) and name.title() not in extra
+        if some
+        and (name == "from" or name.title() not in extra)
+        and not all(_PLAIN_MAILBOX.fullmatch(str(text)) for text in written[name])
+        and plainly_named(headers.value(head, name)) != [address.key for address in some]
     }
     return headers.replace(head, changes) if changes else head
+
+
+def _readable(texts: Iterable[Any]) -> list[Address]:
+    """Return whom an answer goes to, nobody where nobody can tell: then Django's header must do."""
+    try:
+        return parse_list([str(text) for text in texts], local_names=True)
+    except AddressError:
+        return []
 
 
 def _sender(text: Any) -> Address | None:
