@@ -33,6 +33,7 @@ from .core import limits
 from .core.keyring import KeyRing
 from .core.references import DEFAULT_ALLOWED, Reference, parse
 from .core.secret import Secret
+from .core.texts import N_, _
 from .net.dialler import NetworkPolicy
 
 
@@ -40,11 +41,11 @@ class ConfigurationError(ImproperlyConfigured):
     """The deployment is set up wrongly. Not a MailError, so that `fail_silently` cannot hide it."""
 
 
-QUEUE_NEEDS_LOG = (
+QUEUE_NEEDS_LOG = N_(
     'Queued delivery keeps its messages in the delivery log, and MAILADMIN["DELIVERY_LOG"] switches that off. '
     "Switch it on, or send directly."
 )
-KEYS_NEED_LOG = (
+KEYS_NEED_LOG = N_(
     'An idempotency key is kept in the delivery log, and MAILADMIN["DELIVERY_LOG"] switches that off. '
     "Switch it on, or send without a key."
 )
@@ -76,9 +77,8 @@ def setting(name: str) -> Any:
     given = getattr(settings, "MAILADMIN", {})
     unknown = set(given) - set(_DEFAULTS)
     if unknown:
-        raise ConfigurationError(
-            f"MAILADMIN has unknown entries: {', '.join(sorted(unknown))}. Known are: {', '.join(sorted(_DEFAULTS))}."
-        )
+        text = _("MAILADMIN has unknown entries: {unknown}. Known are: {known}.")
+        raise ConfigurationError(text.format(unknown=", ".join(sorted(unknown)), known=", ".join(sorted(_DEFAULTS))))
     return given.get(name, _DEFAULTS[name])
 
 
@@ -91,8 +91,10 @@ def key_ring() -> KeyRing:
         return _ring(("keys", *keys), keys)
     if not path:
         raise ConfigurationError(
-            'mailadmin has no encryption key. Make a key file with "python manage.py mailadmin_key PATH" and name '
-            'it in MAILADMIN["KEY_FILE"], or set the environment variable MAILADMIN_KEYS.'
+            _(
+                'mailadmin has no encryption key. Make a key file with "python manage.py mailadmin_key PATH" and name '
+                'it in MAILADMIN["KEY_FILE"], or set the environment variable MAILADMIN_KEYS.'
+            )
         )
     try:
         stamp = Path(path).stat()
@@ -101,18 +103,21 @@ def key_ring() -> KeyRing:
             return known
         lines = [line.strip() for line in Path(path).read_text("utf-8").splitlines()]
     except UnicodeDecodeError:
-        raise ConfigurationError(f"The key file {path} holds something else than keys: it is not text.") from None
+        text = _("The key file {path} holds something else than keys: it is not text.")
+        raise ConfigurationError(text.format(path=path)) from None
     except OSError as error:
-        raise ConfigurationError(
-            f"The key file {path} cannot be read ({error.strerror}). Make one with "
-            f'"python manage.py mailadmin_key {path}", or give this process the right to read it.'
-        ) from None
+        text = _(
+            'The key file {path} cannot be read ({reason}). Make one with "python manage.py mailadmin_key {path}", or '
+            "give this process the right to read it."
+        )
+        raise ConfigurationError(text.format(path=path, reason=error.strerror)) from None
     keys = [line for line in lines if line and not line.startswith("#")]
     if not keys:
-        raise ConfigurationError(
-            f"The key file {path} is empty. Put the key back, or remove the file and make a new one with "
-            f'"python manage.py mailadmin_key {path}".'
+        text = _(
+            "The key file {path} is empty. Put the key back, or remove the file and make a new one with "
+            '"python manage.py mailadmin_key {path}".'
         )
+        raise ConfigurationError(text.format(path=path))
     return _ring(identity, keys)
 
 
@@ -133,9 +138,9 @@ def delivery() -> str:
     """Return who sends a message that does not say so itself: "direct" or "queued". Raises ConfigurationError."""
     mode = setting("DELIVERY")
     if mode not in ("direct", "queued"):
-        raise ConfigurationError('MAILADMIN["DELIVERY"] must be "direct" or "queued".')
+        raise ConfigurationError(_('MAILADMIN["DELIVERY"] must be "direct" or "queued".'))
     if mode == "queued" and not setting("DELIVERY_LOG"):
-        raise ConfigurationError(QUEUE_NEEDS_LOG)
+        raise ConfigurationError(_(QUEUE_NEEDS_LOG))
     return str(mode)
 
 
@@ -143,9 +148,8 @@ def environment() -> str:
     """Return the name of this environment, "" when it has none. Raises ConfigurationError."""
     name = setting("ENVIRONMENT")
     if not isinstance(name, str) or len(name) > limits.ENVIRONMENT_CHARS or not name.isprintable():
-        raise ConfigurationError(
-            f'MAILADMIN["ENVIRONMENT"] must be a name of at most {limits.ENVIRONMENT_CHARS} characters.'
-        )
+        text = _('MAILADMIN["ENVIRONMENT"] must be a name of at most {number} characters.')
+        raise ConfigurationError(text.format(number=limits.ENVIRONMENT_CHARS))
     return name.strip()
 
 
@@ -165,15 +169,13 @@ def metrics_token() -> Secret | None:
     if given == "":
         return None
     if not isinstance(given, str):
-        raise ConfigurationError('MAILADMIN["METRICS_TOKEN"] must be a text.')
+        raise ConfigurationError(_('MAILADMIN["METRICS_TOKEN"] must be a text.'))
     reference = parse(given)
     token = _referred(reference) if reference else given
     # A header carries no other characters, and a shorter one could be guessed.
     if len(token) < limits.METRICS_TOKEN_CHARS or not (token.isascii() and token.isprintable()) or " " in token:
-        raise ConfigurationError(
-            f'MAILADMIN["METRICS_TOKEN"] must have at least {limits.METRICS_TOKEN_CHARS} characters of ASCII, '
-            "and no space."
-        )
+        text = _('MAILADMIN["METRICS_TOKEN"] must have at least {number} characters of ASCII, and no space.')
+        raise ConfigurationError(text.format(number=limits.METRICS_TOKEN_CHARS))
     return Secret(token)
 
 
@@ -185,9 +187,8 @@ def _referred(reference: Reference) -> str:
     try:
         return Path(reference.name).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
-        raise ConfigurationError(
-            f'The file {reference.name}, which MAILADMIN["METRICS_TOKEN"] names, cannot be read.'
-        ) from None
+        text = _('The file {path}, which MAILADMIN["METRICS_TOKEN"] names, cannot be read.')
+        raise ConfigurationError(text.format(path=reference.name)) from None
 
 
 def network_policy() -> NetworkPolicy:
@@ -195,10 +196,11 @@ def network_policy() -> NetworkPolicy:
     given = setting("NETWORK")
     unknown = set(given) - set(_NETWORK_DEFAULTS)
     if unknown:
-        raise ConfigurationError(f'MAILADMIN["NETWORK"] has unknown entries: {", ".join(sorted(unknown))}.')
+        text = _('MAILADMIN["NETWORK"] has unknown entries: {unknown}.')
+        raise ConfigurationError(text.format(unknown=", ".join(sorted(unknown))))
     allowed = setting("MANAGED_IDENTITY")
     if not isinstance(allowed, bool):  # "False" out of an environment variable is no yes
-        raise ConfigurationError('MAILADMIN["MANAGED_IDENTITY"] must be True or False.')
+        raise ConfigurationError(_('MAILADMIN["MANAGED_IDENTITY"] must be True or False.'))
     values = _NETWORK_DEFAULTS | given
     return NetworkPolicy(
         allow_private=values["ALLOW_PRIVATE"],

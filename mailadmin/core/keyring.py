@@ -95,10 +95,11 @@ class KeyRing:
             raise CannotOpen(_("The stored content is damaged."))
         key = self._keys.get(used.decode("ascii", "replace"))
         if key is None:
-            raise CannotOpen(
-                f"The stored content was encrypted with key {used.decode('ascii', 'replace')}, which this server does "
-                "not have. Put that key back into the key file."
+            text = _(
+                "The stored content was encrypted with key {used}, which this server does not have. Put that key back "
+                "into the key file."
             )
+            raise CannotOpen(text.format(used=used.decode("ascii", "replace")))
         from cryptography.fernet import InvalidToken
 
         try:

@@ -97,7 +97,7 @@ def options_for(message: EmailMessage, options: SendOptions) -> SendOptions:
     if not chosen.delivery:
         chosen = replace(chosen, delivery=conf.delivery())
     if (chosen.queued or chosen.idempotency_key) and not conf.setting("DELIVERY_LOG"):
-        raise ConfigurationError(conf.QUEUE_NEEDS_LOG if chosen.queued else conf.KEYS_NEED_LOG)
+        raise ConfigurationError(_(conf.QUEUE_NEEDS_LOG if chosen.queued else conf.KEYS_NEED_LOG))
     if chosen.send_at or chosen.expires_at:
         _check_times(chosen)
     return chosen

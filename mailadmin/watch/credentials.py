@@ -9,16 +9,17 @@ from mailadmin import conf
 from mailadmin.core import pfx
 from mailadmin.core.expiry import countdown, days_left
 from mailadmin.core.settings import CredentialKind
+from mailadmin.core.texts import N_, _
 from mailadmin.models import IntegratedService
 from mailadmin.models.credentials import FIRST, SECOND, CredentialColumns
 from mailadmin.models.secrets import HeldSecret
 
 # What people say of each kind: what it is, what is missing, and how it is renewed.
 NOUNS = {
-    CredentialKind.SECRET: "client secret",
-    CredentialKind.CERTIFICATE: "certificate",
-    CredentialKind.FEDERATED: "assertion file",
-    CredentialKind.MANAGED_IDENTITY: "managed identity",
+    CredentialKind.SECRET: N_("client secret"),
+    CredentialKind.CERTIFICATE: N_("certificate"),
+    CredentialKind.FEDERATED: N_("assertion file"),
+    CredentialKind.MANAGED_IDENTITY: N_("managed identity"),
 }
 
 
@@ -40,7 +41,7 @@ class CredentialState:
     @property
     def noun(self) -> str:
         """Return what it is called."""
-        return NOUNS[self.kind]
+        return _(NOUNS[self.kind])
 
     @property
     def ended(self) -> bool:
@@ -52,7 +53,8 @@ class CredentialState:
         """Return when it ends, in words: "ends in 9 days"; "" when no end is known."""
         if self.days_left is None:
             return ""
-        return f"{'ended' if self.ended else 'ends'} {countdown(self.days_left)}"
+        text = _("ended {when}") if self.ended else _("ends {when}")
+        return text.format(when=countdown(self.days_left))
 
     @property
     def thumbprint(self) -> str:
@@ -91,11 +93,14 @@ def _state(row: IntegratedService, columns: CredentialColumns, warning_days: int
 
 def _judged(kind: CredentialKind, held: HeldSecret, left: int | None, warning_days: int) -> tuple[str, str]:
     if kind is CredentialKind.MANAGED_IDENTITY:
-        return ("ok", "Managed identity") if conf.setting("MANAGED_IDENTITY") else ("failed", "Not allowed here")
+        allowed = conf.setting("MANAGED_IDENTITY")
+        return ("ok", _("Managed identity")) if allowed else ("failed", _("Not allowed here"))
     if not held.stored:
-        return "failed", "Missing"
+        return "failed", _("Missing")
     if left is not None and left < 0:
-        return "failed", "Ended"
+        return "failed", _("Ended")
     if left is not None and left <= warning_days:
-        return "warning", "Ends soon"
-    return "ok", f"Kept in {held.reference.partition(':')[0]}" if held.reference else "Stored"
+        return "warning", _("Ends soon")
+    if held.reference:
+        return "ok", _("Kept in {place}").format(place=held.reference.partition(":")[0])
+    return "ok", _("Stored")

@@ -9,6 +9,7 @@ from mailadmin import conf
 from mailadmin.core import limits, microsoft
 from mailadmin.core.alerts import Event
 from mailadmin.core.preferences import Preferences, Sending
+from mailadmin.core.texts import _
 from mailadmin.models import SmtpConnection
 
 from .finding import ERROR, WARNING, Finding, Link, link
@@ -26,27 +27,29 @@ def key_finding() -> Iterator[Finding]:
     try:
         conf.key_ring()
     except conf.ConfigurationError as error:
-        title = "The encryption key is missing: no stored password can be read."
+        title = _("The encryption key is missing: no stored password can be read.")
         yield Finding(ERROR, "installation:key", "key", title, str(error), Event.FAILING)
 
 
 def held_finding(now: Preferences) -> Iterator[Finding]:
     """Yield that no mail leaves, or all of it elsewhere, because the guard or somebody wants it so."""
     if now.objection:
-        text = f"{now.objection} Nothing leaves until an administrator confirms that it belongs here."
-        cure = link("See what waits, and confirm", "settings-confirm", permission=_SETTINGS)
-        title = "All mail is held: is this the right database?"
+        text = _("{reason} Nothing leaves until an administrator confirms that it belongs here.")
+        text = text.format(reason=now.objection)
+        cure = link(_("See what waits, and confirm"), "settings-confirm", permission=_SETTINGS)
+        title = _("All mail is held: is this the right database?")
         yield Finding(ERROR, "installation:objection", "objection", title, text, links=(cure,))
     elif now.sending is not Sending.ON:
         held = now.sending is Sending.HELD
-        title = "All mail is held." if held else f"All mail goes to {now.redirect_to}."
+        title = _("All mail is held.") if held else _("All mail goes to {address}.").format(address=now.redirect_to)
         text = (
-            "Queued messages wait; others are given back to the application with an error."
+            _("Queued messages wait; others are given back to the application with an error.")
             if held
-            else "Its recipients get nothing. Only connection tests still go where you type."
+            else _("Its recipients get nothing. Only connection tests still go where you type.")
         )
-        text += f" Except for: {', '.join(now.spared)}." if now.spared else ""
-        cure = link("Change that", "settings-sending", permission=_SETTINGS)
+        if now.spared:
+            text += " " + _("Except for: {addresses}.").format(addresses=", ".join(now.spared))
+        cure = link(_("Change that"), "settings-sending", permission=_SETTINGS)
         yield Finding(WARNING, "installation:sending", "sending", title, text, links=(cure,))
 
 
@@ -60,16 +63,23 @@ def late_watch(found: Reading) -> Iterator[Finding]:
     patience = timedelta(seconds=max(limits.WATCH_LATE_SECONDS, 1.5 * 60 * minutes))
     if found.now - since <= patience:
         return
-    what = "Scheduled tests and alerts" if minutes and found.alerts_wanted else "Alerts" if not minutes else None
-    how_long = f"for {lasting((found.now - since).total_seconds())}" if found.settings.watched_at else "so far"
+    what = _("Scheduled tests") if minutes else _("Alerts")
+    if minutes and found.alerts_wanted:
+        what = _("Scheduled tests and alerts")
+    title = _("{what} do not run: nobody looked after them so far.")
+    if found.settings.watched_at:
+        title = _("{what} do not run: nobody looked after them for {time}.")
+    text = _(
+        "A worker does it (start one with: {worker}), or cron with: {cron}. To do without, set the interval to 0 on "
+        "the Settings page."
+    )
     yield Finding(
         WARNING,
         "installation:watch",
         "watch",
-        f"{what or 'Scheduled tests'} do not run: nobody looked after them {how_long}.",
-        f"A worker does it (start one with: {START_WORKER}), or cron with: {_LOOK_BY_CRON}. To do without, set the "
-        "interval to 0 on the Settings page.",
-        links=(link("Open the settings", "settings", permission=_SETTINGS),),
+        title.format(what=what, time=lasting((found.now - since).total_seconds())),
+        text.format(worker=START_WORKER, cron=_LOOK_BY_CRON),
+        links=(link(_("Open the settings"), "settings", permission=_SETTINGS),),
     )
 
 
@@ -81,19 +91,21 @@ def radar_finding(found: Reading) -> Iterator[Finding]:
     if not blips:
         return
     first = blips[0]
-    who = f"“{first.row.name}” signs in" if len(blips) == 1 else f"{len(blips)} SMTP connections sign in"
-    links = [link("What that means, and the way to Graph", "smtp-radar", permission="mailadmin.view_smtpconnection")]
+    title = _("“{name}” signs in to Microsoft with a password.").format(name=first.row.name)
+    if len(blips) > 1:
+        title = _("{number} SMTP connections sign in to Microsoft with a password.").format(number=len(blips))
+    links = [link(_("What that means, and the way to Graph"), "smtp-radar", permission="mailadmin.view_smtpconnection")]
     if len(blips) == 1 and first.twin_url and not first.twins:
-        links.append(Link(first.twin_url, "Make the Graph twin", "mailadmin.add_oauthservice"))
-    title, text = f"{who} to Microsoft with a password.", microsoft.countdown(found.today)
+        links.append(Link(first.twin_url, _("Make the Graph twin"), "mailadmin.add_oauthservice"))
+    text = microsoft.countdown(found.today)
     yield Finding(WARNING, "routes:radar", "radar", title, text, links=tuple(links))
 
 
 def log_finding() -> Iterator[Finding]:
     """Yield that there is no log, so that nobody takes an empty one for silence. No statement."""
     if not conf.setting("DELIVERY_LOG"):
-        text = (
+        text = _(
             "MAILADMIN in the settings of the server says so: messages are sent, and leave a line in the server's log "
             "only."
         )
-        yield Finding(WARNING, "installation:log", "log", "The delivery log is switched off.", text)
+        yield Finding(WARNING, "installation:log", "log", _("The delivery log is switched off."), text)

@@ -9,9 +9,10 @@ from mailadmin.core import limits
 from mailadmin.core.alerts import Event
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.core.settings import RouteKey, RouteKind
+from mailadmin.core.texts import _, ngettext
 
 from .finding import ERROR, WARNING, Finding, Link, link
-from .outbox import verdict
+from .outbox import Counted, verdict
 from .reading import Reading
 from .waiting import Why, lasting
 
@@ -33,42 +34,58 @@ def _silence(found: Reading) -> Iterator[Finding]:
             ERROR,
             "mail:silence",
             "silence",
-            f"No message got through for {lasted}, although some were due.",
-            "Every try has failed since then. The log says why, message by message.",
+            _("No message got through for {time}, although some were due.").format(time=lasted),
+            _("Every try has failed since then. The log says why, message by message."),
             Event.SILENCE,
-            links=(link("See what failed", "log-list", query={"state": "problem"}, permission=_LOG),),
+            links=(link(_("See what failed"), "log-list", query={"state": "problem"}, permission=_LOG),),
         )
 
 
 def _outbox(found: Reading) -> Iterator[Finding]:
     outbox = found.outbox
     if outbox.late:
-        title, text = "The outbox is not drained.", verdict(outbox)[1]
+        title, text = _("The outbox is not drained."), verdict(outbox)[1]
         links = (_open_outbox(Why.DUE),)
         yield Finding(ERROR, "outbox:late", "outbox", title, text, Event.FAILING, links=links)
     if unsure := outbox.counts.get(Why.UNSURE):
-        title = f"{unsure.of('message').capitalize()} may have been delivered, and somebody must decide."
-        text = "Sending again could deliver a second copy, so nothing happens by itself. Ask who should have got it."
+        title = unsure.told(
+            lambda number: ngettext(
+                "{number} message may have been delivered, and somebody must decide.",
+                "{number} messages may have been delivered, and somebody must decide.",
+                number,
+            )
+        )
+        text = _("Sending again could deliver a second copy, so nothing happens by itself. Ask who should have got it.")
         links = (_open_outbox(Why.UNSURE),)
         yield Finding(WARNING, "outbox:unsure", "outbox", title, text, Event.UNSURE, links=links)
     if crashed := outbox.counts.get(Why.CRASHED):
-        what = "it" if crashed.number == 1 else "them"
-        title = f"{crashed.of('message').capitalize()} held: workers ended while they had {what}."
-        text = "The outbox shows what happened at the end; release what shall be tried again, or cancel it."
+        title = crashed.told(
+            lambda number: ngettext(
+                "{number} message held: workers ended while they had it.",
+                "{number} messages held: workers ended while they had them.",
+                number,
+            )
+        )
+        text = _("The outbox shows what happened at the end; release what shall be tried again, or cancel it.")
         links = (_open_outbox(Why.CRASHED),)
         yield Finding(WARNING, "outbox:crashed", "outbox", title, text, Event.FAILING, links=links)
 
 
 def _unsure(found: Reading) -> Iterator[Finding]:
     if found.unsure:
-        more = "more than " if found.unsure >= limits.OUTBOX_COUNTED else ""
-        title = f"{more}{found.unsure:,} message{'' if found.unsure == 1 else 's'} of the last day may have arrived."
-        text = (
+        title = Counted(found.unsure, found.unsure >= limits.OUTBOX_COUNTED).told(
+            lambda number: ngettext(
+                "{number} message of the last day may have arrived.",
+                "{number} messages of the last day may have arrived.",
+                number,
+            )
+        )
+        text = _(
             "The server did not confirm in time, and sending again could deliver a second copy. Ask who should have "
             "got it."
         )
-        links = (link("See which", "log-list", query={"state": str(DeliveryState.UNSURE)}, permission=_LOG),)
-        yield Finding(WARNING, "mail:unsure", "unsure", title.capitalize(), text, Event.UNSURE, links=links)
+        links = (link(_("See which"), "log-list", query={"state": str(DeliveryState.UNSURE)}, permission=_LOG),)
+        yield Finding(WARNING, "mail:unsure", "unsure", title, text, Event.UNSURE, links=links)
 
 
 def _fallback(found: Reading) -> Iterator[Finding]:
@@ -82,21 +99,23 @@ def _fallback(found: Reading) -> Iterator[Finding]:
     if not doubtful:
         return
     first = doubtful[0] if len(doubtful) == 1 else None
-    preferred = f"“{first.name}”" if first else "A preferred route"
-    text = f"{preferred} did not take the latest message, so “{latest.route_name}” sent it."
+    text = _("A preferred route did not take the latest message, so “{other}” sent it.")
+    if first:
+        text = _("“{name}” did not take the latest message, so “{other}” sent it.")
+    text = text.format(name=first.name if first else "", other=latest.route_name)
     query = {"state": str(DeliveryState.FALLBACK)}
     yield Finding(
         WARNING,
         "mail:fallback",
         "fallback",
-        "Mail goes by fallback now.",
+        _("Mail goes by fallback now."),
         text,
         Event.FALLBACK,
         route=RouteKey(RouteKind(first.kind), str(first.pk)) if first else None,
         name=first.name if first else "",
-        links=(link("See these messages", "log-list", query=query, permission=_LOG),),
+        links=(link(_("See these messages"), "log-list", query=query, permission=_LOG),),
     )
 
 
 def _open_outbox(why: Why) -> Link:
-    return link("Open the outbox", "outbox", query={"why": str(why)}, permission=_LOG)
+    return link(_("Open the outbox"), "outbox", query={"why": str(why)}, permission=_LOG)

@@ -10,6 +10,7 @@ from django.utils.formats import date_format
 
 from mailadmin.core.alerts import Event
 from mailadmin.core.settings import RouteKind
+from mailadmin.core.texts import _
 from mailadmin.models import ConnectionTest
 
 from .finding import ERROR, WARNING, Finding, Link, link
@@ -33,12 +34,12 @@ def _none_enabled() -> Finding:
         ERROR,
         "routes:none",
         "none-enabled",
-        "No mail can leave: every connection is switched off.",
-        "Switch on an OAuth service or an SMTP connection; until then each message fails.",
+        _("No mail can leave: every connection is switched off."),
+        _("Switch on an OAuth service or an SMTP connection; until then each message fails."),
         Event.FAILING,
         links=(
-            link("OAuth services", "oauth-list", permission="mailadmin.view_oauthservice"),
-            link("SMTP connections", "smtp-list", permission="mailadmin.view_smtpconnection"),
+            link(_("OAuth services"), "oauth-list", permission="mailadmin.view_oauthservice"),
+            link(_("SMTP connections"), "smtp-list", permission="mailadmin.view_smtpconnection"),
         ),
     )
 
@@ -49,8 +50,8 @@ def _none_usable(every: Sequence[RouteSeen]) -> Iterator[Finding]:
     broken = [seen for seen in every if seen.vital.condition is not Condition.PAUSED]
     if len(every) < 2 or not broken or any(seen.vital.usable for seen in every):
         return
-    title = f"No mail leaves: none of the {len(every)} connections can be used."
-    text = "Messages fail or wait until one of them works again. Begin with the one that is mended soonest."
+    title = _("No mail leaves: none of the {number} connections can be used.").format(number=len(every))
+    text = _("Messages fail or wait until one of them works again. Begin with the one that is mended soonest.")
     first = broken[0]
     links = (_edit(first), *_test(first))
     yield Finding(ERROR, "routes:unusable", "none-usable", title, text, links=links)
@@ -75,43 +76,47 @@ def _trouble(seen: RouteSeen) -> Finding:
     condition, name = seen.vital.condition, seen.row.name
     stopped = condition in (Condition.STOPPED, Condition.BROKEN)
     title = {
-        Condition.STOPPED: f"“{name}” is stopped: no message goes by it.",
-        Condition.BROKEN: f"“{name}” cannot be used: no message goes by it.",
-    }.get(condition, f"“{name}” fails now.")
+        Condition.STOPPED: _("“{name}” is stopped: no message goes by it."),
+        Condition.BROKEN: _("“{name}” cannot be used: no message goes by it."),
+    }.get(condition, _("“{name}” fails now."))
     text = seen.vital.reason
     if seen.vital.until and not stopped:
-        text += f" It rests until {timezone.localtime(seen.vital.until):%H:%M}; then one message tries it."
+        rests = _("It rests until {time}; then one message tries it.")
+        text += " " + rests.format(time=f"{timezone.localtime(seen.vital.until):%H:%M}")
     code = seen.state.code if seen.state and condition is not Condition.BROKEN else ""
     tone = ERROR if stopped else WARNING
-    return _about(seen, tone, str(condition), title, text, Event.FAILING, code, (_edit(seen), *_test(seen)))
+    return _about(
+        seen, tone, str(condition), title.format(name=name), text, Event.FAILING, code, (_edit(seen), *_test(seen))
+    )
 
 
 def _failed_test(seen: RouteSeen, test: ConnectionTest) -> Finding:
     """Return that the latest test failed, though messages go by the route."""
-    title = f"The latest test of “{seen.row.name}” failed."
+    title = _("The latest test of “{name}” failed.").format(name=seen.row.name)
     text = f"{_moment(test.started_at)}: {test.verdict}"
     return _about(seen, WARNING, "test-failed", title, text, Event.FAILING, "", (*_test(seen), _edit(seen)))
 
 
 def _paused(seen: RouteSeen) -> Finding:
     at = seen.state.paused_at if seen.state else None
-    since = f" since {_moment(at)}" if at else ""
-    title = f"“{seen.row.name}” is paused{since}."
-    text = f"{seen.vital.reason} No message goes by it, and no scheduled test tries it, until it is resumed."
-    pauses = link("Resume it in the outbox", "outbox", permission="mailadmin.manage_outbox")
+    title = _("“{name}” is paused since {when}.") if at else _("“{name}” is paused.")
+    title = title.format(name=seen.row.name, when=_moment(at) if at else "")
+    text = _("{reason} No message goes by it, and no scheduled test tries it, until it is resumed.")
+    text = text.format(reason=seen.vital.reason)
+    pauses = link(_("Resume it in the outbox"), "outbox", permission="mailadmin.manage_outbox")
     cure = Link(f"{pauses.path}#pauses-title" if pauses.path else "", pauses.text, pauses.permission)
     return _about(seen, WARNING, "paused", title, text, None, "", (cure,))
 
 
 def _changed(seen: RouteSeen) -> Finding:
-    title = f"“{seen.row.name}” was changed and not tested since."
-    text = "Whether it still sends shows with the next message, or now with a test."
+    title = _("“{name}” was changed and not tested since.").format(name=seen.row.name)
+    text = _("Whether it still sends shows with the next message, or now with a test.")
     return _about(seen, WARNING, "changed", title, text, None, "", (_edit(seen), *_test(seen)))
 
 
 def _never_tested(seen: RouteSeen) -> Finding:
-    title = f"“{seen.row.name}” was never tested."
-    return _about(seen, WARNING, "untested", title, "Test it before a message needs it.", None, "", (_edit(seen),))
+    title = _("“{name}” was never tested.").format(name=seen.row.name)
+    return _about(seen, WARNING, "untested", title, _("Test it before a message needs it."), None, "", (_edit(seen),))
 
 
 def _about(
@@ -129,11 +134,12 @@ def _moment(at: datetime) -> str:
 def _edit(seen: RouteSeen) -> Link:
     kind = seen.row.kind
     model = "oauthservice" if kind is RouteKind.OAUTH else "smtpconnection"
-    return link(f"Open “{seen.row.name}”", f"{kind}-edit", seen.row.pk, permission=f"mailadmin.change_{model}")
+    text = _("Open “{name}”").format(name=seen.row.name)
+    return link(text, f"{kind}-edit", seen.row.pk, permission=f"mailadmin.change_{model}")
 
 
 def _test(seen: RouteSeen) -> tuple[Link, ...]:
     """Return a link to the latest test, if there is one."""
     if seen.test is None:
         return ()
-    return (link("See its latest test", "test", seen.test.pk, permission="mailadmin.view_connectiontest"),)
+    return (link(_("See its latest test"), "test", seen.test.pk, permission="mailadmin.view_connectiontest"),)

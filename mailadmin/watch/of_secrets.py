@@ -17,9 +17,10 @@ from mailadmin.core import limits, pfx
 from mailadmin.core.alerts import Event
 from mailadmin.core.expiry import advice, stage
 from mailadmin.core.settings import RouteKey
+from mailadmin.core.texts import N_, _, ngettext
 from mailadmin.models import ConnectionTest, IntegratedService, SmtpConnection
 
-from .credentials import CredentialState, first_state, second_ready, second_state
+from .credentials import NOUNS, CredentialState, first_state, second_ready, second_state
 from .finding import ERROR, WARNING, Finding, Link, link
 from .reading import Reading, RouteSeen
 
@@ -28,22 +29,34 @@ _CHANGE = "mailadmin.change_integratedservice"
 
 @dataclass(frozen=True)
 class Ending:
-    """Something that ends: `key` names it for programs, `noun` and `of` for people ("client secret", "Contoso app").
-    `after` is what its end means, `todo` what to do; `spare` that nothing depends on it yet. It is shown from
+    """Something that ends: `key` names it for programs, `kind` is what it is, in English ("client secret"), and `of`
+    whose it is ("Contoso app"). `after` is what its end will mean and `since` what it means once it is over, both about
+    the {day} and to be translated; `todo` what to do; `spare` that nothing depends on it yet. It is shown from
     `shown_days` before its end, and told from its first stage within `told_days`."""
 
     key: str
-    noun: str
+    kind: str
     of: str
     ends_on: date
     days: int
     links: tuple[Link, ...]
     after: str = ""
+    since: str = ""
     todo: str = ""
     spare: bool = False
     route: RouteKey | None = None
     shown_days: int = limits.SECRET_WARNING_DAYS
     told_days: int = max(limits.CREDENTIAL_STAGES_DAYS)
+
+    @property
+    def noun(self) -> str:
+        """Return what it is called, for programs."""
+        return f"second credential ({self.kind})" if self.spare else self.kind
+
+    @property
+    def label(self) -> str:
+        """Return what it is called, for people."""
+        return _("second credential ({kind})").format(kind=_(self.kind)) if self.spare else _(self.kind)
 
 
 def endings(found: Reading) -> list[Ending]:
@@ -66,13 +79,15 @@ def secret_findings(every: Iterable[Ending]) -> Iterator[Finding]:
 
 def _finding(one: Ending, reached: int) -> Finding:
     ended, day = one.days < 0, date_format(one.ends_on, "j M Y")
-    when = f"ended on {day}" if ended else "ends today" if one.days == 0 else f"ends in {_in_words(one.days)}"
-    meaning = one.after.format(day=f"Since {day}" if ended else f"After {day}") if one.after else ""
+    title = _("The {noun} of “{name}” ended on {day}.")
+    if not ended:
+        title = _("The {noun} of “{name}” ends in {days}.") if one.days else _("The {noun} of “{name}” ends today.")
+    meaning = _(one.since if ended else one.after).format(day=day)
     return Finding(
         ERROR if ended and not one.spare else WARNING,
         f"expiry:{one.key}:{reached}",
         "expiry",
-        f"The {one.noun} of “{one.of}” {when}.",
+        title.format(noun=one.label, name=one.of, day=day, days=_in_words(one.days)),
         f"{meaning} {one.todo or advice(one.days)}".strip(),
         Event.EXPIRY,
         route=one.route,
@@ -86,16 +101,17 @@ def _of_service(row: IntegratedService, warning_days: int, today: date) -> Itera
     first, second = first_state(row, warning_days, today), second_state(row, warning_days, today)
     ready = second is not None and second_ready(row, today)
     for state in (first, second):
-        if state and state.ends_on and state.days_left is not None and state.label != "Missing":
+        if state and state.ends_on and state.days_left is not None and not state.missing:
             yield Ending(
                 key=f"service:{row.pk}:{'second' if state.second else 'first'}",
-                noun=f"second credential ({state.noun})" if state.second else state.noun,
+                kind=NOUNS[state.kind],
                 of=row.name,
                 ends_on=state.ends_on,
                 days=state.days_left,
                 links=_service_links(row, state, ready),
-                after="" if state.second else "{day} Entra refuses it, and mail goes by the next route.",
-                todo="A second credential is ready: try it and switch." if ready and not state.second else "",
+                after="" if state.second else N_("After {day} Entra refuses it, and mail goes by the next route."),
+                since="" if state.second else N_("Since {day} Entra refuses it, and mail goes by the next route."),
+                todo=_("A second credential is ready: try it and switch.") if ready and not state.second else "",
                 spare=state.second,
                 shown_days=warning_days,
             )
@@ -107,24 +123,30 @@ def _of_route(seen: RouteSeen, warning_days: int, today: date) -> Iterator[Endin
     row = seen.row
     if not isinstance(row, SmtpConnection):
         return
-    to_form = (link(f"Open “{row.name}”", "smtp-edit", row.pk, permission="mailadmin.change_smtpconnection"),)
+    to_form = (
+        link(
+            _("Open “{name}”").format(name=row.name), "smtp-edit", row.pk, permission="mailadmin.change_smtpconnection"
+        ),
+    )
     if found := _first_of(row.client_certificate, today):
-        after = "{day} the server refuses it, and mail goes by the next route."
-        key, noun = f"{row.key}:client", "client certificate"
-        yield Ending(key, noun, row.name, *found, to_form, after, route=row.key, shown_days=warning_days)
+        after = N_("After {day} the server refuses it, and mail goes by the next route.")
+        since = N_("Since {day} the server refuses it, and mail goes by the next route.")
+        key, kind = f"{row.key}:client", N_("client certificate")
+        yield Ending(key, kind, row.name, *found, to_form, after, since, route=row.key, shown_days=warning_days)
     if found := _last_of(row.ca_pem, today):
         yield _authority(f"{row.key}:ca", row.name, found, to_form, warning_days, row.key)
     if seen.certificate_ends_on and seen.test and not _renewed(seen, seen.certificate_ends_on):
-        to_test = link("See the test that saw it", "test", seen.test.pk, permission="mailadmin.view_connectiontest")
+        to_test = link(_("See the test that saw it"), "test", seen.test.pk, permission="mailadmin.view_connectiontest")
         yield Ending(
             key=f"{row.key}:server:{seen.certificate_ends_on:%Y%m%d}",
-            noun="server's certificate",
+            kind=N_("server's certificate"),
             of=row.name,
             ends_on=seen.certificate_ends_on,
             days=(seen.certificate_ends_on - today).days,
             links=(to_test, *to_form),
-            after="{day} its server is not trusted any more, and mail goes by the next route.",
-            todo=f"Whoever runs the server must renew it; ask when it is not done in time.{_seen_at(seen.test)}",
+            after=N_("After {day} its server is not trusted any more, and mail goes by the next route."),
+            since=N_("Since {day} its server is not trusted any more, and mail goes by the next route."),
+            todo=_("Whoever runs the server must renew it; ask when it is not done in time.") + _seen_at(seen.test),
             route=row.key,
             # It is renewed by itself, weeks before, as a rule: what is told earlier is noise.
             shown_days=limits.CERTIFICATE_WARNING_DAYS,
@@ -142,7 +164,8 @@ def _seen_at(test: ConnectionTest) -> str:
     if timezone.now() - test.started_at < timedelta(days=1):
         return ""
     day = date_format(timezone.localtime(test.started_at), "j M")
-    return f" That was seen on {day}; test the connection to see whether it was renewed since."
+    text = _("That was seen on {day}; test the connection to see whether it was renewed since.")
+    return " " + text.format(day=day)
 
 
 def _authority(
@@ -153,9 +176,12 @@ def _authority(
     warning_days: int,
     route: RouteKey | None = None,
 ) -> Ending:
-    after = "{day} the certificates that it signed are not trusted any more."
-    todo = "Ask who runs the server for the next one, and add it to this one."
-    return Ending(key, "own CA certificate", of, *found, links, after, todo, route=route, shown_days=warning_days)
+    after = N_("After {day} the certificates that it signed are not trusted any more.")
+    since = N_("Since {day} the certificates that it signed are not trusted any more.")
+    todo = _("Ask who runs the server for the next one, and add it to this one.")
+    return Ending(
+        key, N_("own CA certificate"), of, *found, links, after, since, todo, route=route, shown_days=warning_days
+    )
 
 
 def _first_of(pem: str, today: date) -> tuple[date, int] | None:
@@ -181,14 +207,14 @@ def _days(pem: str) -> Sequence[date]:
 
 def _service_links(row: IntegratedService, state: CredentialState, ready: bool) -> tuple[Link, ...]:
     if state.second:
-        return (link("Open the second credential", "service-credential", row.pk, permission=_CHANGE),)
-    renew = "Try it and switch" if ready else "Renew it without a gap"
+        return (link(_("Open the second credential"), "service-credential", row.pk, permission=_CHANGE),)
+    renew = _("Try it and switch") if ready else _("Renew it without a gap")
     return (link(renew, "service-credential", row.pk, permission=_CHANGE), *_open_service(row))
 
 
 def _open_service(row: IntegratedService) -> tuple[Link, ...]:
-    return (link(f"Open “{row.name}”", "service-edit", row.pk, permission=_CHANGE),)
+    return (link(_("Open “{name}”").format(name=row.name), "service-edit", row.pk, permission=_CHANGE),)
 
 
 def _in_words(days: int) -> str:
-    return f"{days} {'day' if days == 1 else 'days'}"
+    return ngettext("{count} day", "{count} days", days).format(count=days)

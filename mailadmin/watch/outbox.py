@@ -3,7 +3,7 @@ stuck. Nothing here grows with the number of messages: what is counted is counte
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from mailadmin import conf
 from mailadmin.core import limits
 from mailadmin.core.outcome import Priority
 from mailadmin.core.preferences import Preferences
+from mailadmin.core.texts import _, ngettext
 from mailadmin.models import OutboxEntry, Settings, Worker
 from mailadmin.models.clock import ServerNow
 
@@ -31,14 +32,15 @@ class Counted:
     more: bool = False
 
     def __str__(self) -> str:
-        return f"more than {limits.OUTBOX_COUNTED:,}" if self.more else f"{self.number:,}"
+        return _("more than {number:,}").format(number=limits.OUTBOX_COUNTED) if self.more else f"{self.number:,}"
 
     def __bool__(self) -> bool:
         return self.number > 0
 
-    def of(self, noun: str) -> str:
-        """Return "1 message", "12 messages"."""
-        return f"{self} {noun}{'' if self.number == 1 and not self.more else 's'}"
+    def told(self, sentence: Callable[[int], str]) -> str:
+        """Return the sentence for this number (as of ngettext), with its {number} and a capital letter."""
+        text = sentence(self.number + self.more).format(number=self)
+        return text[:1].upper() + text[1:]
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def overview(preferences: Preferences) -> Overview:
 
 def held_because(preferences: Preferences) -> str:
     """Say why no mail may leave at all, or return ""."""
-    return preferences.objection or ("All mail is held by the settings." if preferences.held else "")
+    return preferences.objection or (_("All mail is held by the settings.") if preferences.held else "")
 
 
 def verdict(found: Overview) -> tuple[str, str]:
@@ -123,21 +125,33 @@ def verdict(found: Overview) -> tuple[str, str]:
     if not found.waiting:
         rest = f" {_workers(found)}." if found.workers else ""
         if found.undecided:
-            number = found.undecided
-            return "warning", f"{number.of('message')} need{'s' if number.number == 1 else ''} a decision.{rest}"
-        return "success", f"Nothing waits.{rest}"
-    one = found.waiting.number == 1 and not found.waiting.more
-    wait = f"{found.waiting.of('message').capitalize()} wait{'s' if one else ''}"
+            return "warning", found.undecided.told(_need) + rest
+        return "success", _("Nothing waits.") + rest
+    wait = found.waiting.told(_wait)
     if found.held:
-        return "warning", f"{wait}: {found.held}"
+        return "warning", _("{messages_wait}: {reason}").format(messages_wait=wait, reason=found.held)
+    tone, text = _why_waiting(found)
+    said = text.format(messages_wait=wait, time=lasting(found.due_for), workers_run=_workers(found))
+    return tone, said if found.workers else f"{said} {_how_to_start()}"
+
+
+def _need(number: int) -> str:
+    return ngettext("{number} message needs a decision.", "{number} messages need a decision.", number)
+
+
+def _wait(number: int) -> str:
+    return ngettext("{number} message waits", "{number} messages wait", number)
+
+
+def _why_waiting(found: Overview) -> tuple[str, str]:
+    """Return the tone, and the sentence with {messages_wait}, {workers_run} and the {time} for which one is due."""
+    if not found.workers and found.late:
+        return "error", _("{messages_wait} and no worker runs; the oldest is due for {time}.")
     if not found.workers:
-        tone = "error" if found.late else "warning"
-        since = f"; the oldest is due for {lasting(found.due_for)}" if found.late else ""
-        return tone, f"{wait} and no worker runs{since}. {_how_to_start()}"
+        return "warning", _("{messages_wait} and no worker runs.")
     if found.oldest:
-        late = "error" if found.late else "info"
-        return late, f"{wait}; the oldest is due for {lasting(found.due_for)}; {_workers(found)}."
-    return "info", f"{wait}; none is due now; {_workers(found)}."
+        return "error" if found.late else "info", _("{messages_wait}; the oldest is due for {time}; {workers_run}.")
+    return "info", _("{messages_wait}; none is due now; {workers_run}.")
 
 
 def _counts(rows: QuerySet[OutboxEntry], now: datetime) -> dict[Why, Counted]:
@@ -158,11 +172,11 @@ def _shelved() -> dict[Why, Counted]:
 
 def _workers(found: Overview) -> str:
     number = len(found.workers)
-    return f"{number} worker{' runs' if number == 1 else 's run'}"
+    return ngettext("{number} worker runs", "{number} workers run", number).format(number=number)
 
 
 def _how_to_start() -> str:
     """Return what starts a worker, as this deployment has them."""
     if str(conf.setting("QUEUE_WAKE")) == "celery":
-        return "See that Celery's workers run, and its beat with the sweep of mailadmin."
-    return f"Start one with: {START_WORKER}"
+        return _("See that Celery's workers run, and its beat with the sweep of mailadmin.")
+    return _("Start one with: {command}").format(command=START_WORKER)

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from mailadmin.core import microsoft
 from mailadmin.core.settings import SmtpAuth
+from mailadmin.core.texts import _
 from mailadmin.models import IntegratedService, OAuthService, SmtpConnection
 
 _NAME_CHARS = 80
@@ -73,7 +74,7 @@ def _twin_url(row: SmtpConnection, services: Sequence[OAuthService], apps: Seque
     if not apps:
         return ""
     taken = {service.name.lower() for service in services}
-    wanted = f"{row.name} by Graph"[:_NAME_CHARS]
+    wanted = _("{name} by Graph").format(name=row.name)[:_NAME_CHARS]
     values = {
         "name": "" if wanted.lower() in taken else wanted,
         "service_identity": mailbox_of(row),

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from mailadmin.core.settings import RouteKey
+from mailadmin.core.texts import _
 from mailadmin.delivery.routes import Snapshot, State
 
 
@@ -20,6 +21,18 @@ class Condition(StrEnum):
     STOPPED = "stopped"  # until somebody looks
     PAUSED = "paused"  # by somebody
     BROKEN = "broken"  # its settings cannot be used
+
+    @property
+    def sentence(self) -> str:
+        """Return how the route called {name} stands, and the {reason}."""
+        return {
+            Condition.WELL: _("“{name}” is well: {reason}"),
+            Condition.FAILING: _("“{name}” is failing: {reason}"),
+            Condition.RESTING: _("“{name}” is resting: {reason}"),
+            Condition.STOPPED: _("“{name}” is stopped: {reason}"),
+            Condition.PAUSED: _("“{name}” is paused: {reason}"),
+            Condition.BROKEN: _("“{name}” is broken: {reason}"),
+        }[self]
 
 
 @dataclass(frozen=True)
@@ -49,8 +62,8 @@ def route_vital(key: RouteKey, name: str, state: State | None) -> RouteVital:
     if state is None or not (state.paused or state.stopped or state.failing):
         return RouteVital(key, name, Condition.WELL)
     if state.paused:
-        by = f"Paused by {state.paused_by}." if state.paused_by else "Somebody paused it."
-        return RouteVital(key, name, Condition.PAUSED, False, by)
+        by = _("Paused by {who}.") if state.paused_by else _("Somebody paused it.")
+        return RouteVital(key, name, Condition.PAUSED, False, by.format(who=state.paused_by))
     if state.stopped:
         return RouteVital(key, name, Condition.STOPPED, False, state.reason)
     condition = Condition.RESTING if state.open else Condition.FAILING

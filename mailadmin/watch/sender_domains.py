@@ -17,6 +17,7 @@ from mailadmin.core.dns_advice import advise
 from mailadmin.core.dns_finding import Finding, SendsAs
 from mailadmin.core.dns_reading import Reading
 from mailadmin.core.settings import RouteKey, SenderPolicy
+from mailadmin.core.texts import _
 from mailadmin.models import OAuthService, SenderDomain, Settings, SmtpConnection
 from mailadmin.net.resolver import DnsUnavailable, Resolver, available
 from mailadmin.probes import sender_domain as probe
@@ -63,11 +64,12 @@ def sender_domains(others: Iterable[str] = ()) -> list[DomainInUse]:
     senders = [*map(_by_graph, OAuthService.objects.filter(enabled=True).select_related("integrated_service"))]
     senders += map(_by_smtp, SmtpConnection.objects.filter(enabled=True))
     for name in ("DEFAULT_FROM_EMAIL", "SERVER_EMAIL"):
-        found.add(_domains_of(str(getattr(settings, name, ""))), f"{name} in Django's settings")
+        found.add(_domains_of(str(getattr(settings, name, ""))), _("{name} in Django's settings").format(name=name))
     for sender in senders:
         for domains, words in sender.named:
             found.add(domains, words)
-        found.add([sender.envelope] if sender.envelope else [], f"the envelope sender of “{sender.sends.name}”", False)
+        words = _("the envelope sender of “{name}”").format(name=sender.sends.name)
+        found.add([sender.envelope] if sender.envelope else [], words, False)
     names = sorted({*found.sources, *rows, *others})
     return [
         DomainInUse(
@@ -180,7 +182,10 @@ def _by_graph(row: OAuthService) -> _Sender:
     return _Sender(
         row.key,
         _of_provider(row.name, "", providers.named(_MICROSOFT), (spf,) if spf else ()),
-        ((mailboxes, f"a mailbox of “{row.name}”"), (send_as, f"a Send-As address of “{row.name}”")),
+        (
+            (mailboxes, _("a mailbox of “{name}”").format(name=row.name)),
+            (send_as, _("a Send-As address of “{name}”").format(name=row.name)),
+        ),
         frozenset((*mailboxes, *send_as)),
     )
 
@@ -194,7 +199,10 @@ def _by_smtp(row: SmtpConnection) -> _Sender:
     return _Sender(
         row.key,
         _of_provider(row.name, row.host.lower(), provider, (spf,) if spf else provider.spf if provider else ()),
-        ((own, f"the From address of “{row.name}”"), (listed, f"a sender that “{row.name}” is for")),
+        (
+            (own, _("the From address of “{name}”").format(name=row.name)),
+            (listed, _("a sender that “{name}” is for").format(name=row.name)),
+        ),
         frozenset(own if row.sender_policy == SenderPolicy.FORCE else (*own, *listed)),
         any=row.sender_policy != SenderPolicy.FORCE and not listed,
         envelope=next(iter(envelope), ""),

@@ -17,6 +17,7 @@ from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState
 from mailadmin.core.preferences import Preferences, Sending
 from mailadmin.core.settings import RouteKey
+from mailadmin.core.texts import _
 from mailadmin.models import ConnectionTest, Delivery, OutboxEntry
 
 from . import reading
@@ -103,14 +104,16 @@ def faults(vitals: Vitals) -> list[str]:
     by the switch, every route is paused)."""
     found = list(_route_faults(vitals.routes))
     if vitals.preferences.objection:
-        found.append(f"All mail is held: {vitals.preferences.objection}")
+        found.append(_("All mail is held: {reason}").format(reason=vitals.preferences.objection))
     due, no_worker = vitals.outbox.due_for, vitals.awaits_worker and not vitals.outbox.workers
     if vitals.outbox.held:
         return found
     if no_worker and due > limits.HEALTH_WORKER_SECONDS:
-        found.append(f"No worker runs; the oldest due message has waited for {lasting(due)}.")
+        text = _("No worker runs; the oldest due message has waited for {time}.")
+        found.append(text.format(time=lasting(due)))
     elif vitals.outbox.late:
-        found.append(f"The oldest due message has waited for {lasting(due)}, and no worker has taken it.")
+        text = _("The oldest due message has waited for {time}, and no worker has taken it.")
+        found.append(text.format(time=lasting(due)))
     return found
 
 
@@ -167,11 +170,11 @@ def details(vitals: Vitals) -> dict[str, Any]:
 
 def _route_faults(found: Sequence[RouteVital]) -> list[str]:
     if not found:
-        return ["No SMTP connection or OAuth service is enabled, so no mail can leave."]
+        return [_("No SMTP connection or OAuth service is enabled, so no mail can leave.")]
     if any(route.usable for route in found) or all(route.condition is Condition.PAUSED for route in found):
         return []
-    told = (f"“{route.name}” is {route.condition}: {route.reason}".rstrip(": ") for route in found)
-    return [f"No route can be used. {' '.join(told)}"]
+    told = (one.condition.sentence.format(name=one.name, reason=one.reason).rstrip(": ") for one in found)
+    return [_("No route can be used. {reasons}").format(reasons=" ".join(told))]
 
 
 def _seconds(since: datetime | None, now: datetime) -> float:

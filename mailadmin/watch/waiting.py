@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from mailadmin.core.texts import _, ngettext
 from mailadmin.models import OutboxEntry
 
 Shelf = OutboxEntry.Shelf
@@ -34,16 +35,16 @@ class Why(StrEnum):
     def label(self) -> str:
         """Return the reason as a person reads it."""
         return {
-            Why.DUE: "Due now",
-            Why.CLAIMED: "Being sent",
-            Why.LOST: "Its worker is gone",
-            Why.SCHEDULED: "Scheduled",
-            Why.AGAIN: "Tried again later",
-            Why.ONCE_MORE: "Sent once more later",
-            Why.NO_ROUTE: "No route for now",
-            Why.PAUSED: "Label paused",
-            Why.UNSURE: "Maybe delivered",
-            Why.CRASHED: "Held after crashes",
+            Why.DUE: _("Due now"),
+            Why.CLAIMED: _("Being sent"),
+            Why.LOST: _("Its worker is gone"),
+            Why.SCHEDULED: _("Scheduled"),
+            Why.AGAIN: _("Tried again later"),
+            Why.ONCE_MORE: _("Sent once more later"),
+            Why.NO_ROUTE: _("No route for now"),
+            Why.PAUSED: _("Label paused"),
+            Why.UNSURE: _("Maybe delivered"),
+            Why.CRASHED: _("Held after crashes"),
         }[self]
 
     @property
@@ -52,6 +53,7 @@ class Why(StrEnum):
         return self in (Why.UNSURE, Why.CRASHED)
 
 
+_DAY, _HOUR, _MINUTE = 86_400, 3600, 60
 _SHELVES = {Shelf.PAUSED: Why.PAUSED, Shelf.UNSURE: Why.UNSURE, Shelf.CRASHED: Why.CRASHED}
 
 
@@ -111,14 +113,15 @@ def what_next(entry: OutboxEntry, around: Surroundings) -> str:
     reason = why(entry, around.now)
     if reason.needs_decision or reason is Why.CLAIMED:
         return {
-            Why.UNSURE: "Nothing happens until somebody decides whether it arrived.",
-            Why.CRASHED: "Nothing happens until somebody releases or cancels it.",
-        }.get(reason, f"The worker {entry.worker} is sending it now.")
+            Why.UNSURE: _("Nothing happens until somebody decides whether it arrived."),
+            Why.CRASHED: _("Nothing happens until somebody releases or cancels it."),
+        }.get(reason, _("The worker {worker} is sending it now.").format(worker=entry.worker))
     if around.held:
-        return f"It waits: {around.held}"
+        return _("It waits: {reason}").format(reason=around.held)
     if reason is Why.PAUSED:
-        return f"It waits until the label “{entry.label}” is resumed."
-    said = [_step(entry, reason, around.now), _end(entry, around.now), "" if around.worker else "But no worker runs."]
+        return _("It waits until the label “{label}” is resumed.").format(label=entry.label)
+    nobody = "" if around.worker else _("But no worker runs.")
+    said = [_step(entry, reason, around.now), _end(entry, around.now), nobody]
     return " ".join(part for part in said if part)
 
 
@@ -126,24 +129,27 @@ def _step(entry: OutboxEntry, reason: Why, now: datetime) -> str:
     at = moment(entry.due_at, now)
     match reason:
         case Why.LOST:
-            return f"The worker {entry.worker} was lost while it had it; another one takes it up."
+            text = _("The worker {worker} was lost while it had it; another one takes it up.")
         case Why.DUE:
-            return "It is due now."
+            text = _("It is due now.")
         case Why.NO_ROUTE:
-            return f"It waits for a route, and is looked at again {at}, or as soon as one is repaired."
+            text = _("It waits for a route, and is looked at again {at}, or as soon as one is repaired.")
         case Why.ONCE_MORE:
-            return f"It is sent once more {at}, by the same route, to those who may not have got it."
+            text = _("It is sent once more {at}, by the same route, to those who may not have got it.")
         case Why.SCHEDULED:
-            return f"It is sent {at}."
+            text = _("It is sent {at}.")
         case _:
-            return f"It is tried again {at}, try {entry.tries + 1}."
+            text = _("It is tried again {at}, try {number}.")
+    return text.format(worker=entry.worker, at=at, number=entry.tries + 1)
 
 
 def _end(entry: OutboxEntry, now: datetime) -> str:
     """Say when it is over in any case, where that matters: it was tried, or expires."""
     if entry.expires_at and entry.expires_at <= entry.give_up_at:
-        return f"It expires {moment(entry.expires_at, now)}."
-    return f"It is given up {moment(entry.give_up_at, now)}." if entry.tries or entry.waits_for_route else ""
+        return _("It expires {at}.").format(at=moment(entry.expires_at, now))
+    if not (entry.tries or entry.waits_for_route):
+        return ""
+    return _("It is given up {at}.").format(at=moment(entry.give_up_at, now))
 
 
 def moment(at: datetime, now: datetime) -> str:
@@ -152,15 +158,22 @@ def moment(at: datetime, now: datetime) -> str:
     time = date_format(local, "H:i")
     if at - now < timedelta(hours=1):
         minutes = max(1, ceil((at - now) / timedelta(minutes=1)))
-        return f"at {time} (in about {minutes} minute{'' if minutes == 1 else 's'})"
-    return f"at {time}" if local.date() == today else f"on {date_format(local, 'j M')} at {time}"
+        text = ngettext("at {time} (in about {number} minute)", "at {time} (in about {number} minutes)", minutes)
+        return text.format(time=time, number=minutes)
+    text = _("at {time}") if local.date() == today else _("on {day} at {time}")
+    return text.format(day=date_format(local, "j M"), time=time)
 
 
 def lasting(seconds: float) -> str:
     """Return a time span as people say it: "40 seconds", "3 minutes", "5 hours", "2 days"."""
-    for size, word in ((86_400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {word}{'' if count == 1 else 's'}"
-    count = max(0, int(seconds))
-    return f"{count} second{'' if count == 1 else 's'}"
+    # The name of the number tells these from other spans: they stand behind "for", in a case of its own.
+    if seconds >= _DAY:
+        text, count = ngettext("{count} day", "{count} days", int(seconds // _DAY)), int(seconds // _DAY)
+    elif seconds >= _HOUR:
+        text, count = ngettext("{count} hour", "{count} hours", int(seconds // _HOUR)), int(seconds // _HOUR)
+    elif seconds >= _MINUTE:
+        text, count = ngettext("{count} minute", "{count} minutes", int(seconds // _MINUTE)), int(seconds // _MINUTE)
+    else:
+        count = max(0, int(seconds))
+        text = ngettext("{count} second", "{count} seconds", count)
+    return text.format(count=count)

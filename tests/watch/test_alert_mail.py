@@ -83,8 +83,7 @@ def test_n5_that_a_certificate_ends_is_told_by_the_only_route_though_it_is_about
     mail_channel()
     days = timezone.localdate() + timedelta(days=10)
     test = finished_test("ok", route_id=row.pk, name=row.name, digest=testruns.digest_of(row.to_route()))
-    details = [["Certificate 1 of 1: valid", f"1 Jan 2026 to {days.day} {days:%b %Y}, 10 days left"]]
-    test.steps.create(place=1, key="tls", title="Encryption", details=details)
+    test.steps.create(place=1, key="tls", title="Encryption", certificate_ends_on=days)
     alerts.look()
     (arrived,) = peers.arrived
     assert "The server's certificate of “Relay A” ends in 10 days." in arrived.parsed["Subject"]

@@ -14,6 +14,7 @@ from mailadmin.core.alerts import LABEL
 from mailadmin.core.errors import BadMessage, MailError
 from mailadmin.core.outcome import Priority, SendResult
 from mailadmin.core.settings import RouteKey
+from mailadmin.core.texts import _
 from mailadmin.delivery import redirect, routes
 from mailadmin.delivery.convert import convert
 from mailadmin.delivery.options import DIRECT, SendOptions
@@ -56,8 +57,11 @@ def _check_way(message: EmailMultiAlternatives, avoid: Collection[RouteKey]) -> 
 
 def _way(result: SendResult) -> str:
     missed = sum(outcome.state != "sent" for outcome in result.recipients.values())
-    left_out = f" {missed} of {len(result.recipients)} recipients did not get it; the log says why." if missed else ""
-    return f"Sent by “{result.route}”.{left_out}"
+    sent = _("Sent by “{name}”.").format(name=result.route)
+    if not missed:
+        return sent
+    text = _("{number} of {all} recipients did not get it; the log says why.")
+    return f"{sent} {text.format(number=missed, all=len(result.recipients))}"
 
 
 def _log_id(message: EmailMultiAlternatives) -> str:

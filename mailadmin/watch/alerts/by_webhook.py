@@ -12,6 +12,7 @@ from mailadmin.core.alert_answers import Answered, of_fault, of_status
 from mailadmin.core.alert_payloads import Notice, body, signature
 from mailadmin.core.alerts import ChannelKind
 from mailadmin.core.errors import MailError
+from mailadmin.core.texts import _
 from mailadmin.models import AlertChannel
 from mailadmin.net.webhook import post
 
@@ -38,5 +39,5 @@ def _signed(channel: AlertChannel, alert_id: str, content: bytes) -> dict[str, s
     sentence when there is none or it cannot be used."""
     secret = channel.signing.value()
     if secret is None:
-        raise ValueError("The signing secret is missing; type it on the Settings page.")
+        raise ValueError(_("The signing secret is missing; type it on the Settings page."))
     return signature(secret.reveal(), alert_id, int(time.time()), content)

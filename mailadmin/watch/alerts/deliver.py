@@ -13,6 +13,7 @@ from mailadmin.core import limits
 from mailadmin.core.alert_answers import Answered
 from mailadmin.core.alerts import ChannelKind, Event
 from mailadmin.core.settings import RouteKey, RouteKind
+from mailadmin.core.texts import _
 from mailadmin.models import Alert, AlertChannel, AlertDelivery, Incident
 
 from . import by_mail, by_webhook
@@ -62,10 +63,12 @@ def _deliver(row: AlertDelivery) -> bool:
     took their time, and somebody may have changed or withdrawn it."""
     channel = AlertChannel.objects.filter(pk=row.channel_id).first() if row.channel_id else None
     if row.tries > limits.ALERT_TRIES:
-        _end(row, State.FAILED, Answered(problem="Every try was interrupted."))
+        _end(row, State.FAILED, Answered(problem=_("Every try was interrupted.")))
     elif channel is None or not channel.enabled:
-        what = "deleted" if channel is None else "switched off"
-        _end(row, State.FAILED, Answered(problem=f"The channel was {what} before the alert was sent."))
+        text = _("The channel was switched off before the alert was sent.")
+        if channel is None:
+            text = _("The channel was deleted before the alert was sent.")
+        _end(row, State.FAILED, Answered(problem=text))
     else:
         sent = _send(row.alert, channel)
         if sent.again and row.tries < limits.ALERT_TRIES:

@@ -12,6 +12,7 @@ from mailadmin import signals
 from mailadmin.core.alert_texts import Facts
 from mailadmin.core.alerts import LABEL, Event
 from mailadmin.core.outcome import DeliveryState, SendResult
+from mailadmin.core.texts import _
 from mailadmin.models import Delivery
 
 from . import bell, news
@@ -33,8 +34,8 @@ def on_sent(sender: object, result: SendResult, label: str = "", **named: Any) -
     if result.state is not DeliveryState.FALLBACK or label == LABEL:
         return
     facts = Facts(
-        f"Mail is sent by the fallback “{result.route}”.",
-        "A route that is preferred did not take a message, so that another one sent it. Nobody lost mail by that.",
+        _("Mail is sent by the fallback “{name}”.").format(name=result.route),
+        _("A route that is preferred did not take a message, so that another one sent it. Nobody lost mail by that."),
         name=result.route,
         path=_log(DeliveryState.FALLBACK),
     )
@@ -46,9 +47,11 @@ def on_unsure(sender: object, delivery_id: str | None = None, label: str = "", *
     if label == LABEL:
         return
     facts = Facts(
-        "A message may have been delivered, or not.",
-        "It had left completely, and the server's last answer did not come, so that nobody can say whether it was "
-        "taken. It is not sent by another route, because it could arrive twice then.",
+        _("A message may have been delivered, or not."),
+        _(
+            "It had left completely, and the server's last answer did not come, so that nobody can say whether it was "
+            "taken. It is not sent by another route, because it could arrive twice then."
+        ),
         code="smtp-unsure",
         path=_log(DeliveryState.UNSURE),
     )
