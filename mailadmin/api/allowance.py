@@ -18,7 +18,7 @@ from mailadmin.models import ApiClient
 
 from .problems import Problem, too_soon
 
-_MINUTE = timedelta(minutes=1)
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 def spend(client: ApiClient, messages: int = 0) -> None:
@@ -26,7 +26,8 @@ def spend(client: ApiClient, messages: int = 0) -> None:
     when that is more than it may; then nothing is counted."""
     now = timezone.now()
     today = now.astimezone(UTC).date()
-    running = Q(minute_at__gt=now - _MINUTE, minute_at__lte=now)
+    # What began a little after `now` was begun by a request that overtook this one, or by a host whose clock is ahead.
+    running = Q(minute_at__gt=now - _MINUTE, minute_at__lte=now + _MINUTE)
     allowed = _rows(client).filter(Q(minute_limit=0) | ~running | Q(minute_count__lt=F("minute_limit")))
     # MariaDB assigns in this order, and reads what it has assigned: the counts come before what they look at.
     changes = {
@@ -35,10 +36,10 @@ def spend(client: ApiClient, messages: int = 0) -> None:
         "last_used_at": now,
     }
     if messages:
-        here = Q(day=today)
+        here = Q(day__gte=today, day__lte=today + _DAY)
         allowed = allowed.filter(Q(daily_limit=0) | ~here | Q(day_count__lte=F("daily_limit") - messages))
         changes["day_count"] = Case(When(here, then=F("day_count") + messages), default=Value(messages))
-        changes["day"] = today
+        changes["day"] = Case(When(here, then=F("day")), default=Value(today))
     if not allowed.update(**changes):
         raise _refusal(client, now)
 
@@ -57,7 +58,7 @@ def given_back_when_refused(client: ApiClient) -> Iterator[None]:
 def give_back(client: ApiClient, messages: int = 1) -> None:
     """Take back what was counted for messages that were not taken after all."""
     today = timezone.now().astimezone(UTC).date()
-    _rows(client).filter(day=today, day_count__gte=messages).update(day_count=F("day_count") - messages)
+    _rows(client).filter(day__gte=today, day_count__gte=messages).update(day_count=F("day_count") - messages)
 
 
 def _rows(client: ApiClient) -> QuerySet[ApiClient]:

@@ -23,9 +23,10 @@ and before `migrate`). The ids are stable, so that `SILENCED_SYSTEM_CHECKS` can 
 | W020 | (`check --database`) no route is enabled, so that no mail can leave |
 | W021 | (`check --database`) a connection sends its password without encryption |
 | W022 | (`check --database`) messages are queued, and no worker runs |
+| W030 | the HTTP API is mounted, and the delivery log, which it reads, is off |
 """
 
-from . import console, database, deploy, mailers, settings
+from . import api, console, database, deploy, mailers, settings
 from .common import BACKEND, TAG
 
-__all__ = ["BACKEND", "TAG", "console", "database", "deploy", "mailers", "settings"]
+__all__ = ["BACKEND", "TAG", "api", "console", "database", "deploy", "mailers", "settings"]
