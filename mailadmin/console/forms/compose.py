@@ -100,7 +100,7 @@ class ComposeForm(forms.Form):
     priority = forms.ChoiceField(
         label=gettext_lazy("Priority"),
         required=False,
-        choices=[(name, one.label) for one, name in _PRIORITIES.items()],
+        choices=lambda: [(name, one.label) for one, name in _PRIORITIES.items()],
         help_text=gettext_lazy(
             "Shown by the recipient's program. In the outbox urgent ones leave first; an urgent one takes another "
             "route at once."
