@@ -27,6 +27,11 @@ class Topic(StrEnum):
     DMARC = "DMARC"
     TRANSPORT = "MTA-STS and TLS-RPT"
 
+    @property
+    def label(self) -> str:
+        """Return it as a person reads it."""
+        return _("MTA-STS and TLS-RPT") if self is Topic.TRANSPORT else str(self)
+
 
 class State(StrEnum):
     """How it stands, in the order of urgency; the values are the names of the console's pills."""

@@ -82,7 +82,8 @@ def mailer_options(delivery: str, priority_name: str) -> dict[str, Any]:
         if priority_name:
             found["priority"] = priority(priority_name)
     except BadMessage as error:
-        raise ConfigurationError(f"The options of a mailer cannot be used: {error.fault.text}") from None
+        text = _("The options of a mailer cannot be used: {reason}").format(reason=error.fault.text)
+        raise ConfigurationError(text) from None
     return found
 
 

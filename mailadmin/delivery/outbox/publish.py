@@ -22,6 +22,7 @@ from django.db import close_old_connections
 
 from mailadmin import conf
 from mailadmin.core import limits
+from mailadmin.core.texts import _
 from mailadmin.delivery.telling import tell
 
 from .roster import own_name
@@ -85,7 +86,7 @@ def _publisher(way: str) -> Publisher:
         return Publisher(_to_celery)
     if way == TASKS:
         return Publisher(_to_tasks)
-    raise conf.ConfigurationError('MAILADMIN["QUEUE_WAKE"] must be "", "celery" or "tasks".')
+    raise conf.ConfigurationError(_('MAILADMIN["QUEUE_WAKE"] must be "", "celery" or "tasks".'))
 
 
 _celery_app: Any = None

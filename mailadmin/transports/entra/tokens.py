@@ -14,6 +14,7 @@ from mailadmin.core import limits
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import EntraApp
+from mailadmin.core.texts import _
 from mailadmin.net.policy import NetworkPolicy
 from mailadmin.net.stopping import acquire
 from mailadmin.transports.shared import NotNow, SharedToken, shared
@@ -93,7 +94,7 @@ def fetch_token(
     if not acquire(account.lock, 0 if usable else limits.TOKEN_TOTAL_SECONDS):
         if usable:
             return replace(usable, from_cache=True)
-        text = "Another thread waits for Entra's answer."
+        text = _("Another thread waits for Entra's answer.")
         raise MailError(Fault(Phase.TOKEN, Kind.TIMEOUT, text, host=app.cloud.authority_host))
     try:
         # Whoever held the lock before us has asked already, for us too.

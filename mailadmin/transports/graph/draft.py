@@ -58,7 +58,7 @@ def send_draft(client: Client, mail: Mail, plan: DraftPlan) -> Answer:
             draft.delete()
             if not left:
                 raise unclear.error from None
-            client.note("# Nobody knows what the draft holds; it is begun anew.")
+            client.note(_("# Nobody knows what the draft holds; it is begun anew."))
         except Exception as error:
             if not isinstance(error, MailError):
                 draft.delete()

@@ -41,7 +41,8 @@ def ask_upload_host(
     if parts is None:
         text = _("Graph named an address for the upload that is not one of https.")
         return Fault(Phase.GRAPH, Kind.UPLOAD_BROKEN, text, host=app.cloud.graph_host)
-    note(f"> {method} https://{parts.netloc}/… (the rest of the address is a secret)")
+    secret = _("the rest of the address is a secret")
+    note(f"> {method} https://{parts.netloc}/… ({secret})")
     for name, value in headers.items():
         note(f"> {name}: {value}")
     try:
