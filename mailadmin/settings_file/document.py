@@ -79,7 +79,7 @@ def parse(text: str, name: str, folder: Path) -> Document:
             document.faults.append(Fault(f"There is no table “{key}”.", hint, line=line))
         else:
             document.entries += _entries(document, BY_NAME[key], value, folder)
-    document.faults += _twins(document)
+    _refuse_twins(document)
     return document
 
 
@@ -126,12 +126,14 @@ def _take(document: Document, entry: Entry, given: dict[str, Any], folder: Path)
             document.faults.append(document.fault(entry, name, str(error)))
 
 
-def _twins(document: Document) -> Iterator[Fault]:
-    """Yield what stands twice: names that differ only by their case are one."""
+def _refuse_twins(document: Document) -> None:
+    """Leave out what stands twice: names that differ only by their case are one."""
     seen: dict[tuple[str, str], Entry] = {}
     for entry in document.entries:
         first = seen.setdefault((entry.table.name, entry.title.lower()), entry)
         if first is not entry:
             line = document.places.of(entry.table.name, first.number)
             where = f" (line {line})" if line else ""
-            yield document.fault(entry, entry.table.title, f"“{first.title}” stands here twice{where}.", "Choose one.")
+            text = f"“{first.title}” stands here twice{where}."
+            document.faults.append(document.fault(entry, entry.table.title, text, "Keep one of them."))
+    document.entries = list(seen.values())

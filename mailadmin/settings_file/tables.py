@@ -25,7 +25,11 @@ _SWITCH = ("sending", "redirect_to", "spared")
 
 def _typed_end(columns: CredentialColumns) -> Callable[[Row], bool]:
     """Return whether the last day of a credential is typed by people: a certificate carries its own."""
-    return lambda row: columns.kind_of(row) is CredentialKind.SECRET
+    return lambda row: bool(getattr(row, columns.kind)) and columns.kind_of(row) is CredentialKind.SECRET
+
+
+def _has_second(row: Row) -> bool:
+    return bool(row.second_kind)
 
 
 PREFERENCES = table("settings", Settings, (), leave=_SWITCH, title="")
@@ -40,7 +44,12 @@ SERVICES = table(
         *("second_kind", "second_secret", "second_ends_on", "second_certificate"),
         *("mail_hosts", "ca_pem", *_PROXY),
     ),
-    belongs={FIRST.ends_on: _typed_end(FIRST), SECOND.ends_on: _typed_end(SECOND)},
+    belongs={
+        FIRST.ends_on: _typed_end(FIRST),
+        SECOND.ends_on: _typed_end(SECOND),
+        SECOND.secret: _has_second,
+        SECOND.certificate: _has_second,
+    },
 )
 OAUTH = table(
     "oauth_service",
