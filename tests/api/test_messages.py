@@ -205,6 +205,10 @@ class TestQueued:
         assert (told["state"], told["route"], len(told["attempts"])) == ("sent", "Relay A", 1)
         assert len(server.messages) == 1
 
+    def test_s16_one_for_nobody_is_refused_at_once(self, program: Program, relay: SmtpConnection, queued: None) -> None:
+        problem(program.send({"message": "Hello"}), 422, "no-recipients", "to")
+        assert not OutboxEntry.objects.exists()
+
     def test_a_moment_to_send_at(self, program: Program, relay: SmtpConnection, queued: None) -> None:
         moment = timezone.now() + timedelta(days=1)
         key = program.send(EVENT | {"send_at": moment.isoformat()}).json()["id"]

@@ -69,6 +69,8 @@ def enqueue_draft(draft: Draft, options: SendOptions, snapshot: Snapshot, *, res
 
 
 def _refuse_unfit(draft: Draft, snapshot: Snapshot) -> None:
+    if not draft.recipients:
+        raise BadMessage(Fault(Phase.MESSAGE, Kind.NO_RECIPIENTS, field="to"))
     if draft.content.size > limits.QUEUED_BYTES:
         text = _("It has {size}; the outbox takes at most {limit}.")
         text = text.format(size=in_words(draft.content.size), limit=in_words(limits.QUEUED_BYTES))
