@@ -43,6 +43,7 @@ STATES: dict[str, tuple[str, str]] = {
     "sending": ("info", "hourglass"),
     "pending": (_OFF, "circle-dashed"),
     "sent": (_GOOD, "circle-check"),
+    "told": (_GOOD, "circle-check"),
     "sent-by-fallback": (_WARN, "triangle-alert"),
     "partly-sent": (_WARN, "triangle-alert"),
     "failed": (_BAD, "circle-x"),

@@ -1,5 +1,6 @@
-"""What ends soon or has ended: credentials of apps, client certificates, own CAs, and certificates of servers. Each
-stage (60, 30, 14, 7 and 1 days before, and the end) is a finding of its own, so that each is told once.
+"""What ends soon or has ended: credentials of apps, client certificates, own CAs, certificates of servers, and tokens
+of API clients. Each stage (60, 30, 14, 7 and 1 days before, and the end) is a finding of its own, so that each is told
+once.
 
 Federated assertions are left out: their file is written anew all the time, so that its end is no date to plan for.
 """
@@ -18,13 +19,13 @@ from mailadmin.core.alerts import Event
 from mailadmin.core.expiry import advice, stage
 from mailadmin.core.settings import RouteKey
 from mailadmin.core.texts import N_, _, ngettext
-from mailadmin.models import ConnectionTest, IntegratedService, SmtpConnection
+from mailadmin.models import ApiClient, ConnectionTest, IntegratedService, SmtpConnection
 
 from .credentials import NOUNS, CredentialState, first_state, second_ready, second_state
 from .finding import ERROR, WARNING, Finding, Link, link
 from .reading import Reading, RouteSeen
 
-_CHANGE = "mailadmin.change_integratedservice"
+_CHANGE, _CHANGE_CLIENT = "mailadmin.change_integratedservice", "mailadmin.change_apiclient"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def endings(found: Reading) -> list[Ending]:
     every = [
         *(one for service in found.services for one in _of_service(service, days, found.today)),
         *(one for seen in found.routes for one in _of_route(seen, days, found.today)),
+        *(_of_client(row, days, found.today) for row in found.clients),
     ]
     return sorted(every, key=lambda one: one.days)
 
@@ -117,6 +119,22 @@ def _of_service(row: IntegratedService, warning_days: int, today: date) -> Itera
             )
     if found := _last_of(row.ca_pem, today):
         yield _authority(f"service:{row.pk}:ca", row.name, found, _open_service(row), warning_days)
+
+
+def _of_client(row: ApiClient, warning_days: int, today: date) -> Ending:
+    ends_on = timezone.localdate(row.expires_at)
+    return Ending(
+        key=f"client:{row.pk}",
+        kind=N_("API token"),
+        of=row.name,
+        ends_on=ends_on,
+        days=(ends_on - today).days,
+        links=(link(_("Open “{name}”").format(name=row.name), "client-edit", row.pk, permission=_CHANGE_CLIENT),),
+        after=N_("After {day} its requests are refused."),
+        since=N_("Since {day} its requests are refused."),
+        todo=_("Choose a later end, or make a new token and give it to the application in time."),
+        shown_days=warning_days,
+    )
 
 
 def _of_route(seen: RouteSeen, warning_days: int, today: date) -> Iterator[Ending]:

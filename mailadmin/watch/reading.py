@@ -17,6 +17,7 @@ from mailadmin.core.settings import Route, RouteKey
 from mailadmin.delivery import routes
 from mailadmin.models import (
     AlertChannel,
+    ApiClient,
     ConnectionTest,
     ConnectionTestStep,
     Delivery,
@@ -41,6 +42,8 @@ _ENDED = (
 )
 
 _UNFINISHED = (DeliveryState.SENDING, DeliveryState.QUEUED, DeliveryState.HELD, DeliveryState.CANCELLED)
+# API clients whose tokens are used, and will end.
+_USED = {"enabled": True, "revoked_at": None, "last_used_at__isnull": False, "expires_at__isnull": False}
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,10 @@ class RouteSeen:
 
 @dataclass(frozen=True)
 class Reading:
-    """How the installation stands. `configured` tells that there are routes, be they enabled or not; `oauth` are all
-    OAuth services; `latest` is the newest message that is over; `unsure` counts direct messages of the last day that
-    may have been delivered; `silent_since` is since when messages were due and none got through, None when all is well;
-    `alerts_wanted` tells that somebody wants alerts."""
+    """How the installation stands. `configured` tells that there are routes, be they enabled or not; `clients` are the
+    API clients whose tokens are used and will end; `oauth` are all OAuth services; `latest` is the newest message that
+    is over; `unsure` counts direct messages of the last day that may have been delivered; `silent_since` is since when
+    messages were due and none got through, None when all is well; `alerts_wanted` tells that somebody wants alerts."""
 
     now: datetime
     settings: Settings
@@ -82,6 +85,7 @@ class Reading:
     configured: bool
     routes: Sequence[RouteSeen]
     services: Sequence[IntegratedService]
+    clients: Sequence[ApiClient]
     oauth: Sequence[OAuthService]
     latest: Delivery | None
     unsure: int
@@ -109,6 +113,7 @@ def read() -> Reading:
         configured=bool(rows),
         routes=_seen([row for row in rows if row.enabled], snapshot),
         services=list(IntegratedService.objects.all()),
+        clients=list(ApiClient.objects.filter(**_USED)),
         oauth=[row for row in oauth if isinstance(row, OAuthService)],
         latest=_latest(),
         unsure=_unsure(now),

@@ -43,6 +43,8 @@ PAGES: dict[str, tuple[str, str]] = {
     "sandbox": ("/sandbox/", ""),
     "sandbox-message": ("/sandbox/", "Your order"),
     "settings": ("/settings/", ""),
+    "clients": ("/settings/clients/", ""),
+    "client-new": ("/settings/clients/new/", ""),
     "support": ("/support/", ""),
     "audit": ("/audit/", ""),
     "password": ("/password/", ""),

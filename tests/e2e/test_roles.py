@@ -12,7 +12,7 @@ SENDING = ["Dashboard", "OAuth services", "SMTP connections", "Integrated servic
 WATCHING = ["Delivery log", "Outbox", "Connection tests", "Why this route?", "Sender domains", "Alerts"]
 VIEWER = [*SENDING, *WATCHING, "Errors explained"]
 OPERATOR = [*SENDING, "Send a message", *WATCHING, "Sandbox", "Errors explained"]
-ADMINISTRATOR = [*OPERATOR, "Settings", "Audit"]
+ADMINISTRATOR = [*OPERATOR, "Settings", "API clients", "Audit"]
 MENUS = {"viewer": VIEWER, "operator": OPERATOR, "administrator": ADMINISTRATOR}
 FORBIDDEN = {
     "viewer": ("/compose/", "/sandbox/", "/smtp/new/", "/services/new/", "/settings/", "/audit/"),

@@ -17,6 +17,7 @@ from mailadmin.core.settings import RouteKey, RouteKind
 from mailadmin.delivery import routes
 from mailadmin.models import (
     AlertChannel,
+    ApiClient,
     ConnectionTest,
     Delivery,
     IntegratedService,
@@ -31,6 +32,8 @@ from mailadmin.watch.of_secrets import Ending, endings, secret_findings
 from mailadmin.watch.reading import read
 from tests.console.rows_to_watch import delivery, finished_test, plain_row, smtp_row
 from tests.fakes import certificates
+
+from .done_rows import client_row
 
 pytestmark = pytest.mark.django_db
 
@@ -335,6 +338,20 @@ class TestEndings:
         delivery(attempts=({"route_id": row.pk, "accepted": True},))
         assert found() == []
 
+    def test_s18_the_token_of_an_api_client_is_told_of_while_it_is_used(self) -> None:
+        client = client_row(name="Shop", expires_at=timezone.now() + timedelta(days=6))
+        clients = ApiClient.objects.filter(pk=client.pk)
+        assert found("expiry") == []
+        clients.update(last_used_at=timezone.now())
+        said = one("expiry")
+        assert said.title == "The API token of “Shop” ends in 6 days."
+        assert said.key == f"expiry:client:{client.pk}:7"
+        assert said.path == f"/settings/clients/{client.pk}/"
+        clients.update(expires_at=timezone.now() - timedelta(days=2))
+        assert "its requests are refused" in one("expiry").text
+        clients.update(revoked_at=timezone.now())
+        assert found("expiry") == []
+
     def test_the_next_to_end_comes_first(self) -> None:
         every = [Ending(str(days), "secret", "App", timezone.localdate(), days, ()) for days in (3, -1, 20)]
         assert [finding.tone for finding in secret_findings(every)] == [WARNING, ERROR, WARNING]
@@ -441,4 +458,4 @@ def test_the_number_of_statements_does_not_grow_with_routes_tests_and_messages()
         with CaptureQueriesContext(connection) as queries:
             found()
         counts.append(len(queries))
-    assert counts[0] == counts[1] <= 22
+    assert counts[0] == counts[1] <= 23

@@ -20,7 +20,7 @@ from .base import Sections, textarea
 from .moment import MomentField
 from .secret import SecretField, SecretForm, forget_field
 
-_PARTS = ("the kind", "the host of the address")
+_PARTS = (gettext_lazy("the kind"), gettext_lazy("the host of the address"))
 _NO_LIMIT = gettext_lazy("0 for no limit.")
 
 
@@ -55,7 +55,7 @@ class ApiClientForm(SecretForm):
     url = SecretField(
         lines=True,
         help_text=gettext_lazy(
-            "Where a signed Done event is posted when a message of this client is over. Leave it empty for none."
+            "Only for Done events: where one is posted, signed, when a message of this client is over."
         ),
     )
     forget_url = forget_field()
@@ -99,7 +99,7 @@ class ApiClientForm(SecretForm):
         super().__init__(*args, **kwargs)
         row: ApiClient = self.instance
         if not row._state.adding:
-            self.initial |= {"scopes": row.scopes, "routes": row.routes}
+            self.initial.update(scopes=row.scopes, routes=row.routes)
         self.fields["routes"].choices = route_choices(row.routes)  # type: ignore[attr-defined]  # its own class
         self.fields["url"].widget.attrs["rows"] = 2
 

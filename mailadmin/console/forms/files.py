@@ -29,7 +29,7 @@ class FilesField(forms.FileField):
 
     def clean(self, data: Any, initial: Any = None) -> Any:
         """Return the files. Raises ValidationError for one that is empty or too large."""
-        given: Sequence[UploadedFile] = data if isinstance(data, (list, tuple)) else [data] if data else []
+        given: Sequence[UploadedFile[Any]] = data if isinstance(data, (list, tuple)) else [data] if data else []
         return [_read(super(FilesField, self).clean(one, initial)) for one in given]
 
 
@@ -43,11 +43,11 @@ def check_together(files: Sequence[File]) -> None:
         )
 
 
-def _read(file: UploadedFile) -> File:
+def _read(file: UploadedFile[Any]) -> File:
     if (file.size or 0) > limits.ATTACHMENT_BYTES:
         text = _("“{name}” has {size}; at most {most} can be attached here.")
         most = filesizeformat(limits.ATTACHMENT_BYTES)
-        raise forms.ValidationError(text.format(name=file.name, size=filesizeformat(file.size), most=most))
+        raise forms.ValidationError(text.format(name=file.name, size=filesizeformat(file.size or 0), most=most))
     name = "".join(letter for letter in file.name or "" if letter.isprintable())
     return File(name, _kind(file.content_type or ""), file.read())
 
