@@ -37,5 +37,5 @@ urlpatterns = [
     path("docs/", docs, name="docs"),
     path("v1/openapi.json", guarded(openapi), name="openapi"),
     *(_guarded(pattern) for pattern in api.urls[0] if isinstance(pattern, URLPattern)),
-    re_path(r"^.*$", guarded(nothing), name="nothing"),
+    re_path(r"^[\s\S]*\Z", guarded(nothing), name="nothing"),
 ]

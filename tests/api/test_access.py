@@ -103,7 +103,7 @@ def test_other_methods_are_refused_in_json(program: Program, method: str, addres
     assert answer.headers["Allow"] in ("GET", "POST", "GET, POST")
 
 
-@pytest.mark.parametrize("address", ["/api/", "/api/v1", "/api/v2/messages", "/api/v1/messages/1", "/api/v1/messages/"])
+@pytest.mark.parametrize("address", ["/api/", "/api/v1", "/api/v2/messages", "/api/v1/messages/1", "/api/v1/a%0Ab"])
 def test_other_addresses_are_not_found_in_json(address: str) -> None:
     assert_problem(Client().get(address), 404, "not-found")
 
