@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from html.parser import HTMLParser
 
+from .html_tokens import Tag, tokens
 from .limits import HTML_DEPTH, HTML_TEXT_CHARS
 
 _CUT = "[…]"
@@ -18,40 +18,27 @@ _LINES = frozenset(
     {"address", "article", "aside", "body", "caption", "center", "dd", "div", "dt", "figcaption", "figure", "footer"}
     | {"form", "header", "li", "main", "nav", "section", "tbody", "tfoot", "thead", "tr"}
 )
-_UNSEEN = frozenset({"script", "style", "template", "title"})
 _UNDERLINED = {"h1": "=", "h2": "-"}
 _UNDERLINE_CHARS = 60
 _BLANKS = re.compile(r"[ \t\r\n\f\xa0]+")
 _NOTHING = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\xad\u034f\u200b\ufeff\ud800-\udfff]+")  # also what fills previews
 _TARGETS = ("http://", "https://", "mailto:", "tel:")
 _RULE = "-" * 20
-_REMARK = re.compile(r"<!--|<[!?]|</(?![A-Za-z])")
 
 
 def to_text(html: str) -> str:
     """Return `html` as text, with LF between lines. Of longer HTML than limits.HTML_TEXT_CHARS the beginning is read,
     and a sign tells that the rest is missing. Never fails: whatever is no HTML is taken as browsers take it."""
     reader = _Reader()
-    reader.feed(_without_remarks(html[:HTML_TEXT_CHARS]))
-    reader.close()
-    text = reader.text()
+    for token in tokens(html[:HTML_TEXT_CHARS]):
+        if isinstance(token, str):
+            reader.text(token)
+        elif token.ends:
+            reader.end(token.name)
+        else:
+            reader.start(token)
+    text = reader.whole()
     return f"{text}\n\n{_CUT}".lstrip() if len(html) > HTML_TEXT_CHARS else text
-
-
-def _without_remarks(html: str) -> str:
-    """Return `html` without comments, declarations and instructions: Python's parser looks for the end of each one that
-    is not closed in all that follows, so that a hundred thousand of them would take minutes."""
-    kept, place = [], 0
-    for found in _REMARK.finditer(html):
-        if found.start() < place:
-            continue
-        kept.append(html[place : found.start()])
-        end = "-->" if found[0] == "<!--" else ">"
-        close = html.find(end, found.end())
-        if close < 0:  # browsers, too, take the rest as a part of it
-            return "".join(kept)
-        place = close + len(end)
-    return "".join([*kept, html[place:]])
 
 
 @dataclass
@@ -63,69 +50,52 @@ class _Nest:
     entries: int = 0
 
 
-class _Reader(HTMLParser):
+class _Reader:
     """Gathers lines while the tags come by."""
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self._lines: list[str] = []
         self._line: list[str] = []  # the pieces of the line in the making
         self._blank = False  # an empty line goes before the next text
         self._sign = ""  # of a list's entry, before its first text
         self._cell = False  # a cell begins, beside another one
         self._nests: list[_Nest] = []
-        self._unseen = ""
         self._pre = 0
         self._link: tuple[str, int] | None = None  # the address, and where its text begins in the line
 
-    def text(self) -> str:
+    def whole(self) -> str:
         """Return what was gathered."""
         self._end_line()
         return "\n".join(self._lines).strip("\n")
 
-    # -- what the parser meets ----------------------------------------------------------------------------
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """As HTMLParser says."""
-        if self._unseen:
-            return
-        if tag in _UNSEEN:
-            self._unseen = tag
-            return
-        self._begin_block(tag)
-        values = dict(attrs)
-        if tag == "a":
-            self._link = ((values.get("href") or "").strip(), len(self._line))
-        elif tag == "img" and (alt := _BLANKS.sub(" ", values.get("alt") or "").strip()):
+    def start(self, tag: Tag) -> None:
+        """Begin an element."""
+        self._begin_block(tag.name)
+        if tag.name == "a":
+            self._link = (tag.attributes.get("href", "").strip(), len(self._line))
+        elif tag.name == "img" and (alt := _BLANKS.sub(" ", tag.attributes.get("alt", "")).strip()):
             self._say(f"[{alt}]")
-        elif tag == "br":
+        elif tag.name == "br":
             self._end_line(even_if_empty=True)
-        elif tag == "hr":
-            self._blank = True
-            self._end_line()
-            self._lines.append(self._indent() + _RULE)
-            self._blank = True
-        elif tag == "pre":
+        elif tag.name == "hr":
+            self._rule()
+        elif tag.name == "pre":
             self._pre += 1
 
-    def handle_endtag(self, tag: str) -> None:
-        """As HTMLParser says."""
-        if self._unseen:
-            self._unseen = "" if tag == self._unseen else self._unseen
-        elif tag == "a":
+    def end(self, name: str) -> None:
+        """End an element."""
+        if name == "a":
             self._end_link()
         else:
-            self._end_block(tag)
+            self._end_block(name)
 
-    def handle_data(self, data: str) -> None:
-        """As HTMLParser says."""
-        data = _NOTHING.sub("", data)
-        if self._unseen:
-            return
+    def text(self, text: str) -> None:
+        """Take a text of the page."""
+        text = _NOTHING.sub("", text)
         if not self._pre:
-            self._say(_BLANKS.sub(" ", data))
+            self._say(_BLANKS.sub(" ", text))
             return
-        first, *others = data.replace("\r\n", "\n").split("\n")
+        first, *others = text.replace("\r\n", "\n").split("\n")
         self._say(first)
         for line in others:
             self._end_line(even_if_empty=True)
@@ -192,6 +162,13 @@ class _Reader(HTMLParser):
             return
         gap = " " if self._line and not self._line[-1].endswith(" ") else ""
         self._say(f"{gap}({address})" if shown else f"{gap}{address}")
+
+    def _rule(self) -> None:
+        self._end_line()
+        if self._lines and self._lines[-1]:
+            self._lines.append("")
+        self._lines.append(self._indent() + _RULE)
+        self._blank = True
 
     def _end_line(self, even_if_empty: bool = False) -> None:
         line = "".join(self._line)
