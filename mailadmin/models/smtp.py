@@ -91,7 +91,7 @@ class SmtpConnection(ProxyHolder, SmtpOptions, RouteRow):
     )
     domain = models.CharField(_("domain"), max_length=120, blank=True, validators=[Checked("one_line")])
     user_name = models.CharField(_("user name"), max_length=255, blank=True, validators=[Checked("one_line")])
-    secret = SecretSlot("password", _password_destination)
+    secret = SecretSlot(_("password"), _password_destination)
     clear_text_confirmed = models.BooleanField(_("send the password without encryption"), default=False)
     integrated_service = models.ForeignKey(
         IntegratedService, on_delete=models.PROTECT, null=True, blank=True, related_name="smtp_connections"

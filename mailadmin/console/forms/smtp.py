@@ -87,6 +87,7 @@ class SmtpConnectionForm(ProxyForm):
     }
 
     port = forms.IntegerField(
+        label=_("Port"),
         required=False,
         validators=[Checked("port")],
         error_messages={"invalid": _("A port is a whole number from 1 to 65535; leave it empty for the usual one.")},
