@@ -1,6 +1,6 @@
 """The Done event (pure): what a client of the HTTP API is told of a message that it handed over, as signed JSON.
 
-The signature is that of alerts (`alert_payloads.signature`); docs/api.md explains every name.
+The signature is that of alerts (`alert_payloads.signature`); docs/done.md explains every name.
 """
 
 from __future__ import annotations

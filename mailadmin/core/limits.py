@@ -290,7 +290,7 @@ CONTENT_ID_CHARS = 200  # of an inline file; it stands in one line of a header
 FLOWED_CHARS = 78  # of a line of format=flowed (RFC 3676 section 4.2)
 HTML_TEXT_CHARS = 1_000_000  # of HTML that a text part is made from; mail programs cut what they show far sooner
 HTML_DEPTH = 20  # of lists and quotations inside each other that are indented; nobody could read more
-DONE_TRIES = 6  # of one Done event: about a day, with the pauses below
+DONE_TRIES = 6  # of one Done event: more than half a day, with the pauses below
 DONE_RETRY_SECONDS = (30, 300, 1800, 7200, 43_200)  # between them
 DONE_CLAIM_SECONDS = 60  # longer than one try: then its sender is dead
 DONE_SECONDS = 10  # for the receiver's answer
