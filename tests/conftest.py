@@ -13,6 +13,8 @@ from django.db import connection
 from mailadmin.core.keyring import new_key
 from mailadmin.transports import shared
 from mailadmin.watch.alerts import bell, news
+from tests.services.postfix import NEEDS, Postfix, running_postfix
+from tests.services.processes import require
 
 # Files that take a minute and more: begun last, they would keep one process while the others have nothing to do.
 _LONG = frozenset({"test_mariadb.py", "test_postgresql.py", "test_celery.py", "test_soak.py", "test_outbox_crashes.py"})
@@ -59,3 +61,11 @@ def fresh_shared_state() -> None:
     """Let no test wait for the pace or the pause that an earlier one left behind; what reaches other processes is
     installed where it is tested."""
     shared.install(shared.Process)
+
+
+@pytest.fixture(scope="session")
+def postfix() -> Iterator[Postfix]:
+    """A real server: one in each process of the tests, for every folder of them."""
+    require(*NEEDS, root=True)
+    with running_postfix() as server:
+        yield server

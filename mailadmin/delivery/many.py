@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from mailadmin.conf import ConfigurationError
 from mailadmin.core import limits, policy
-from mailadmin.core.errors import BadMessage, MailError
+from mailadmin.core.errors import BadMessage, MailError, bad_message
+from mailadmin.core.fault import Kind
 from mailadmin.core.outcome import Skipped
 from mailadmin.core.settings import Route, RouteKey
 from mailadmin.core.texts import _
@@ -110,6 +111,8 @@ class _List:
         while self._reading and len(found) < self._ahead and size < limits.LIST_AHEAD_BYTES:
             message = self._next()
             try:
+                if message is None and self._reading:
+                    raise bad_message(Kind.BAD_MESSAGE, _("There is no message: None stands in the list."))
                 if message and message.recipients():
                     snapshot = snapshot or routes.current()
                     job = prepare(message, self._options, snapshot)

@@ -185,8 +185,6 @@ def _step(session: SmtpSession, recorder: Recorder, key: str) -> Iterator[Step]:
 
 def _check_settings(route: SmtpRoute, step: Step) -> None:
     """Find out what is missing or unreadable before anything is dialled."""
-    if not route.host:
-        raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, _("The host is missing.")))
     auth.check_settings(route)
     tls.client_context(route.tls, route.client)
     if route.proxy and route.proxy.user and route.proxy.password is None:

@@ -126,6 +126,14 @@ class TestSuccess:
             assert EmailBackend().send_messages(messages) == 7
         assert results(messages)[5] is None and Delivery.objects.count() == 7
 
+    def test_s16_none_in_the_place_of_a_message_is_an_error_of_its_own(self) -> None:
+        messages = [a_message(), None, a_message()]
+        with SmtpServer() as server:
+            plain(server)
+            with pytest.raises(mailadmin.BadMessage, match="There is no message"):
+                EmailBackend(fail_silently=True).send_messages(messages)  # type: ignore[arg-type]  # what is tried
+            assert len(server.messages) == 1, "as with every other bad message, those before it are sent"
+
     def test_an_empty_list_does_nothing(self, django_assert_num_queries: Any) -> None:
         with django_assert_num_queries(0):
             assert EmailBackend().send_messages([]) == 0

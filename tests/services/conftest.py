@@ -7,16 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.services.exim import EXIM, Exim, running_exim
-from tests.services.postfix import NEEDS, Postfix, running_postfix
 from tests.services.processes import require
 from tests.services.smtp_sink import Sink, running_sink
-
-
-@pytest.fixture(scope="session")
-def postfix() -> Iterator[Postfix]:
-    require(*NEEDS, root=True)
-    with running_postfix() as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pwd
+import random
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -76,6 +77,9 @@ _ENCRYPTED: dict[str, dict[str, str]] = {
     "expired": _SIGNED_IN,
     "wrong_name": _SIGNED_IN,
     "untrusted": _SIGNED_IN,
+    "scanned": _SIGNED_IN,  # as if a virus scanner had opened the encryption
+    "unlisted": _SIGNED_IN,  # nobody answers where the list of withdrawn certificates should be
+    "closing": _SIGNED_IN,  # of the tests of closed and of kept sessions, which count them
     "certificate": {
         "smtpd_tls_security_level": "encrypt",
         "smtpd_tls_req_ccert": "yes",
@@ -92,6 +96,8 @@ _ENCRYPTED: dict[str, dict[str, str]] = {
     "xoauth2": _SIGNED_IN | {"smtpd_sasl_mechanism_filter": "xoauth2,login"},
     "oauthbearer": _SIGNED_IN | {"smtpd_sasl_mechanism_filter": "oauthbearer,login"},
 }
+# The same at the usual ports, on an address of loopback that no other Postfix has.
+_USUAL: dict[int, dict[str, str]] = {25: {}, 587: _SIGNED_IN, 465: _ENCRYPTED["tls"]}
 _CYRUS = """
 pwcheck_method: auxprop
 auxprop_plugin: sasldb
@@ -118,10 +124,12 @@ postlog unix-dgram n - n - 1 postlogd
 
 @dataclass(frozen=True)
 class Postfix:
-    """The server: a port of loopback for each way in, its mailboxes and its log."""
+    """The server: a port of loopback for each way in, an address with the usual ports (25 plain, 587 with STARTTLS, 465
+    with TLS from the start), its mailboxes and its log."""
 
     folder: Path
     ports: Mapping[str, int]
+    address: str
     mail: Mailboxes
     dovecot: Dovecot
     ca_pem: str
@@ -134,6 +142,11 @@ class Postfix:
     def sessions(self, way: str) -> list[str]:
         """Return what the log counts for each session that had a message and has ended: "ehlo=1 mail=2 ..."."""
         return [line.partition("]: ")[2] for line in self.log(way) if "disconnect from" in line and " mail=" in line]
+
+    def taken(self) -> list[str]:
+        """Return the Message-ID of every message that was taken on any way, in their order."""
+        text = (self.folder / "mail.log").read_text(errors="replace")
+        return [line.partition(" message-id=")[2] for line in text.splitlines() if " message-id=" in line]
 
     def settled(self) -> bool:
         """Tell whether nothing is left in the queue: ended before that, it would deliver once more when it is back."""
@@ -164,9 +177,10 @@ def prepared_postfix(realm: Realm | None = None) -> Iterator[Postfix]:
     with short_folder() as folder, running_dovecot(folder / "dovecot", {USER: PASSWORD}, realm) as dovecot:
         ways = [*_CLEAR, *_ENCRYPTED]
         ports = dict(zip(ways, free_ports(len(ways)), strict=True))
-        _configure(folder, dovecot, ports)
+        address = f"127.{random.randint(1, 254)}.{random.randint(1, 254)}.{random.randint(1, 254)}"
+        _configure(folder, dovecot, ports, address)
         subprocess.run([program("postfix"), "-c", str(folder / "etc"), "check"], check=True, capture_output=True)
-        yield Postfix(folder, ports, Mailboxes(folder / "mail"), dovecot, certificates.authority().pem)
+        yield Postfix(folder, ports, address, Mailboxes(folder / "mail"), dovecot, certificates.authority().pem)
 
 
 @contextlib.contextmanager
@@ -176,7 +190,7 @@ def running_postfix(realm: Realm | None = None) -> Iterator[Postfix]:
         yield postfix
 
 
-def _configure(folder: Path, dovecot: Dovecot, ports: Mapping[str, int]) -> None:
+def _configure(folder: Path, dovecot: Dovecot, ports: Mapping[str, int], address: str) -> None:
     nobody = pwd.getpwnam("nobody")
     etc = folder / "etc"
     for name in ("etc", "queue", "data", "mail"):
@@ -188,16 +202,21 @@ def _configure(folder: Path, dovecot: Dovecot, ports: Mapping[str, int]) -> None
     (etc / "ca.pem").write_text(certificates.authority().pem)
     (etc / "mailboxes").write_text("".join(f"{name}@{DOMAIN} {name}/\n" for name in MAILBOXES))
     _prepare_cyrus(folder)
-    services = [_service(way, ports[way], options) for way, options in _CLEAR.items()]
-    good = _write(etc / "good.pem", certificates.good())
+    services = [_service(way, f"127.0.0.1:{ports[way]}", options) for way, options in _CLEAR.items()]
+    ours = certificates.authority()
+    good = _write(etc / "good.pem", ours.issue("localhost", "127.0.0.1", address))
     bad = {
         "expired": certificates.expired(),
         "wrong_name": certificates.wrong_name(),
         "untrusted": certificates.authority("Somebody Else").issue("localhost", "127.0.0.1"),
+        "scanned": certificates.authority("Avast Web/Mail Shield Root").issue("localhost", "127.0.0.1"),
+        "unlisted": ours.issue("localhost", "127.0.0.1", points=[certificates.point("http://localhost:1/ca.crl")]),
     }
     for way, options in _ENCRYPTED.items():
         pem = _write(etc / f"{way}.pem", bad[way]) if way in bad else good
-        services.append(_service(way, ports[way], options | {"smtpd_tls_chain_files": str(pem)}))
+        services.append(_service(way, f"127.0.0.1:{ports[way]}", options | {"smtpd_tls_chain_files": str(pem)}))
+    for port, options in _USUAL.items():
+        services.append(_service(f"usual_{port}", f"{address}:{port}", options | {"smtpd_tls_chain_files": str(good)}))
     (etc / "master.cf").write_text("".join(services) + _DAEMONS)
 
 
@@ -217,9 +236,9 @@ def _prepare_cyrus(folder: Path) -> None:
     (sasl / "smtpd.conf").write_text(_CYRUS.format(database=database))
 
 
-def _service(way: str, port: int, options: Mapping[str, str]) -> str:
+def _service(way: str, where: str, options: Mapping[str, str]) -> str:
     set_ = "".join(f" -o {name}={value}" for name, value in (options | {"syslog_name": way}).items())
-    return f"127.0.0.1:{port} inet n - n - - smtpd{set_}\n"
+    return f"{where} inet n - n - - smtpd{set_}\n"
 
 
 def _write(path: Path, identity: Identity) -> Path:

@@ -6,6 +6,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -84,6 +85,20 @@ def test_row_1_a_host_that_does_not_exist() -> None:
     with pytest.raises(MailError) as caught, opened(smtp_route(25, host="a..b")) as transport:
         transport.send(mail())
     surely_not_sent(caught.value, Phase.DNS, Kind.DNS_NOT_FOUND)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"host": ""}, "host-missing"), ({"port": 65536}, "port-out-of-range")],
+)
+def test_s16_a_destination_that_no_form_would_take_is_told_before_anything_is_dialled(
+    changes: dict[str, Any], code: str
+) -> None:
+    """Whoever writes into the database past the forms gets a sentence, and no error of a socket."""
+    with pytest.raises(MailError) as caught, opened(replace(smtp_route(25), **changes)) as transport:
+        transport.send(mail())
+    assert caught.value.code == code
+    surely_not_sent(caught.value, Phase.SETTINGS, Kind.ROUTE_INCOMPLETE)
 
 
 def test_row_3_a_port_where_nobody_listens() -> None:

@@ -1,9 +1,10 @@
-"""What the settings of a connection must have before it can sign in."""
+"""What the settings of a connection must have before it is dialled, and before it can sign in."""
 
 from __future__ import annotations
 
 import re
 
+from mailadmin.core import validation
 from mailadmin.core.errors import MailError
 from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.settings import Security, SmtpAuth, SmtpRoute
@@ -16,9 +17,22 @@ from .mechanisms.exchange import LibraryMissing
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
+def check_destination(route: SmtpRoute) -> None:
+    """Find out whether `route` says where to connect to: the forms see to that, but not everybody who writes into the
+    database does. Raises MailError with phase SETTINGS."""
+    if not route.host:
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, _("The host is missing."))
+    try:
+        validation.port(route.effective_port)
+    except ValueError as error:
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, str(error)) from None
+
+
 def check_settings(route: SmtpRoute) -> None:
-    """Find out what is missing for signing in as `route` says, before anything is dialled. Raises MailError with
-    phase SETTINGS: something is missing or cannot be used, or the library for what was chosen is not installed."""
+    """Find out what is missing for connecting and signing in as `route` says, before anything is dialled. Raises
+    MailError with phase SETTINGS: something is missing or cannot be used, or the library for what was chosen is not
+    installed."""
+    check_destination(route)
     try:
         _CHECKS[route.auth](route)
     except LibraryMissing as missing:

@@ -22,6 +22,7 @@ from mailadmin.transports.base import Mail
 from . import auth, data, payload, second_look
 from .conversation import Conversation
 from .reply import Reply
+from .requirements import check_destination
 from .wire import WireError
 
 _READY = 220
@@ -50,6 +51,7 @@ class SmtpSession(Conversation):
 
     def start(self) -> None:
         """Walk from the name to the sign-in. Raises MailError; the connection is closed then."""
+        check_destination(self.route)
         try:
             self.resolve()
             self.connect()
