@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.utils.functional import Promise
+
 from mailadmin.core import limits
 from mailadmin.core.addresses import Address, AddressError, parse, parse_list
 from mailadmin.core.errors import bad_message
@@ -22,6 +24,7 @@ def several(given: Addresses, field: str) -> list[str]:
 
     Raises BadMessage for an empty entry and for a bad address, with the place of the entry ("to.2").
     """
+    given = str(given) if isinstance(given, Promise) else given  # a text that is translated late
     if given is None or (isinstance(given, str) and not given.strip()):
         return []
     if isinstance(given, bytes) or not isinstance(given, Iterable):
