@@ -76,6 +76,8 @@ def lines() -> list[Line]:
 
 def line_of(row: ApiClient, warning_days: int) -> Line:
     """Return `row` as the list shows it; a token that ends within `warning_days` is warned of."""
+    if not row.token_start:  # a settings file made it
+        return Line(row, "warning", _("No token yet"))
     if row.revoked_at:
         return Line(row, "stopped", _("Revoked"))
     if not row.enabled:

@@ -121,6 +121,25 @@ def test_a_page_is_clean_in_light_and_dark_wide_and_narrow(
     _check(page, name, picture)
 
 
+def test_n14_what_comes_from_a_settings_file_is_clean(
+    page: Page, grown: Console, picture: Callable[[Page, str], None]
+) -> None:
+    """N14: the list, the form that is only shown, and the page that refuses to change it."""
+    managed = "from mailadmin.models import SmtpConnection as rows; rows.objects.update(managed_by={!r})"
+    grown.python(managed.format("deploy/mail.toml"))
+    try:
+        page.goto("/smtp/")
+        _check(page, "managed-list", picture)
+        page.get_by_role("link", name="Relay in Berlin").first.click()
+        page.locator("details.card.folded > summary").click()
+        _check(page, "managed-form", picture)
+        page.complaints.expect("status of 409")  # type: ignore[attr-defined]  # the answer of the refusal
+        page.goto(f"{page.url.rstrip('/')}/delete/")
+        _check(page, "managed-refusal", picture)
+    finally:
+        grown.python(managed.format(""))
+
+
 def test_a_form_with_errors_and_everything_open_is_clean(page: Page, picture: Callable[[Page, str], None]) -> None:
     page.goto("/smtp/new/")
     page.locator("[name=host]").fill("smtp://a b")

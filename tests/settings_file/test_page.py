@@ -42,7 +42,7 @@ def test_every_choice_is_told_beside_its_key():
             if not isinstance(key.sort, (Choice, Chosen)) or key.name not in lines:
                 continue
             told = lines[key.name]
-            assert all(str(one) in told for one in key.sort.choices) or key.name in ("client_type", "on_unsure", "second_kind"), told
+            assert all(str(one) in told for one in key.sort.choices) or key.name in ("client_type", "on_unsure", "second_kind", "proxy_kind"), told
 
 
 def test_the_exit_codes_are_those_of_the_commands():

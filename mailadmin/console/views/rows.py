@@ -97,7 +97,9 @@ def show_form(request: HttpRequest, form: Form, proposal: Proposal | None = None
     if proposal and saved and (page := refusal(request, saved, section.address("edit", saved))):
         return page
     test_url = reverse("mailadmin:test-start-unsaved", args=[section.name])
-    if fixed and saved:  # nothing can be typed
+    if fixed and saved:  # nothing can be typed, and nothing forgotten
+        for name in [one for one in form.fields if one.startswith("forget_")]:
+            del form.fields[name]
         test_url = reverse("mailadmin:test-start", args=[section.name, saved.pk])
     context = {
         "section": section,
