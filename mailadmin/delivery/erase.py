@@ -1,10 +1,10 @@
 """Erasing a person: the log forgets an address, in every place where it stands.
 
 Of messages to this address alone nothing remains but that there was one, when, by which route and with what outcome. Of
-messages to several people, and of those whose subject names the address, the address goes, and the rest stays; their
-kept content goes as well, because it names everybody. Messages that still wait are left, because erasing them would be
-losing them: cancel them first, or erase again when they are over. The audit trail is never changed: it names no
-recipient, but it keeps the subject of a message that somebody sent again or cancelled by hand.
+messages to several people, and of those whose subject or metadata name the address, the address goes, and the rest
+stays; their kept content goes as well, because it names everybody. Messages that still wait are left, because erasing
+them would be losing them: cancel them first, or erase again when they are over. The audit trail is never changed: it
+names no recipient, but it keeps the subject of a message that somebody sent again or cancelled by hand.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ERASED = "(erased)"
 _FIELDS: dict[type[models.Model], tuple[str, ...]] = {
     Delivery: (
         *("subject", "from_address", "sent_as", "message_id", "reason", "progress"),
-        *("redirected_to", "skipped"),
+        *("redirected_to", "skipped", "metadata"),
     ),
     DeliveryRecipient: ("code", "reason"),
     DeliveryAttempt: ("answer", "problem", "server_code", "remedy"),
@@ -85,15 +85,18 @@ def erase(address: str) -> int:
 
 def _about(address: str) -> list[UUID]:
     """Return the messages to `address`, also those that nobody tried to send, those that it got instead of their
-    recipients, and those whose subject names it: each table is read once."""
+    recipients, and those whose subject or metadata names it: each table is read once."""
     tried = DeliveryRecipient.objects.filter(address__iexact=address).order_by().values_list("delivery_id", flat=True)
-    known = Q(redirected_to__iexact=address) | Q(subject__icontains=address) | _contains("recipient_list", address)
-    rows = Delivery.objects.filter(known).order_by().values_list("pk", "redirected_to", "subject", "recipient_list")
+    known = Q(redirected_to__iexact=address) | Q(subject__icontains=address)
+    known |= _contains("recipient_list", address) | _contains("metadata", address)
+    columns = ("pk", "redirected_to", "subject", "metadata", "recipient_list")
+    rows = Delivery.objects.filter(known).order_by().values_list(*columns)
     pattern, named = _pattern(address), _named(address)
     found = (
         key
-        for key, instead, subject, asked in rows
-        if pattern.search(f"{instead}\n{subject}") or any(named.search(text) for _, text in asked)
+        for key, instead, subject, metadata, asked in rows
+        if pattern.search("\n".join((instead, subject, *metadata, *metadata.values())))
+        or any(named.search(text) for _, text in asked)
     )
     return list(dict.fromkeys([*tried, *found]))
 
@@ -133,7 +136,7 @@ def _forget(address: str, batch: Sequence[UUID]) -> None:
         delivery.recipient_list = [[field, ERASED if named.search(text) else text] for field, text in asked]
     for delivery in deliveries:
         _forget_alone(pattern, delivery)
-    Delivery.objects.bulk_update(deliveries, ["recipient_list", "subject", "idempotency_key"])
+    Delivery.objects.bulk_update(deliveries, ["recipient_list", "subject", "metadata", "idempotency_key"])
     DeliveryRecipient.objects.filter(delivery__in=batch, address__iexact=address).update(address=ERASED)
     _rewrite(pattern, DeliveryRecipient.objects.filter(delivery__in=batch))
     _rewrite(pattern, DeliveryAttempt.objects.filter(delivery__in=batch))
@@ -172,16 +175,19 @@ def _rewrite(pattern: re.Pattern[str], rows: Iterable[models.Model]) -> None:
 
 
 def _forget_alone(pattern: re.Pattern[str], row: Delivery) -> None:
-    """What a message to one person says in its subject is about this person; and so may be the caller's name for it."""
+    """What a message to one person says in its subject is about this person; and so may be the caller's names for
+    it."""
     alone = all(address == ERASED for _, address in row.recipient_list)
     if alone:
-        row.subject = ERASED
+        row.subject, row.metadata = ERASED, {}
     if row.idempotency_key and (alone or pattern.search(row.idempotency_key)):
         row.idempotency_key = None
 
 
 def _without(pattern: re.Pattern[str], value: Any, longest: int | None = None) -> Any:
-    """Return `value`, a text or a list of texts and lists, without what fits `pattern`."""
+    """Return `value`, a text or a list of texts and lists, or texts by their names, without what fits `pattern`."""
+    if isinstance(value, dict):
+        return {_without(pattern, name): _without(pattern, one) for name, one in value.items()}
     if isinstance(value, list):
         return [_without(pattern, one) for one in value]
     return pattern.sub(ERASED, value)[:longest] if isinstance(value, str) else value

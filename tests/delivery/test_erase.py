@@ -158,6 +158,21 @@ def test_n12_a_message_to_somebody_else_whose_subject_names_the_address_forgets_
     assert row.subject == f"Welcome, {erase.ERASED}!"
 
 
+def test_n12_the_names_that_an_application_gave_along_forget_it_too() -> None:
+    alone = logged(ANN, metadata={"customer": "4711"})
+    several = logged(ANN, "bob@example.org", metadata={"customer": ANN, "order": "7"})
+    other = logged("bob@example.org", metadata={f"to {ANN}": f"copy for {ANN.upper()}"})
+    left = logged("bob@example.org", metadata={"to": f"joann.{ANN}"})
+    erase.erase(ANN)
+    found = [Delivery.objects.get(pk=row.pk).metadata for row in (alone, several, other, left)]
+    assert found == [
+        {},
+        {"customer": erase.ERASED, "order": "7"},
+        {f"to {erase.ERASED}": f"copy for {erase.ERASED}"},
+        {"to": f"joann.{ANN}"},
+    ]
+
+
 def test_n12_who_got_a_message_instead_of_its_recipients_is_erased_as_well() -> None:
     row = logged("bob@example.org", redirected_to=ANN)
     assert erase.erase(ANN) == 1
