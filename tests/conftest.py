@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from mailadmin.core.keyring import new_key
 from mailadmin.transports import shared
@@ -54,6 +55,12 @@ def nobody_rings() -> None:
     for name in (bell.ALERTS, bell.DONE):
         bell.install(bell.Silent(), name)
     news.take()
+
+
+@pytest.fixture(autouse=True)
+def site_language() -> None:
+    """Let no test speak the language of a page that an earlier one read: Django leaves a thread in it."""
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
