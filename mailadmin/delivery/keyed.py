@@ -18,16 +18,18 @@ _Model: TypeAlias = type[models.Model]
 
 
 class Fetch:
-    """The rows of a query that differs only in one key, with their values as the ORM converts them. `query` gives it
-    for a key; annotations come last."""
+    """The rows of a query that differs only in one key (a UUID or a text), with their values as the ORM converts them.
+    `query` gives it for a key; annotations come last."""
 
-    _SOME_KEY = UUID("00000000-0000-7000-8000-000000000000")  # stands in the parameters for the key of each call
+    # What stands in the parameters for the key of each call.
+    _SOME_UUID, _SOME_TEXT = UUID("00000000-0000-7000-8000-000000000000"), "any text"
 
-    def __init__(self, query: Callable[[UUID], models.QuerySet[Any, Any]]) -> None:
+    def __init__(self, query: Callable[[Any], models.QuerySet[Any, Any]], key: type[UUID] | type[str] = UUID) -> None:
         self._query = query
+        self._some_key: UUID | str = self._SOME_UUID if key is UUID else self._SOME_TEXT
         self._built: dict[str, tuple[str, list[Any], tuple[int, ...], dict[int, Any]]] = {}
 
-    def __call__(self, cursor: CursorWrapper, key: UUID) -> list[Row]:
+    def __call__(self, cursor: CursorWrapper, key: UUID | str) -> list[Row]:
         """Return the rows for `key`."""
         connection = cursor.db
         sql, parameters, places, converters = self._built.get(connection.alias) or self._build(connection)
@@ -38,9 +40,9 @@ class Fetch:
         return [_converted(row, converters, connection) for row in cursor.fetchall()]
 
     def _build(self, connection: BaseDatabaseWrapper) -> tuple[str, list[Any], tuple[int, ...], dict[int, Any]]:
-        compiler = self._query(self._SOME_KEY).query.get_compiler(connection=connection)
+        compiler = self._query(self._some_key).query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
-        stand_in = _prepared_key(self._SOME_KEY, connection)
+        stand_in = _prepared_key(self._some_key, connection)
         places = tuple(place for place, value in enumerate(parameters) if value == stand_in)
         converters = compiler.get_converters([column for column, *_ in compiler.select])
         built = self._built[connection.alias] = sql, list(parameters), places, converters
@@ -129,7 +131,9 @@ class Delete:
         return sql
 
 
-def _prepared_key(key: UUID, connection: BaseDatabaseWrapper) -> Any:
+def _prepared_key(key: UUID | str, connection: BaseDatabaseWrapper) -> Any:
+    if isinstance(key, str):
+        return key
     return models.UUIDField().get_db_prep_value(key, connection)
 
 
