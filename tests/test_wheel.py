@@ -176,7 +176,7 @@ def test_page_and_errors_are_rendered_in_german_from_the_wheel(visit: Any) -> No
     page, error = visit["german"]
     assert '<html lang="de"' in page
     assert "<h1>Übersicht</h1>" in page
-    assert error == "Von mx.example kam keine Antwort."
+    assert error == "mx.example hat nicht rechtzeitig geantwortet."
 
 
 def test_the_new_project_has_the_django_of_this_run(visit: Any) -> None:
