@@ -25,6 +25,8 @@ from .log import Delivery
 from .routes import Named
 from .secrets import SecretHolder, SecretSlot
 
+OVER = _("This time is over. To stop a token now, switch the client off or revoke its token.")
+
 
 def _webhook(row: ApiClient) -> Destination:
     return ("done-webhook", row.host.lower())

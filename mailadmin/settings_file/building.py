@@ -10,6 +10,7 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
 from mailadmin.core.clients import digest, new_token
+from mailadmin.models.clients import OVER
 from mailadmin.models.credentials import CredentialHolder
 from mailadmin.models.snapshots import Plain, Snapshot, plain, snapshot
 
@@ -18,7 +19,7 @@ from .faults import Fault, did_you_mean
 from .installed import Installed
 from .slots import put_secrets
 from .table import ROUTES, SERVICE, Key, Row, Table, Values
-from .tables import CLIENTS, OAUTH, SENDING, SERVICES, SMTP
+from .tables import CHANNELS, CLIENTS, OAUTH, SENDING, SERVICES, SMTP
 
 _FIRST = {SERVICES.name: 0, OAUTH.name: 1, SMTP.name: 2}  # clients of the API name routes, and routes name services
 _NO_USE = "This means nothing here, by what the other keys say; leave it out."
@@ -28,7 +29,7 @@ _NEEDED = "This is needed: the name of the integrated service that gives the tok
 @dataclass
 class Built:
     """A row as the file wants it. `before` is what stood in it, {} for a new one; `found` is who managed it; `kept` and
-    `plainly` are what the audit trail tells of the row as it was."""
+    `plainly` are what the audit trail tells of the row as it was; `host` is where its webhook led, None without one."""
 
     entry: Entry
     row: Row
@@ -37,6 +38,7 @@ class Built:
     found: str
     kept: Snapshot
     plainly: Plain
+    host: str | None = None
     after: Values = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
@@ -55,6 +57,8 @@ class Built:
         """Return the keys that differ, each with its value before and after; of a new row what is not as usual."""
         usual = {key.name: key.default for key in self.table.keys}
         pairs = {name: (self.before.get(name, usual[name]), value) for name, value in self.after.items()}
+        if self.host is not None:  # the same reference may name an address on another host by now
+            pairs["host"] = (self.host, self.row.host)
         return {name: (old, new) for name, (old, new) in pairs.items() if old != new}
 
 
@@ -86,7 +90,8 @@ def _begin(entry: Entry, installed: Installed) -> Built:
     if row is not None:
         before = entry.table.values(row, installed.routes)
         found = row.managed_by if entry.table.owned else ""
-        return Built(entry, row, False, before, found, snapshot(row), plain(row))
+        host = row.host if entry.table in (CHANNELS, CLIENTS) else None
+        return Built(entry, row, False, before, found, snapshot(row), plain(row), host)
     row = entry.table.model(**{entry.table.title: entry.title})
     if entry.table is CLIENTS:
         row.token_digest = digest(new_token().reveal())  # of a token that nobody has; the console makes the first one
@@ -142,6 +147,8 @@ def _own_faults(document: Document, built: Built) -> Iterator[Fault]:
         key = "" if name == NON_FIELD_ERRORS else entry.table.key_of(name)
         told.add(key)
         yield document.fault(entry, key, " ".join(sentences))
+    if entry.table is CLIENTS and row.expired and built.before.get("expires_at") != row.expires_at:
+        yield document.fault(entry, "expires_at", str(OVER))
     if entry.table is SENDING:
         for name, sentence in row.sending_errors().items():
             yield document.fault(entry, entry.table.key_of(name), sentence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailadmin.delivery import health
+from mailadmin.delivery import health, routes
 from mailadmin.models import (
     AlertChannel,
     ApiClient,
@@ -212,6 +212,13 @@ class TestOwnership:
         assert SmtpConnection.objects.first().managed_by == ""
         assert SmtpConnection.objects.first().to_route().password is not None
 
+    def test_it_is_in_force_for_the_next_message(self, applied):
+        routes.forget()
+        assert routes.current().named("Relay A") is None
+        applied(RELAY)
+        assert routes.current().named("Relay A") is not None
+        routes.forget()
+
     def test_keys_left_out_go_back_to_the_usual(self, applied):
         applied(RELAY + "port = 2525\n")
         applied(RELAY)
@@ -304,6 +311,23 @@ user_name = "ada"
         (step,) = applied(RELAY, adopt=True).steps
         assert step.changes["password"] == ("(stored in the database)", "")
         assert SmtpConnection.objects.get().secret_stored == ""
+
+    def test_the_same_reference_to_another_host_is_a_change(self, applied, plan, monkeypatch):
+        text = '[[alert_channel]]\nname = "A"\nkind = "slack"\nurl = "env:MAILADMIN_SECRET_HOOK"\n'
+        applied(text)
+        monkeypatch.setenv("MAILADMIN_SECRET_HOOK", "https://other.example/canary")
+        (step,) = applied(text).steps
+        assert step.changes == {"host": ("hooks.example.org", "other.example")}
+        assert AlertChannel.objects.get().checked_url().reveal() == "https://other.example/canary"
+        assert plan(text).empty
+
+    def test_a_deleted_route_of_a_client_stays_named(self, applied, plan):
+        """An empty list means any route, so that the last one must not vanish from it."""
+        applied(RELAY + '[[api_client]]\nname = "Shop"\nscopes = ["send"]\nroutes = ["smtp:Relay A"]\n')
+        key = str(SmtpConnection.objects.get().key)
+        SmtpConnection.objects.all().delete()
+        assert f'routes = ["{key}"]' in export()
+        assert plan(export()).empty
 
     def test_it_is_forgotten_when_the_file_says_so(self, applied):
         row = app("App", password="stored")

@@ -86,6 +86,7 @@ CLIENT = '[[api_client]]\nname = "Shop"\n'
         (HOOK.replace("webhook", "email"), "recipients", "Type at least one address"),
         (HOOK.replace("webhook", "email") + 'recipients = ["a@b.example"]', "url", "has no webhook"),
         (HOOK.replace("webhook", "slack") + 'recipients = ["a@b.example"]', "recipients", "Only a channel of e-mail"),
+        (CLIENT + 'scopes = ["send"]\nexpires_at = 2001-01-01T00:00:00Z', "expires_at", "This time is over"),
         (CLIENT + 'scopes = ["send"]\nroutes = ["smtp:Nope"]', "routes", "There is no route “smtp:Nope”"),
         # secrets
         (

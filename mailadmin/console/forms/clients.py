@@ -8,13 +8,14 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from mailadmin.console.clients import SCOPES, route_choices
 from mailadmin.core.clients import Scope
 from mailadmin.models import ApiClient
 from mailadmin.models.alerts import webhook_host
+from mailadmin.models.clients import OVER
 
 from .base import Sections, textarea
 from .moment import MomentField
@@ -36,7 +37,7 @@ class ApiClientForm(SecretForm):
     destination_parts = {"url": _PARTS, "signing": _PARTS}
 
     scopes = forms.MultipleChoiceField(
-        label=gettext_lazy("May"),
+        label=pgettext_lazy("scope", "May"),
         choices=[(str(scope), text) for scope, text in SCOPES.items()],
         widget=forms.CheckboxSelectMultiple,
         initial=[str(Scope.SEND)],
@@ -111,9 +112,7 @@ class ApiClientForm(SecretForm):
         """Refuse a time that is over, unless it is the one that stands there."""
         at = self.cleaned_data["expires_at"]
         if at and at <= timezone.now() and at != self.initial.get("expires_at"):
-            raise ValidationError(
-                _("This time is over. To stop a token now, switch the client off or revoke its token.")
-            )
+            raise ValidationError(OVER)
         return at
 
     @sensitive_variables()
