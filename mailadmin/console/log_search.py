@@ -123,11 +123,11 @@ def _condition(name: str, value: Any) -> Q:
 def _contains(text: str) -> Q:
     """Return the condition for rows in which `text` stands. Databases compare letters outside of ASCII as they like."""
     fields = ("subject", "from_address", "sent_as", "message_id")
-    listed = Cast("recipient_list", TextField())
+    listed = [Cast(column, TextField()) for column in ("recipient_list", "metadata")]
     as_json = json.dumps(text)[1:-1]  # SQLite and MariaDB keep JSON as it was written
     return _any(
         *(Q(**{f"{name}__icontains": text}) for name in fields),
-        *(Q(IContains(listed, spelling)) for spelling in dict.fromkeys((text, as_json))),
+        *(Q(IContains(column, spelling)) for column in listed for spelling in dict.fromkeys((text, as_json))),
     )
 
 

@@ -24,13 +24,15 @@ from mailadmin.models import Delivery, LogText
 
 from . import trigrams
 
-_FIELDS = ("subject", "from_address", "sent_as", "message_id", "recipient_list")
+_TEXTS = ("subject", "from_address", "sent_as", "message_id")
+_FIELDS = (*_TEXTS, "recipient_list", "metadata")
 _BETWEEN = "\n"  # no subject and no address has one, so that nothing is found across two of them
 
 
 def text_of(values: dict[str, Any]) -> str:
     """Return what a search finds of the delivery with these `values`, each once, folded."""
-    words = [values[name] for name in _FIELDS[:-1]] + [address for _, address in values["recipient_list"]]
+    words = [values[name] for name in _TEXTS] + [address for _, address in values["recipient_list"]]
+    words += [word for entry in values["metadata"].items() for word in entry]
     return fold(_BETWEEN.join(dict.fromkeys(word for word in words if word)))[: limits.SEARCH_TEXT_CHARS]
 
 

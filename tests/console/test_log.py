@@ -190,3 +190,14 @@ def test_a_message_without_outcome_shows_whom_it_was_for(viewer_client: Client) 
 
 def test_a_message_that_does_not_exist_is_a_404(viewer_client: Client) -> None:
     assert viewer_client.get(reverse("mailadmin:log", args=[uuid.uuid4()])).status_code == 404
+
+
+def test_s22_the_metadata_of_a_message_are_shown_and_found(viewer_client: Client) -> None:
+    row = delivery(subject="Receipt", metadata={"order": "R-4711 <b>", "shop": "Bern"})
+    delivery(subject="Another one")
+    shown = told(viewer_client, row)
+    assert "R-4711 &lt;b&gt;" in shown
+    assert "Bern" in shown
+    found = listed(viewer_client, q="r-4711")
+    assert "Receipt" in found
+    assert "Another one" not in found
