@@ -100,6 +100,13 @@ class TestTheEvent:
         assert list(server.deliveries[0].recipients) == ["desk@example.org", "boss@example.org"]
         assert arrived(server)["Subject"] == "[Site] Nobody named"
 
+    @pytest.mark.parametrize("nobody", [None, "", "  ", []])
+    def test_s21_an_empty_field_names_nobody(self, program: Program, server: SmtpServer, nobody: Any) -> None:
+        plain(server, default_recipients="desk@example.org")
+        answer = program.send({"message": "Hello", "recipients": nobody, "cc": nobody, "reply_to": nobody})
+        assert answer.status_code == 202, answer.json()
+        assert list(server.deliveries[0].recipients) == ["desk@example.org"]
+
     def test_s22_the_label_of_the_client_where_the_event_has_none(self, relay: SmtpConnection) -> None:
         program = a_program(label="billing")
         program.send({"message": "x", "recipients": "ann@example.org"})
