@@ -33,7 +33,7 @@ def _fit(text: str) -> str:
 
 def _one_or_more(value: Any) -> Any:
     if isinstance(value, str):
-        return [value]
+        return [value] if value.strip() else []  # an empty text names nobody, as in Python
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise PydanticCustomError("wrong-type", _("Give one text with addresses, or a list of such texts."))
     return value

@@ -39,6 +39,7 @@ from tests.seeds.kit import (
     refused,
     somebody,
     text_of,
+    typed,
 )
 from tests.services.mails import DOMAIN, PASSWORD, USER
 from tests.services.postfix import Postfix, mails_of
@@ -576,14 +577,6 @@ def test_socket_held_by_another_process(postfix: Postfix, monkeypatch: pytest.Mo
 
 
 # -- null, empty and out of range ---------------------------------------------------------------------------
-
-
-def typed(**values: Any) -> dict[str, str]:
-    """Return what a connection with these values is told of each field, before anything is saved."""
-    from mailadmin.console.forms import SmtpConnectionForm
-
-    form = SmtpConnectionForm(data={"name": "Relay", "host": "mail.example.org", "port": "25"} | values)
-    return {name: " ".join(map(str, found)) for name, found in form.errors.items()}
 
 
 def test_null_session_details(postfix: Postfix) -> None:

@@ -51,6 +51,7 @@ smtpd_sasl_type = dovecot
 smtpd_sasl_path = {auth}
 cyrus_sasl_config_path = {folder}/etc/sasl
 smtpd_tls_CAfile = {folder}/etc/ca.pem
+smtpd_tls_received_header = yes
 smtputf8_enable = no
 """
 _SIGNED_IN = {
@@ -74,6 +75,7 @@ _CLEAR: dict[str, dict[str, str]] = {
 _ENCRYPTED: dict[str, dict[str, str]] = {
     "starttls": _SIGNED_IN,
     "tls": _SIGNED_IN | {"smtpd_tls_wrappermode": "yes"},
+    "tls_1_2": _SIGNED_IN | {"smtpd_tls_mandatory_protocols": "TLSv1.2"},
     "expired": _SIGNED_IN,
     "wrong_name": _SIGNED_IN,
     "untrusted": _SIGNED_IN,
@@ -96,8 +98,9 @@ _ENCRYPTED: dict[str, dict[str, str]] = {
     "xoauth2": _SIGNED_IN | {"smtpd_sasl_mechanism_filter": "xoauth2,login"},
     "oauthbearer": _SIGNED_IN | {"smtpd_sasl_mechanism_filter": "oauthbearer,login"},
 }
-# The same at the usual ports, on an address of loopback that no other Postfix has.
-_USUAL: dict[int, dict[str, str]] = {25: {}, 587: _SIGNED_IN, 465: _ENCRYPTED["tls"]}
+# At the usual ports, on an address of loopback that no other Postfix has; whoever likes signs in.
+_WELCOME = {name: value for name, value in _SIGNED_IN.items() if not name.endswith("_restrictions")}
+_USUAL: dict[int, dict[str, str]] = {25: {}, 587: _WELCOME, 465: _WELCOME | {"smtpd_tls_wrappermode": "yes"}}
 _CYRUS = """
 pwcheck_method: auxprop
 auxprop_plugin: sasldb
