@@ -22,8 +22,18 @@ ROOMS = (
     *("mailadmin/watch", "mailadmin/sandbox", "mailadmin/conf.py"),
 )
 
-MARKING = {"_", "N_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
-AT_ONCE = {"gettext", "ngettext"}  # these look up when they are called
+MARKING = {
+    "_",
+    "N_",
+    "gettext",
+    "gettext_lazy",
+    "gettext_noop",
+    "ngettext",
+    "ngettext_lazy",
+    "pgettext",
+    "pgettext_lazy",
+}
+AT_ONCE = {"gettext", "ngettext", "pgettext"}  # these look up when they are called
 # Their arguments are no texts, or are for programmers and whoever reads the server's log.
 NO_TEXTS = {
     *("getLogger", "compile", "TypeVar", "ParamSpec", "TypeError", "RuntimeError", "AssertionError", "KeyError"),

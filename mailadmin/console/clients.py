@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from mailadmin.core.clients import SHOWN_CHARS, Scope, digest, new_token
 from mailadmin.core.secret import Secret
@@ -33,7 +33,7 @@ SCOPES: dict[Scope, Any] = {
 }
 _WORDS = {
     Scope.SEND: gettext_lazy("Send"),
-    Scope.READ: gettext_lazy("Read"),
+    Scope.READ: pgettext_lazy("scope", "Read"),
     Scope.MANAGE: gettext_lazy("Manage"),
     Scope.TEST: gettext_lazy("Test"),
     Scope.HEALTH: gettext_lazy("Health"),

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils.translation import gettext as _
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from mailadmin import conf
-from mailadmin.core.texts import N_
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the side bar; its title is looked up when it is shown. `section` are the first words of the URL names
+    """One line of the side bar; `section` are the first words of the URL names
     that belong to it, set apart by blanks like the permissions, of which one is enough."""
 
-    title: str
+    title: Promise
     section: str
     url_name: str
     icon: str
@@ -28,9 +28,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Group:
-    """Entries under one small heading."""
+    """Entries under one small heading, or under none ("")."""
 
-    title: str
+    title: Promise | str
     entries: tuple[Entry, ...]
 
 
@@ -49,7 +49,7 @@ _GROUPS = (
         "",
         (
             Entry(
-                N_("Dashboard"),
+                gettext_lazy("Dashboard"),
                 "dashboard",
                 "mailadmin:dashboard",
                 "layout-dashboard",
@@ -58,50 +58,52 @@ _GROUPS = (
         ),
     ),
     Group(
-        N_("Sending"),
+        pgettext_lazy("heading", "Sending"),
         (
-            Entry(N_("OAuth services"), "oauth", "mailadmin:oauth-list", "cloud", "mailadmin.view_oauthservice"),
             Entry(
-                N_("SMTP connections"),
+                gettext_lazy("OAuth services"), "oauth", "mailadmin:oauth-list", "cloud", "mailadmin.view_oauthservice"
+            ),
+            Entry(
+                gettext_lazy("SMTP connections"),
                 "smtp discovery",
                 "mailadmin:smtp-list",
                 "server",
                 "mailadmin.view_smtpconnection",
             ),
             Entry(
-                N_("Integrated services"),
+                gettext_lazy("Integrated services"),
                 "service",
                 "mailadmin:service-list",
                 "key-round",
                 "mailadmin.view_integratedservice",
             ),
-            Entry(N_("Send a message"), "compose", "mailadmin:compose", "send", "mailadmin.send_message"),
+            Entry(gettext_lazy("Send a message"), "compose", "mailadmin:compose", "send", "mailadmin.send_message"),
         ),
     ),
     Group(
-        N_("Watch"),
+        gettext_lazy("Watch"),
         (
-            Entry(N_("Delivery log"), "log", "mailadmin:log-list", "scroll-text", "mailadmin.view_delivery"),
-            Entry(N_("Outbox"), "outbox", "mailadmin:outbox", "mailbox", "mailadmin.view_delivery"),
+            Entry(gettext_lazy("Delivery log"), "log", "mailadmin:log-list", "scroll-text", "mailadmin.view_delivery"),
+            Entry(gettext_lazy("Outbox"), "outbox", "mailadmin:outbox", "mailbox", "mailadmin.view_delivery"),
             Entry(
-                N_("Connection tests"),
+                gettext_lazy("Connection tests"),
                 "test",
                 "mailadmin:test-list",
                 "list-checks",
                 "mailadmin.view_connectiontest",
             ),
-            Entry(N_("Why this route?"), "why", "mailadmin:why", "route", "mailadmin.view_delivery"),
+            Entry(gettext_lazy("Why this route?"), "why", "mailadmin:why", "route", "mailadmin.view_delivery"),
             Entry(
-                N_("Sender domains"),
+                gettext_lazy("Sender domains"),
                 "domain",
                 "mailadmin:domain-list",
                 "globe",
                 "mailadmin.view_senderdomain",
             ),
-            Entry(N_("Alerts"), "alert", "mailadmin:alert-list", "bell", "mailadmin.view_alert"),
-            Entry(N_("Sandbox"), "sandbox", "mailadmin:sandbox", "inbox", "mailadmin.view_sandboxmessage"),
+            Entry(gettext_lazy("Alerts"), "alert", "mailadmin:alert-list", "bell", "mailadmin.view_alert"),
+            Entry(gettext_lazy("Sandbox"), "sandbox", "mailadmin:sandbox", "inbox", "mailadmin.view_sandboxmessage"),
             Entry(
-                N_("Errors explained"),
+                gettext_lazy("Errors explained"),
                 "knowledge",
                 "mailadmin:knowledge-list",
                 "book-open",
@@ -110,12 +112,12 @@ _GROUPS = (
         ),
     ),
     Group(
-        N_("Admin"),
+        gettext_lazy("Admin"),
         (
-            Entry(N_("Settings"), "settings", "mailadmin:settings", "settings", "mailadmin.change_settings"),
-            Entry(N_("API clients"), "client", "mailadmin:client-list", "plug", "mailadmin.view_apiclient"),
-            Entry(N_("Users and roles"), "users", "admin:index", "users", ""),
-            Entry(N_("Audit"), "audit", "mailadmin:audit-list", "history", "mailadmin.view_auditentry"),
+            Entry(gettext_lazy("Settings"), "settings", "mailadmin:settings", "settings", "mailadmin.change_settings"),
+            Entry(gettext_lazy("API clients"), "client", "mailadmin:client-list", "plug", "mailadmin.view_apiclient"),
+            Entry(gettext_lazy("Users and roles"), "users", "admin:index", "users", ""),
+            Entry(gettext_lazy("Audit"), "audit", "mailadmin:audit-list", "history", "mailadmin.view_auditentry"),
         ),
     ),
 )
@@ -123,7 +125,7 @@ _GROUPS = (
 
 def nav(request: HttpRequest) -> list[tuple[str, list[Link]]]:
     """Return the headings with the links that this user may open."""
-    groups = ((_(group.title), list(_links(request, group.entries))) for group in _GROUPS)
+    groups = ((str(group.title), list(_links(request, group.entries))) for group in _GROUPS)
     return [(title, links) for title, links in groups if links]
 
 
@@ -138,7 +140,7 @@ def _links(request: HttpRequest, entries: Iterable[Entry]) -> Iterable[Link]:
     for entry in entries:
         address = _users_address(request) if entry.section == "users" else _address(entry.url_name)
         if address and _shown(request, entry):
-            yield Link(_(entry.title), address, entry.icon, section in entry.section.split())
+            yield Link(str(entry.title), address, entry.icon, section in entry.section.split())
 
 
 def _shown(request: HttpRequest, entry: Entry) -> bool:

@@ -30,9 +30,10 @@ def verdict(delivery: Delivery, attempts: Sequence[DeliveryAttempt]) -> str:
             text = _("Partly sent: {route} took it for some recipients; the others are listed below.")
             return text.format(route=delivery.route_name)
         case DeliveryState.UNSURE:
-            text = _("Maybe delivered: {route} had the whole message when the connection failed. {precaution}")
-            route = attempts[-1].route_name if attempts else _("the server")
-            return text.format(route=route, precaution=_precaution(delivery))
+            text = _("Maybe delivered: the server had the whole message when the connection failed. {precaution}")
+            if attempts:
+                text = _("Maybe delivered: {route} had the whole message when the connection failed. {precaution}")
+            return text.format(route=attempts[-1].route_name if attempts else "", precaution=_precaution(delivery))
         case DeliveryState.QUEUED:
             return _("Waiting: {why}.").format(why=refusals) if refusals else _("It waits in the outbox.")
         case DeliveryState.HELD:

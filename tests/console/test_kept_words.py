@@ -7,6 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext
 
 from mailadmin import testruns
 from mailadmin.console import audit, history, reports
@@ -27,8 +28,8 @@ def test_the_values_of_a_test_have_one_language(smtp):
     assert values["Security"] == "STARTTLS required"
     with translation.override("de"):
         assert testruns.values_of(subject) == values
-        assert testruns.in_words("STARTTLS required") == "STARTTLS erforderlich"
-        assert testruns.in_words("yes") == "ja"
+        assert testruns.in_words("STARTTLS required") == gettext("STARTTLS required")
+        assert testruns.in_words("yes") == gettext("yes")
         assert testruns.in_words(values["Password"]).startswith("gespeichert ")
         assert testruns.in_words("smtp.example.org") == "smtp.example.org"
 
@@ -40,7 +41,8 @@ def test_tests_in_two_languages_differ_by_what_was_changed_alone(smtp, administr
     after = write(testruns.subject_of_row(smtp), administrator, "", True)
     with translation.override("de"):
         found = differences(before, testruns.steps_of(before), after, testruns.steps_of(after)).settings
-    assert [(one.name, one.before, one.after) for one in found] == [("Die Sitzung offen halten", "ja", "nein")]
+        expected = (gettext("Keep the session open"), gettext("yes"), gettext("no"))
+    assert [(one.name, one.before, one.after) for one in found] == [expected]
 
 
 def test_a_report_without_names_has_none_whatever_the_language(smtp, administrator):
@@ -77,7 +79,7 @@ def test_the_words_of_a_choice_are_those_of_the_reader():
     english = step.get_state_display()
     with translation.override("de"):
         assert step.get_state_display() not in ("", english)
-        assert SmtpConnection(security="starttls").get_security_display() == "STARTTLS erforderlich"
+        assert SmtpConnection(security="starttls").get_security_display() == gettext("STARTTLS required")
 
 
 def test_a_wrong_passphrase_is_told_at_its_field_in_german_too():

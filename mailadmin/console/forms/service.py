@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from mailadmin.console.credential_state import lost_second_of, warnings_of
 from mailadmin.core import limits
@@ -38,7 +39,7 @@ _APP_PARTS: tuple[_StrOrPromise, ...] = (
     _("the CA certificate"),
     _("the tenant"),
     _("the client ID"),
-    *[_("the proxy")] * len(PROXY_PARTS),
+    *[pgettext_lazy("what was changed", "the proxy")] * len(PROXY_PARTS),
 )
 _DATE_INVALID = {"invalid": _("Type the date as year-month-day, such as 2027-03-31.")}
 

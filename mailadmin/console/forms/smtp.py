@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from django import forms
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from mailadmin.console import starts
@@ -65,7 +65,7 @@ class SmtpConnectionForm(ProxyForm):
             _("the sign-in"),
             _("the domain"),
             _("the user name"),
-            *[_("the proxy")] * len(PROXY_PARTS),
+            *[pgettext_lazy("what was changed", "the proxy")] * len(PROXY_PARTS),
         ),
         "proxy_password": PROXY_PARTS,
         "client_key": (_("the kind"), _("the client certificate")),
