@@ -115,11 +115,12 @@ def _take(step: Step, file: str, who: Who) -> None:
         _resume(row)
         row.delete()
         return
-    kept = built.kept if built else snapshot(row)
+    was = snapshot(built.was if built else row)
     if step.table.owned:
         row.managed_by = "" if step.action == RELEASE else file
     row.save()
-    record(who, _WORDS[step.action], row, changes=diff(kept, snapshot(row)), before=built.plainly if built else None)
+    before = plain(built.was) if built and not built.new else None
+    record(who, _WORDS[step.action], row, changes=diff(was, snapshot(row)), before=before)
     if step.changes:
         _resume(row)
 

@@ -4,6 +4,7 @@ well, and with every fault told at once. Nothing is saved."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,6 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from mailadmin.core.clients import digest, new_token
 from mailadmin.models.clients import OVER
 from mailadmin.models.credentials import CredentialHolder
-from mailadmin.models.snapshots import Plain, Snapshot, plain, snapshot
 
 from .document import Document, Entry
 from .faults import Fault, did_you_mean
@@ -28,16 +28,15 @@ _NEEDED = "This is needed: the name of the integrated service that gives the tok
 
 @dataclass
 class Built:
-    """A row as the file wants it. `before` is what stood in it, {} for a new one; `found` is who managed it; `kept` and
-    `plainly` are what the audit trail tells of the row as it was; `host` is where its webhook led, None without one."""
+    """A row as the file wants it. `before` is what stood in it, {} for a new one; `found` is who managed it; `was` is
+    the row as it was, for the audit trail; `host` is where its webhook led, None without one."""
 
     entry: Entry
     row: Row
     new: bool
     before: Values
     found: str
-    kept: Snapshot
-    plainly: Plain
+    was: Row
     host: str | None = None
     after: Values = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
@@ -91,12 +90,12 @@ def _begin(entry: Entry, installed: Installed) -> Built:
         before = entry.table.values(row, installed.routes)
         found = row.managed_by if entry.table.owned else ""
         host = row.host if entry.table in (CHANNELS, CLIENTS) else None
-        return Built(entry, row, False, before, found, snapshot(row), plain(row), host)
+        return Built(entry, row, False, before, found, copy(row), host)
     row = entry.table.model(**{entry.table.title: entry.title})
     if entry.table is CLIENTS:
         row.token_digest = digest(new_token().reveal())  # of a token that nobody has; the console makes the first one
     installed.add(entry.table, entry.title, row)
-    return Built(entry, row, True, {}, "", snapshot(entry.table.model()), {})
+    return Built(entry, row, True, {}, "", entry.table.model())
 
 
 def _column(built: Built, key: Key) -> Any:
