@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from operator import itemgetter
 
 from django.conf import settings
 from django.utils import translation
@@ -21,34 +22,49 @@ from .language import bare, languages
 _PLACEHOLDER = re.compile(r" \(\{code\}\)|\{\w+\}")
 _CODE = " ({code})"  # left out where there is no code
 _REST = "(?P<rest> .+)?"  # what a server said follows the sentence
+_PROBLEMS = 2  # the first of the sentences: the whole problem, and its title
 
 
 def retold(text: str, code: str = "") -> str:
     """Return `text`, a problem, a step of its remedy or whose job it is, in the reader's language. `code` is the id of
-    its entry; without it only a whole problem is recognised, among those of all entries."""
+    its entry; where it is none (the code of a server, say), a problem or its title is looked for in all entries."""
     reader = translation.get_language() or settings.LANGUAGE_CODE
     if not text or bare(reader) == bare(settings.LANGUAGE_CODE):
         return text
-    known = entry_of(code) if code else None
-    for language in languages():
-        for entry in [known] if known else entries() if not code else ():
-            for place, pattern in enumerate(_patterns(entry.id, language)):
-                if (known or place == 0) and (found := pattern.fullmatch(text)):
-                    return _said(entry, place, found.groupdict(), language)
-    return text
+    return _retold(text, code, reader)
+
+
+@lru_cache(maxsize=1024)
+def _retold(text: str, code: str, reader: str) -> str:
+    """Say `text` in the language `reader`, that of now. What leaves the least to the names fits best."""
+    known = entry_of(code)
+    fitting = [
+        (sum(len(word) for word in words.values() if word), entry, place, words, language)
+        for language in languages()
+        for entry in ([known] if known else entries())
+        for place, pattern in enumerate(_patterns(entry.id, language)[: None if known else _PROBLEMS])
+        if (words := _words(pattern.fullmatch(text))) is not None
+    ]
+    if not fitting:
+        return text
+    _, entry, place, words, language = min(fitting, key=itemgetter(0))
+    return _said(entry, place, words, language)
+
+
+def _words(found: re.Match[str] | None) -> dict[str, str | None] | None:
+    return found.groupdict() if found else None
 
 
 def _said(entry: Entry, place: int, words: dict[str, str | None], language: str) -> str:
     """Return the sentence of `entry` at `place` with `words`; a word that stands for a name is of `language` yet."""
     with translation.override(language):
         then = stand_ins()
-    rest = words.pop("rest", None) or ""
     kept = {
         name: word
         for name, word in words.items()
-        if word is not None and word.casefold() != then.get(name, "").casefold()
+        if name != "rest" and word is not None and word.casefold() != then.get(name, "").casefold()
     }
-    return filled(_sentences(entry)[place], kept) + rest
+    return filled(_sentences(entry)[place], kept) + (words["rest"] or "")
 
 
 @lru_cache(maxsize=4096)
