@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Schema = Mapping[str, Any]
+Text = tuple[tuple[bool, str], ...]  # pieces: is it code, and what it says
 
 _SHOWN = {  # bodies that say more than a made-up value for each field
     "send_message": {
@@ -27,7 +28,7 @@ class Field:
 
     name: str
     kind: str
-    text: str
+    text: Text
     required: bool
 
 
@@ -42,13 +43,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation as the page shows it; `paragraphs` are lists of (is it code, text)."""
+    """One operation as the page shows it."""
 
     name: str
     method: str
     path: str
     title: str
-    paragraphs: tuple[tuple[tuple[bool, str], ...], ...]
+    paragraphs: tuple[Text, ...]
     parameters: tuple[Field, ...]
     body: tuple[Field, ...]
     answers: tuple[Answer, ...]
@@ -67,8 +68,8 @@ def operations(description: Schema, root: str) -> list[Operation]:
     ]
 
 
-def marked(text: str) -> tuple[tuple[bool, str], ...]:
-    """Return `text` cut at its backquotes: (is it code, text)."""
+def marked(text: str) -> Text:
+    """Return `text` cut at its backquotes."""
     return tuple((bool(place % 2), piece) for place, piece in enumerate(text.split("`")) if piece)
 
 
@@ -105,7 +106,8 @@ def _content(answer: Schema) -> Schema:
 
 
 def _parameter(one: Schema) -> Field:
-    return Field(one["name"], f"{_kind(one['schema'], {})}, {one['in']}", one.get("description", ""), one["required"])
+    kind = f"{_kind(one['schema'], {})}, {one['in']}"
+    return Field(one["name"], kind, marked(one.get("description", "")), one["required"])
 
 
 def _fields(schema: Schema, schemas: Schema) -> Iterator[Field]:
@@ -117,7 +119,16 @@ def _fields(schema: Schema, schemas: Schema) -> Iterator[Field]:
         return
     required = schema.get("required", ())
     for name, one in schema.get("properties", {}).items():
-        yield Field(name, _kind(one, schemas), one.get("description", ""), name in required)
+        yield Field(name, _kind(one, schemas), marked(one.get("description", "")), name in required)
+        for inner in _inside(one, schemas):
+            yield replace(inner, name=f"{name}[].{inner.name}")
+
+
+def _inside(schema: Schema, schemas: Schema) -> Iterator[Field]:
+    """Yield the fields of the objects of a list."""
+    for one in (schema, *schema.get("anyOf", ())):
+        if "$ref" in one.get("items", {}):
+            yield from _fields(one["items"], schemas)
 
 
 def _kind(schema: Schema, schemas: Schema) -> str:

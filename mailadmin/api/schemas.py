@@ -89,7 +89,8 @@ class AttachmentIn(_In):
 
 
 class MessageIn(_In):
-    """A message. It needs recipients, unless the route has default ones. Null means: not given."""
+    """A message. It needs recipients, unless a connection has default ones. Null means: not given. `message`, `isHtml`,
+    `recipients` and `endpoint` are taken for `text`, `is_html`, `to` and `label`."""
 
     from_: Text | None = Field(
         None, alias="from", description="The sender; without one, that of the client, of the route, or of the site."
@@ -97,16 +98,20 @@ class MessageIn(_In):
     to: Addresses | None = Field(
         None, description="Addresses, each with a name if you like; one text may hold several, separated by commas."
     )
-    cc: Addresses | None = None
-    bcc: Addresses | None = None
-    reply_to: Addresses | None = None
-    subject: Text | None = None
-    text: Text | None = Field(None, description="The body as plain text (as HTML with `is_html`).")
+    cc: Addresses | None = Field(None, description="Who gets a copy, named to everybody.")
+    bcc: Addresses | None = Field(None, description="Who gets a copy, named to nobody.")
+    reply_to: Addresses | None = Field(None, description="Where answers go.")
+    subject: Text | None = Field(None, description="One line.")
+    text: Text | None = Field(
+        None, description="The body as plain text (as HTML with `is_html`); also `message`, as events call it."
+    )
     html: Text | None = Field(None, description="The body as HTML; with `text` both are sent, and the reader chooses.")
     is_html: bool | None = Field(None, description="That `text` is HTML.")
     body_format: Text | None = Field(None, description="“text”, “flowed”, “html” or “enriched”.")
     text_from_html: bool | None = Field(None, description="Make the text from the HTML.")
-    attachments: list[AttachmentIn] | None = Field(None, max_length=limits.ATTACHMENTS)
+    attachments: list[AttachmentIn] | None = Field(
+        None, max_length=limits.ATTACHMENTS, description="Files, as they are; a path is never read."
+    )
     headers: Names | None = Field(None, description="Further headers: X-…, List-… and a few others.")
     priority: Text | None = Field(None, description="“urgent”, “normal” or “non-urgent”.")
     label: Text | None = Field(None, max_length=80, description="The endpoint label: it groups messages in the log.")

@@ -45,6 +45,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "settings": ("/settings/", ""),
     "clients": ("/settings/clients/", ""),
     "client-new": ("/settings/clients/new/", ""),
+    "api": ("/api/docs/", ""),
     "support": ("/support/", ""),
     "audit": ("/audit/", ""),
     "password": ("/password/", ""),
