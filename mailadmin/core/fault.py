@@ -137,7 +137,9 @@ class Fault:
     answer was read: the message may have been taken. `retry_after` is in seconds; `size_limit` is the largest
     message (bytes) that the peer says it takes, 0 when it says nothing; `names` are those that a refused certificate is
     for; `field` is the part of the message that is wrong, as the caller named it ("to", "to.2", "attachments.1",
-    "priority"; places count from 1), or the setting ("proxy_password").
+    "priority"; places count from 1), or else which setting is, or what tells this fault from others of its kind
+    ("host", "proxy_password", "database"): nobody looks for our own words, which are translated. `issuer` is whoever
+    issued a refused certificate.
     """
 
     phase: Phase
@@ -157,6 +159,7 @@ class Fault:
     size_limit: int = 0
     names: tuple[str, ...] = ()
     field: str = ""
+    issuer: str = ""
 
     @property
     def code(self) -> str:

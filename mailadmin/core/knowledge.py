@@ -45,7 +45,8 @@ class Match:
     `smtp` and `http` hold whole codes ("535") or classes ("5xx"); `enhanced` whole codes ("5.7.139") or
     beginnings ("5.7."), with an x for any class ("x.1."); `graph` error codes, or "*" for any; `text` is a
     regular expression, searched without regard to case; `host` likewise; `retry_after` tells whether the
-    answer names a time.
+    answer names a time; `field` holds what says which of our own faults it is (see `Fault`); `issuer` is searched in
+    who issued a refused certificate, or in what an error says about "by" whom.
     """
 
     phase: tuple[Phase, ...] = ()
@@ -57,6 +58,8 @@ class Match:
     aadsts: tuple[str, ...] = ()
     text: re.Pattern[str] | None = None
     host: re.Pattern[str] | None = None
+    field: tuple[str, ...] = ()
+    issuer: re.Pattern[str] | None = None
     retry_after: bool | None = None
     maybe_sent: bool | None = None
 
@@ -72,6 +75,8 @@ class Match:
             and (not self.aadsts or fault.aadsts in self.aadsts)
             and (self.text is None or bool(self.text.search(fault.text)))
             and (self.host is None or bool(self.host.search(fault.host)))
+            and (not self.field or fault.field in self.field)
+            and (self.issuer is None or bool(self.issuer.search(fault.issuer or fault.text.partition("by ")[2])))
             and (self.retry_after is None or self.retry_after == (fault.retry_after is not None))
             and (self.maybe_sent is None or self.maybe_sent == fault.maybe_sent)
         )
@@ -80,7 +85,8 @@ class Match:
     def weight(self) -> int:
         """Return how special this match is; the heaviest fitting entry wins."""
         return (
-            16 * (self.text is not None)
+            32 * bool(self.field)
+            + 16 * (self.text is not None or self.issuer is not None)
             + 8 * bool(self.aadsts or (self.graph and self.graph != ANY))
             + 4 * (self.graph == ANY)
             + 8 * any(not code.endswith(".") for code in self.enhanced)
@@ -222,6 +228,8 @@ def _match(raw: dict[str, Any]) -> Match:
         aadsts=many("aadsts"),
         text=pattern("text"),
         host=pattern("host"),
+        field=many("field"),
+        issuer=pattern("issuer"),
         **raw,
     )
 

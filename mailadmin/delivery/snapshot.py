@@ -141,7 +141,7 @@ def _load_apart(error: Exception) -> Snapshot:
         return database.read_apart(lambda: _renewed(None, _look()))
     except database.UNREACHABLE:
         text = _("The mail settings cannot be read from the database ({error}).").format(error=error)
-        raise MailError(Fault(Phase.SETTINGS, Kind.NO_ROUTE, text=text)) from error
+        raise MailError(Fault(Phase.SETTINGS, Kind.NO_ROUTE, text=text, field="database")) from error
 
 
 def _aged(known: Snapshot) -> Snapshot:

@@ -60,8 +60,8 @@ def resolve(
     judged by what they resolve to. Raises MailError with phase DNS.
     """
 
-    def failed(kind: Kind, text: str) -> MailError:
-        return MailError(Fault(Phase.DNS, kind, text, host=host, port=port))
+    def failed(kind: Kind, text: str, field: str = "") -> MailError:
+        return MailError(Fault(Phase.DNS, kind, text, host=host, port=port, field=field))
 
     if reason := port_refusal(port, policy):
         raise failed(Kind.PORT_REFUSED, reason)
@@ -77,7 +77,7 @@ def resolve(
         if family not in _ONLY:
             raise failed(Kind.DNS_NOT_FOUND, str(found.strerror or found))
         only = _("The name has no {family} address, and no other is to be used.")
-        raise failed(Kind.DNS_NOT_FOUND, only.format(family=_ONLY[family][1]))
+        raise failed(Kind.DNS_NOT_FOUND, only.format(family=_ONLY[family][1]), "family")
     for address in found:
         if reason := address_refusal(address, policy):
             raise failed(Kind.ADDRESS_REFUSED, reason)

@@ -41,7 +41,7 @@ def proxy_for(host: str, port: int = 443) -> Proxy | None:
     del url  # it may hold a password
     if proxy is None:
         text = _("HTTPS_PROXY must name an HTTP or SOCKS5 proxy, such as http://proxy.example.org:3128.")
-        raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text, host=host, port=port))
+        raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text, host=host, port=port, field="environment"))
     return proxy
 
 
@@ -81,7 +81,7 @@ def environment_ca() -> str:
                 text = _("The CA bundle that the environment names in {variable} cannot be read.").format(
                     variable=variable
                 )
-                raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text)) from None
+                raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text, field="environment")) from None
     return ""
 
 

@@ -147,7 +147,7 @@ def split_host(host: str) -> tuple[str, int]:
     except ValueError:
         pass
     text = _("“{text}” is not a host name with an optional port, such as graph.microsoft.com.").format(text=host[:100])
-    raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text))
+    raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text, field="host"))
 
 
 def trusted(ca_pem: str) -> TlsSettings:

@@ -75,13 +75,15 @@ def check(
     be had that says.
     """
     try:
-        kind, text = _judge(_verified_chain(sock), policy, proxy, min(seconds, limits.CRL_SECONDS))
+        chain = _verified_chain(sock)
+        kind, text = _judge(chain, policy, proxy, min(seconds, limits.CRL_SECONDS))
     except BaseException:
         sock.close()
         raise
     if kind:
         sock.close()
-        raise MailError(Fault(Phase.TLS, kind, text, host=host, port=port))
+        field = "no-list" if kind is Kind.CRL_UNAVAILABLE and not _points(chain[0]) else ""
+        raise MailError(Fault(Phase.TLS, kind, text, host=host, port=port, field=field))
 
 
 def _judge(

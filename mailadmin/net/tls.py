@@ -87,7 +87,7 @@ def _new_context(tls: TlsSettings) -> ssl.SSLContext:
             context.load_verify_locations(cadata=tls.ca_pem)
         except (ssl.SSLError, ValueError):
             text = _("The own CA certificate cannot be read; it must be one or more certificates in PEM.")
-            raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text)) from None
+            raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text, field="ca_pem")) from None
     context.check_hostname = tls.check_identity and not tls.trusted_hosts
     return context
 

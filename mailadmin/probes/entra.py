@@ -149,17 +149,17 @@ def _complete(app: EntraApp) -> None:
     """Raises MailError that says what is missing."""
     managed = app.credential is not None and app.credential.kind is CredentialKind.MANAGED_IDENTITY
     needed = {
-        _("The integrated service lacks a sign-in host."): app.cloud.authority_host,
-        _("The integrated service lacks a Graph host."): app.cloud.graph_host,
+        (_("The integrated service lacks a sign-in host."), "host"): app.cloud.authority_host,
+        (_("The integrated service lacks a Graph host."), "host"): app.cloud.graph_host,
     }
     if not managed:
         needed |= {
-            _("The integrated service lacks a tenant."): app.tenant,
-            _("The integrated service lacks a client ID."): app.client_id,
+            (_("The integrated service lacks a tenant."), "tenant"): app.tenant,
+            (_("The integrated service lacks a client ID."), "client_id"): app.client_id,
         }
-    for text, value in needed.items():
+    for (text, field), value in needed.items():
         if not value:
-            raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text))
+            raise MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text, field=field))
 
 
 def _credential_of(app: EntraApp) -> Credential:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailadmin.core.knowledge import entries
@@ -82,6 +82,7 @@ def test_one_owner_alone_can_be_asked_for() -> None:
     assert of_owner(found, None) is found
 
 
+@settings(deadline=None)  # some thirty readings of one text, each against every entry
 @given(st.text(max_size=200))
 def test_any_text_can_be_looked_up(text: str) -> None:
     found = look_up(text)

@@ -7,7 +7,7 @@ import base64
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msal
@@ -83,7 +83,7 @@ def _ask_once(
         if is_machine(app):
             return Asked(_outcome(app, ask_machine(app, scopes, policy, note)))
         if missing := _missing(app):
-            return Asked(_fault(app, Kind.ROUTE_INCOMPLETE, missing))
+            return Asked(_fault(app, Kind.ROUTE_INCOMPLETE, *missing))
         credential = for_msal(app, text)
         if isinstance(credential, Fault):
             return Asked(credential)
@@ -98,6 +98,8 @@ def _ask_once(
         )
         return Asked(_outcome(app, application.acquire_token_for_client(list(scopes))))
     except MailError as error:
+        if error.fault.kind is Kind.SECRET_UNREADABLE:  # that of an app is meant, not that of a connection
+            return Asked(replace(error.fault, phase=Phase.TOKEN))
         return Asked(error.fault, bool(client and client.credential_refused))
     except Exception as error:  # msal fails on odd answers with errors of many types
         return Asked(
@@ -109,14 +111,15 @@ def _ask_once(
         )
 
 
-def _missing(app: EntraApp) -> str:
-    """Return in a sentence the first setting that a token cannot be asked for without, "" when none is missing."""
+def _missing(app: EntraApp) -> tuple[str, str] | None:
+    """Return in a sentence the first setting that a token cannot be asked for without, and its name; None when none is
+    missing."""
     needed = {
-        _("The integrated service lacks a sign-in host."): app.cloud.authority_host,
-        _("The integrated service lacks a tenant."): app.tenant,
-        _("The integrated service lacks a client ID."): app.client_id,
+        (_("The integrated service lacks a sign-in host."), "host"): app.cloud.authority_host,
+        (_("The integrated service lacks a tenant."), "tenant"): app.tenant,
+        (_("The integrated service lacks a client ID."), "client_id"): app.client_id,
     }
-    return next((text for text, value in needed.items() if not value), "")
+    return next((missing for missing, value in needed.items() if not value), None)
 
 
 def _outcome(app: EntraApp, result: dict[str, Any]) -> Token | Fault:
@@ -129,8 +132,8 @@ def _outcome(app: EntraApp, result: dict[str, Any]) -> Token | Fault:
     return Token(Secret(value), time.time() + seconds, claims_of(value), from_cache=False)
 
 
-def _fault(app: EntraApp, kind: Kind, text: str) -> Fault:
-    return Fault(Phase.TOKEN, kind, text, host="" if is_machine(app) else app.cloud.authority_host)
+def _fault(app: EntraApp, kind: Kind, text: str, field: str = "") -> Fault:
+    return Fault(Phase.TOKEN, kind, text, host="" if is_machine(app) else app.cloud.authority_host, field=field)
 
 
 def claims_of(token: str) -> dict[str, Any]:

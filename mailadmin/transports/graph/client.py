@@ -189,20 +189,20 @@ def complete_app(route: OAuthRoute) -> EntraApp:
     """Return the app registration of `route`. Raises MailError that says what is missing."""
     app = route.app
     if app is None:
-        raise _incomplete(_("The OAuth service has no integrated service."))
+        raise _incomplete(_("The OAuth service has no integrated service."), "integrated_service")
     missing = {
-        _("The OAuth service lacks a service identity (the mailbox that sends)."): route.identity.strip(),
-        _("The OAuth service lacks a Graph host."): app.cloud.graph_host,
+        _("The OAuth service lacks a service identity (the mailbox that sends)."): (route.identity, "service_identity"),
+        _("The OAuth service lacks a Graph host."): (app.cloud.graph_host, "host"),
     }
     if not (app.credential and app.credential.kind is CredentialKind.MANAGED_IDENTITY):  # the machine knows these
         missing |= {
-            _("The OAuth service lacks a tenant."): app.tenant,
-            _("The OAuth service lacks a client ID."): app.client_id,
-            _("The OAuth service lacks a sign-in host."): app.cloud.authority_host,
+            _("The OAuth service lacks a tenant."): (app.tenant, "tenant"),
+            _("The OAuth service lacks a client ID."): (app.client_id, "client_id"),
+            _("The OAuth service lacks a sign-in host."): (app.cloud.authority_host, "host"),
         }
-    for text, value in missing.items():
-        if not value:
-            raise _incomplete(text)
+    for text, (value, name) in missing.items():
+        if not value.strip():
+            raise _incomplete(text, name)
     return app
 
 
@@ -232,5 +232,5 @@ def _once(lent: Lent, asked: _Asked, url: str, headers: dict[str, str], token: T
     return attempt()
 
 
-def _incomplete(text: str) -> MailError:
-    return MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text))
+def _incomplete(text: str, name: str) -> MailError:
+    return MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text, field=name))

@@ -123,11 +123,10 @@ def _pause_left(app: EntraApp, patience: float) -> float:
     """Return for how long Microsoft wants nothing from this app. Raises MailError when that is too long."""
     seconds = shared().until_free(_app_name(app), _PAUSES_ALONE)
     if seconds > patience:
-        raise MailError(
-            _paced(app, _("Microsoft asked for a pause, which ends in {time}.").format(time=in_words(seconds)), seconds)
-        )
+        text = _("Microsoft asked for a pause, which ends in {time}.").format(time=in_words(seconds))
+        raise MailError(_paced(app, text, seconds, "pause"))
     return seconds
 
 
-def _paced(app: EntraApp, text: str, seconds: float) -> Fault:
-    return Fault(Phase.GRAPH, Kind.PACED, text, host=app.cloud.graph_host, retry_after=seconds)
+def _paced(app: EntraApp, text: str, seconds: float, field: str = "") -> Fault:
+    return Fault(Phase.GRAPH, Kind.PACED, text, host=app.cloud.graph_host, retry_after=seconds, field=field)

@@ -136,12 +136,20 @@ class Conversation:
         return self.fault(phase, kind, reply=reply, recipient=recipient)
 
     def fault(
-        self, phase: Phase, kind: Kind, text: str = "", *, reply: Reply | None = None, recipient: str = ""
+        self,
+        phase: Phase,
+        kind: Kind,
+        text: str = "",
+        *,
+        reply: Reply | None = None,
+        recipient: str = "",
+        field: str = "",
     ) -> MailError:
         """Return the error for a failure of this session, with the server's cleaned words if it said any."""
         # What was offered before the wanted encryption may be anybody's, and would send big messages elsewhere.
         limit = self.size_limit if phase in _AFTER_SIGN_IN else 0
-        fault = Fault(phase, kind, text, host=self.host, port=self.port, recipient=recipient, size_limit=limit)
+        known = Fault(phase, kind, text, host=self.host, port=self.port, recipient=recipient, field=field)
+        fault = replace(known, size_limit=limit)
         if reply:
             fault = replace(fault, smtp_code=reply.code, enhanced=reply.enhanced, text=self.words(reply))
         return MailError(fault)

@@ -21,11 +21,11 @@ def check_destination(route: SmtpRoute) -> None:
     """Find out whether `route` says where to connect to: the forms see to that, but not everybody who writes into the
     database does. Raises MailError with phase SETTINGS."""
     if not route.host:
-        raise _wrong(route, Kind.ROUTE_INCOMPLETE, _("The host is missing."))
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, _("The host is missing."), "host")
     try:
         validation.port(route.effective_port)
     except ValueError as error:
-        raise _wrong(route, Kind.ROUTE_INCOMPLETE, str(error)) from None
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, str(error), "port") from None
 
 
 def check_settings(route: SmtpRoute) -> None:
@@ -39,8 +39,8 @@ def check_settings(route: SmtpRoute) -> None:
         raise _wrong(route, Kind.LIBRARY_MISSING, str(missing)) from None
 
 
-def _wrong(route: SmtpRoute, kind: Kind, text: str) -> MailError:
-    return MailError(Fault(Phase.SETTINGS, kind, text, host=route.host, port=route.effective_port))
+def _wrong(route: SmtpRoute, kind: Kind, text: str, field: str = "") -> MailError:
+    return MailError(Fault(Phase.SETTINGS, kind, text, host=route.host, port=route.effective_port, field=field))
 
 
 def _nothing(route: SmtpRoute) -> None:
@@ -49,9 +49,10 @@ def _nothing(route: SmtpRoute) -> None:
 
 def _user(route: SmtpRoute) -> None:
     if not route.user:
-        raise _wrong(route, Kind.ROUTE_INCOMPLETE, _("The user name is missing."))
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, _("The user name is missing."), "user_name")
     if _CONTROL.search(route.user) or _CONTROL.search(route.domain):
-        raise _wrong(route, Kind.ROUTE_INCOMPLETE, _("The user name holds a control character, such as a tab."))
+        text = _("The user name holds a control character, such as a tab.")
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, text, "control-character")
 
 
 def _password(route: SmtpRoute) -> None:
@@ -59,7 +60,8 @@ def _password(route: SmtpRoute) -> None:
     if route.password is None or not route.password.reveal():
         raise _wrong(route, Kind.SECRET_MISSING, _("The password is missing."))
     if _CONTROL.search(route.password.reveal()):
-        raise _wrong(route, Kind.ROUTE_INCOMPLETE, _("The password holds a control character, such as a line break."))
+        text = _("The password holds a control character, such as a line break.")
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, text, "control-character")
     if route.mechanism.startswith("SCRAM-"):
         scram.scramp()
     if route.mechanism == "NTLM":
@@ -69,7 +71,7 @@ def _password(route: SmtpRoute) -> None:
 def _token(route: SmtpRoute) -> None:
     _user(route)
     if route.app is None:
-        raise _wrong(route, Kind.ROUTE_INCOMPLETE, _("The integrated service is missing."))
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, _("The integrated service is missing."), "integrated_service")
 
 
 def _ticket(route: SmtpRoute) -> None:
@@ -83,7 +85,7 @@ def _certificate(route: SmtpRoute) -> None:
         raise _wrong(route, Kind.CLIENT_CERTIFICATE_BAD, _("The private key of the client certificate is missing."))
     if route.security is Security.NONE:
         text = _("A client certificate signs in only over TLS, and this connection is set to no encryption.")
-        raise _wrong(route, Kind.ROUTE_INCOMPLETE, text)
+        raise _wrong(route, Kind.ROUTE_INCOMPLETE, text, "client_certificate")
 
 
 _CHECKS = {

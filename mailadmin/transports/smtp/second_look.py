@@ -48,8 +48,8 @@ def with_facts(error: MailError, certificate: tls.Certificate | None) -> MailErr
     """Return `error` with the facts of the certificate told in its text."""
     if certificate is None:
         return error
-    text = told(error.fault.text, certificate)
-    return MailError(replace(error.fault, text=text, names=certificate.names[: limits.CERTIFICATE_NAMES]))
+    text, names = told(error.fault.text, certificate), certificate.names[: limits.CERTIFICATE_NAMES]
+    return MailError(replace(error.fault, text=text, names=names, issuer=certificate.issuer))
 
 
 def told(reason: str, shown: tls.Certificate) -> str:

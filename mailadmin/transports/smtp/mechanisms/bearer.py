@@ -35,7 +35,8 @@ def sign_in(session: SmtpSession, offered: tuple[str, ...]) -> str:
     """
     app = session.route.app
     if app is None:
-        raise session.fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, _("The integrated service is missing."))
+        text = _("The integrated service is missing.")
+        raise session.fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text, field="integrated_service")
     _refuse_foreign_host(session, app)
     _refuse_loose_trust(session, app)
     named = session.route.mechanism
