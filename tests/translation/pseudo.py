@@ -23,6 +23,25 @@ OPEN, CLOSE = "⟦", "⟧"
 _SILENT = {"script", "style", "code", "pre", "kbd", "samp", "textarea"}  # nothing for people, or their own words
 _VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 _SPOKEN = ("title", "aria-label", "placeholder", "alt", "data-confirm", "data-copied", "data-label")
+# Attributes that programs read: a number in them is written as in every language.
+_FIGURES = {
+    "x",
+    "y",
+    "x1",
+    "x2",
+    "y1",
+    "y2",
+    "width",
+    "height",
+    "min",
+    "max",
+    "step",
+    "href",
+    "action",
+    "id",
+    "datetime",
+}
+_LOCAL_NUMBER = re.compile(r"\d[,\u00a0\u202f]\d")
 _TOKEN = re.compile(r"[^\s,;()„“”‚‘’\"«»…·|–→]+")
 _WORD = re.compile(r"[^\W\d_]{2,}(?:['’-][^\W\d_]+)*")
 
@@ -45,6 +64,13 @@ def write(wanted: Iterable[Text], folder: Path) -> None:
     path = folder / LANGUAGE / "LC_MESSAGES" / "django.mo"
     path.parent.mkdir(parents=True)
     path.write_bytes(made.to_binary())
+
+
+def local_numbers(page: str) -> list[str]:
+    """Return the attributes of an HTML page that programs read, and that hold a number as people write it."""
+    reader = _Reader()
+    reader.feed(page)
+    return [figure for figure in reader.figures if _LOCAL_NUMBER.search(figure)]
 
 
 def _djangos() -> Iterator[Text]:
@@ -74,6 +100,7 @@ class _Reader(HTMLParser):
         self._text: list[str] = []
         self._attributes: list[str] = []
         self._silent = 0
+        self.figures: list[str] = []
 
     def said(self) -> list[str]:
         return ["".join(self._text), *self._attributes]
@@ -81,6 +108,9 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         found = dict(attributes)
         self._attributes += [value for name in _SPOKEN if (value := found.get(name))]
+        self.figures += [f'{name}="{found[name]}"' for name in _FIGURES & found.keys()]
+        if tag in ("option", "progress", "meter") or (tag == "input" and found.get("type") in ("number", "hidden")):
+            self.figures.append(f'{tag} value="{found.get("value")}"')
         if tag == "input" and found.get("type") in ("submit", "button"):
             self._attributes.append(found.get("value") or "")
         if tag in _VOID:
@@ -90,8 +120,8 @@ class _Reader(HTMLParser):
         self._text.append("\n" if tag not in ("strong", "em", "b", "a", "span") else "")
 
     def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        if tag in _VOID:
-            self.handle_starttag(tag, attributes)
+        self.handle_starttag(tag, attributes)
+        self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in _VOID and self._silent:

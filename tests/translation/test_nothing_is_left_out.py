@@ -68,6 +68,7 @@ def in_brackets(catalogue: Path) -> Iterator[None]:
     languages = [("en-gb", "English"), (pseudo.LANGUAGE, "Brackets")]
     with (
         override_settings(LANGUAGES=languages, LANGUAGE_CODE=pseudo.LANGUAGE, LOCALE_PATHS=[catalogue]),
+        override_settings(USE_THOUSAND_SEPARATOR=True),
         translation.override(pseudo.LANGUAGE),
     ):
         yield
@@ -149,11 +150,20 @@ def pages(client: Client, rows: dict[str, list[models.Model]], **more: str) -> I
 
 
 @pytest.mark.timeout(300)
-def test_no_word_of_a_page_is_left_out(client: Client, rows: dict[str, list[models.Model]]) -> None:
+def test_no_word_of_a_page_is_left_out_and_no_figure_is_written_as_people_do(
+    client: Client, rows: dict[str, list[models.Model]]
+) -> None:
     seen = list(pages(client, rows))
     assert len(seen) >= 60
     left = [f"{address}: {word}" for address, page in seen for word in pseudo.left_over(page, KNOWN, SAID)]
     assert left == [], "\n".join(left)
+    figures = [f"{address}: {figure}" for address, page in seen for figure in pseudo.local_numbers(page)]
+    assert figures == [], "\n".join(figures)
+
+
+def test_a_number_for_programs_is_found_where_it_is_written_for_people() -> None:
+    page = '<rect x="1,5" width="2.5"/><a href="/log/1\u00a0234/">1,5</a><option value="3,0">3,0</option><p id="a,b">'
+    assert sorted(pseudo.local_numbers(page)) == ['href="/log/1\u00a0234/"', 'option value="3,0"', 'x="1,5"']
 
 
 def test_a_word_that_is_left_out_is_found() -> None:
