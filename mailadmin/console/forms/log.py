@@ -109,7 +109,7 @@ def _routes() -> Iterator[tuple[str, str]]:
 
 def _reasons(asked: str) -> list[tuple[str, str]]:
     """Return the codes of the log with their words, by which they are sorted; what is asked for is among them."""
-    titles = {entry.id: entry.title for entry in entries()}
+    titles = {entry.id: entry.explained().title for entry in entries()}
     codes = dict.fromkeys([*log_search.codes(), *([asked] if asked in titles else [])])
     return sorted(((code, titles.get(code, code)) for code in codes), key=lambda choice: choice[1])
 
