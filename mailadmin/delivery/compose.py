@@ -27,7 +27,11 @@ def send(*args: Any, asked_by: Any = None, is_test: bool = False, **kwargs: Any)
     (primary key), `is_test` marks a test in the log. Raises BadMessage, MailError, ConfigurationError as `send_message`
     does.
     """
-    message = Message(*args, **kwargs)
+    return send_made(Message(*args, **kwargs), asked_by=asked_by, is_test=is_test)
+
+
+def send_made(message: Message, *, asked_by: Any = None, is_test: bool = False) -> SendResult:
+    """Send or queue `message` as `send` does, by the last resort where that one serves."""
     return _by_last_resort(message) or send_built(message, asked_by=asked_by, is_test=is_test)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.message import Message as ParsedMessage
+from pathlib import Path
 from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
@@ -114,6 +116,13 @@ class Message(EmailMultiAlternatives):
             self._add(attaching.named(filename, content, mimetype, place))
         else:
             self._add(attaching.read(filename, place))
+
+    def attach_file(self, path: str | os.PathLike[str], mimetype: str | None = None) -> None:
+        """Attach the file at `path`, as Django does. Raises BadMessage."""
+        place = self._place()
+        file = attaching.read(Path(path), place)
+        if not isinstance(file, ParsedMessage):
+            self._add(attaching.named(file.filename, file.content, mimetype or file.mimetype, place))
 
     def attach_inline(self, source: Any, cid: str = "", name: str = "", type: str = "") -> str:  # noqa: A002 -- as in MIME
         """Attach a file that the HTML shows, and return its address there: `<img src="cid:...">` (RFC 2392).

@@ -11,7 +11,8 @@ from typing import Any
 from django.core.mail import EmailMessage
 
 from mailadmin.conf import ConfigurationError
-from mailadmin.core.errors import BadMessage, MailError, SendingHeld
+from mailadmin.core.errors import BadMessage, MailError, SendingHeld, bad_message
+from mailadmin.core.fault import Kind
 from mailadmin.core.outcome import DeliveryState, SendResult
 from mailadmin.language import in_site_language
 
@@ -74,7 +75,10 @@ def prepare(message: EmailMessage, options: SendOptions, snapshot: Snapshot) -> 
     SendingHeld and ConfigurationError, which have a row then."""
     try:
         options = route_for(message, options_for(message, options), snapshot.named)
-        return plan(message, convert(message), options, snapshot)
+        built = convert(message)
+        if not built.recipients:
+            raise bad_message(Kind.NO_RECIPIENTS, field="to")
+        return plan(message, built, options, snapshot)
     except (BadMessage, SendingHeld, ConfigurationError) as error:
         _fail(
             message,

@@ -307,7 +307,7 @@ def test_null_message(postfix: Postfix) -> None:
 @pytest.mark.parametrize("to", [None, [], "", "  ", ()])
 def test_null_or_empty_to(postfix: Postfix, to: Any) -> None:
     connection(postfix)
-    with refused(postfix, "no-recipients", "The message has no recipients."):
+    with refused(postfix, "no-recipients", "The message has no recipients.", field="to"):
         mailadmin.send("x", "x", USER, to)
 
 

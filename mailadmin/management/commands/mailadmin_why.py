@@ -64,16 +64,18 @@ class Command(BaseCommand):
             answer = explain(question)
         except MailError as error:
             raise CommandError(str(error), returncode=BAD_QUESTION) from None
-        self.stdout.write(_as_json(answer) if options["json"] else _as_text(answer))
+        self.stdout.write(as_json(answer) if options["json"] else as_text(answer))
         if not answer.leaves:
             raise SystemExit(NOT_SENT)
 
 
-def _as_json(answer: Answer) -> str:
+def as_json(answer: Answer) -> str:
+    """Return the answer as JSON."""
     return json.dumps(asdict(answer), indent=2, ensure_ascii=False)
 
 
-def _as_text(answer: Answer) -> str:
+def as_text(answer: Answer) -> str:
+    """Return the answer in lines."""
     lines = [answer.summary, *answer.notes]
     for line in answer.lines:
         place = f"{line.place}." if line.place else "-"
