@@ -13,8 +13,9 @@ from mailadmin.core import limits
 
 
 def too_often(who: Any, done: models.QuerySet[Any], column: str) -> str:
-    """Return how long `who` (the row of a user or of a client) must wait ("20 seconds"), "" for not at all: of `done`, all that they did of one kind, the
-    moments are in `column`. In a transaction, which lets two requests of one user count one after the other."""
+    """Return how long `who` (the row of a user or of a client) must wait ("20 seconds"), "" for not at all: of `done`,
+    all that they did of one kind, the moments are in `column`. In a transaction, which lets two requests of one user
+    count one after the other."""
     who._meta.model._default_manager.select_for_update().filter(pk=who.pk).first()
     minute_ago = timezone.now() - timedelta(minutes=1)
     recent = done.filter(**{f"{column}__gt": minute_ago}).order_by(f"-{column}")
