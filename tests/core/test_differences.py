@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailadmin.core import texts
 from mailadmin.core.differences import Change, changes, compare
 from mailadmin.core.report import Step, StepState
 
@@ -121,3 +122,17 @@ def test_addresses_that_a_resolver_turns_round_did_not_change() -> None:
 def test_a_step_that_failed_saw_less_and_that_is_no_change() -> None:
     assert facts(step(PIPELINING="used"), step(state=StepState.FAILED)) == []
     assert facts(step(names="a.example"), step(state=StepState.FAILED, names="b.example"))
+
+
+def test_p11_what_is_new_each_time_says_nothing_in_another_language_either() -> None:
+    """Labels and units are known as they are translated; two languages are not compared."""
+    german = {"Answer after": "Antwort nach", "Answer {number}": "Antwort {number}"}
+    before = texts._translate, texts._translate_count, texts._carry
+    texts.install(lambda text: german.get(text, text), lambda one, many, number: "{number} Tage")
+    try:
+        ours = step(Antwort_nach="3 ms", Antwort_1="200", gilt="noch 9 Tage")
+        later = step(Antwort_nach="5 Zoll", Antwort_1="202", gilt="noch 8 Tage")
+        assert facts(ours, later) == []
+    finally:
+        texts.install(*before)
+    assert facts(step(gilt="9"), replace(step(gilt="8"), title="Verschlüsselung")) == []
