@@ -17,10 +17,11 @@ from .common import TAG, a_warning
 def check_api(**kwargs: Any) -> list[CheckMessage]:
     """Tell where the project's addresses include the API, and what it tells of messages is not kept."""
     try:
+        conf.delivery()  # raises where E002 says so, which is about the log, too
         if conf.setting("DELIVERY_LOG") or not _is_mounted():
             return []
     except (conf.ConfigurationError, TypeError, ValueError):
-        return []  # E002 says so
+        return []
     return [
         a_warning(
             "W030",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,14 +10,17 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern
 from django.utils import timezone
 
 from mailadmin.api.authentication import NEEDS
 from mailadmin.api.endpoints import api
 from mailadmin.api.urls import urlpatterns
-from mailadmin.core.clients import Scope, new_token
+from mailadmin.core.clients import Scope, digest, new_token
+from mailadmin.models import ApiClient, AuditEntry, SmtpConnection
 from tests.api.conftest import Program, a_program
 from tests.console.rows_to_watch import delivery
 
@@ -108,6 +112,33 @@ def test_other_addresses_are_not_found_in_json(address: str) -> None:
     assert_problem(Client().get(address), 404, "not-found")
 
 
+class TestTheToken:
+    def test_one_that_nobody_has_costs_one_look_and_changes_nothing(self) -> None:
+        a_program()
+        with CaptureQueriesContext(connection) as seen:
+            Client(headers={"Authorization": f"Bearer {new_token().reveal()}"}).get("/api/v1/messages")
+        assert len(seen) == 1
+        assert seen[0]["sql"].startswith("SELECT")
+
+    def test_it_stands_in_no_log_no_row_and_no_answer(
+        self, relay: SmtpConnection, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        program, lost = a_program(), new_token().reveal()
+        answers = [
+            program.send(),
+            program.send({"to": program.token, "subject": 5}),
+            program.post("/connections/Relay A/test"),
+            program.get("/openapi.json"),
+            Client(headers={"Authorization": f"Bearer {lost}"}).get("/api/v1/messages"),
+            Client(headers={"Authorization": lost}).get("/api/v1/messages"),
+        ]
+        told = caplog.text + "".join(answer.content.decode() for answer in answers)
+        told += str(list(AuditEntry.objects.values())) + str(list(ApiClient.objects.values()))
+        assert program.token not in told
+        assert lost not in told
+
+
 class TestTokensThatAreOver:
     @pytest.mark.parametrize(
         ("values", "code"),
@@ -132,8 +163,6 @@ class TestTokensThatAreOver:
         assert a_program(expires_at=timezone.now() + timedelta(minutes=1)).get("/messages").status_code == 200
 
     def test_the_old_one_is_no_good_when_there_is_a_new_one(self, program: Program) -> None:
-        from mailadmin.core.clients import digest
-
         program.row.token_digest = digest(new_token().reveal())
         program.row.save()
         assert_problem(program.get("/messages"), 401, "token-unknown")
