@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 import time_machine
@@ -30,6 +31,7 @@ from mailadmin.models import ApiClient, Delivery, DoneNotice
 from mailadmin.watch import done, schedule
 from mailadmin.watch.alerts import bell
 from tests.delivery.conftest import Peers, a_message, add_smtp
+from tests.delivery.outbox_rows import send as send_queued
 from tests.fakes.graph_server import ScriptedServer, closes_after_request, free_port, says, says_raw, silent_server
 
 from .done_rows import SECRET, client_row, hand_over, notices
@@ -132,6 +134,18 @@ class TestWhatIsTold:
         (event,) = told(receiver)
         assert (event["outcome"], event["state"]) == ("sent", "partly-sent")
         assert [one["state"] for one in event["recipients"]] == ["sent", "refused"]
+
+    def test_s18_a_queued_message_is_told_by_the_worker_that_sent_it(
+        self, peers: Peers, receiver: ScriptedServer
+    ) -> None:
+        add_smtp(peers)
+        result = hand_over(client_row(receiver), "ann@example.org", "bob@example.org", delivery="queued")
+        assert send_queued(UUID(result.delivery_id)) is DeliveryState.SENT
+        done.deliver()
+        (event,) = told(receiver)
+        assert (event["id"], event["outcome"]) == (result.delivery_id, "sent")
+        assert [one["state"] for one in event["recipients"]] == ["sent", "sent"]
+        assert event["finished_at"]
 
     def test_s18_a_queued_message_is_told_when_it_is_over(self, peers: Peers, receiver: ScriptedServer) -> None:
         add_smtp(peers)
