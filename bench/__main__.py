@@ -13,10 +13,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import log_pages, queue, report, runner
+from bench import api, log_pages, queue, report, runner
 from bench.scenarios import SCENARIOS
 
-PARTS = (("G8", log_pages.run), ("Q", queue.run))  # what is measured in ways of its own
+PARTS = (("G8", log_pages.run), ("Q", queue.run), ("A", api.run))  # what is measured in ways of its own
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 _BEGIN, _END = "<!-- {0} -->", "<!-- end of {0} -->"
 _ROUNDS = 5
