@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -158,7 +159,12 @@ class TestWhileTheDatabaseIsDown:
         from django.db import OperationalError
         from django.db.backends.signals import connection_created
 
+        away = threading.Event()  # a connection that is made meanwhile may outlive this test
+        away.set()
+
         def broken(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+            if not away.is_set():
+                return execute(sql, params, many, context)
             raise OperationalError("the server closed the connection unexpectedly")
 
         def spoil(sender: Any, connection: Any, **kwargs: Any) -> None:
@@ -167,6 +173,7 @@ class TestWhileTheDatabaseIsDown:
         connection_created.connect(spoil)
         with connection.execute_wrapper(broken):
             yield
+        away.clear()
         connection_created.disconnect(spoil)
         connection.execute_wrappers[:] = [one for one in connection.execute_wrappers if one is not broken]
 
