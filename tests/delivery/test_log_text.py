@@ -44,7 +44,8 @@ def test_p6_a_part_of_any_field_finds_the_message_whatever_its_capitals() -> Non
     )
     logged("Another one", from_address="other@fabrikam.org")
     caught_up()
-    for text in "RECHN|grosse|SHOP@con|post@|77.abc|nn@exam|bob@ex|100% fert|fertig_x|r-4711|order".split("|"):
+    parts = ("RECHN", "grosse", "SHOP@con", "post@", "77.abc", "nn@exam", "bob@ex", "100% fert", "fertig_x")
+    for text in (*parts, "r-4711", "order"):
         assert found(text) == ["Große Rechnung 100% fertig_x"], text
     assert found("fertig%x") == []
     assert found('say "no"') == []
