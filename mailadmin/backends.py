@@ -88,13 +88,19 @@ class EmailBackend(BaseEmailBackend):
             ours = [message for message in messages if last_resort.is_ours(message, need)]
             others = [message for message in messages if message not in ours]
             return self._hand_over(others, resort, need) + (self._by_routes(ours) if ours else 0)
+        last_resort.forget_earlier(messages)
         try:
-            return self._by_routes(messages)
+            sent = self._by_routes(messages)
         except MailError as error:
             if not last_resort.is_cut_off(error):
                 raise
             left = list(last_resort.open_ones(messages))
             return len(messages) - len(left) + self._hand_over(left, resort, last_resort.Need(error.summary))
+        left = list(last_resort.open_ones(messages, begun=True))  # those whose errors were to be silent
+        if left:
+            why = left[0].mailadmin.reason  # type: ignore[attr-defined]  # the documented place for the result
+            sent += self._hand_over(left, resort, last_resort.Need(why))
+        return sent
 
     def _hand_over(self, messages: list[EmailMessage], resort: str, need: last_resort.Need) -> int:
         options = SendOptions(mailer=self.alias or "", label=self.label)

@@ -105,7 +105,8 @@ class SendResult:
     message ("" when none did); `reason` says in a sentence why it went as it did; `delivery_id` is the
     row in the log, None when the log could not be written. A queued message has the state QUEUED: what became of it
     is in the log, and told by signals. `repeated` tells that the caller's idempotency key was known: no second copy
-    was made, and this is what is known of the first.
+    was made, and this is what is known of the first. `cut_off` tells that the outbox could not take the message
+    because the database is down.
     """
 
     state: DeliveryState = DeliveryState.SENDING
@@ -117,6 +118,7 @@ class SendResult:
     skipped: list[Skipped] = field(default_factory=list)
     attempts: int = 0
     repeated: bool = False
+    cut_off: bool = False
 
     @property
     def taken(self) -> bool:

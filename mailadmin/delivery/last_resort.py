@@ -40,6 +40,8 @@ from .options import DIRECT, OPTION_PREFIX, SendOptions, options_for
 from .outbox.enqueue import reserve_key
 from .telling import tell
 
+_RECIPIENTS = {DeliveryState.SENT: RecipientState.SENT, DeliveryState.INTERRUPTED: RecipientState.UNSURE}
+
 
 def name(option: str = "") -> str:
     """Return the name of the last resort: `option` of the mailer, else `MAILADMIN["LAST_RESORT"]`; "" for none."""
@@ -96,24 +98,31 @@ def hand_over(messages: Iterable[EmailMessage], resort: str, why: Need, options:
             message.mailadmin = known  # type: ignore[attr-defined]  # the documented place for the result
             taken += 1
             continue
-        problem = ""
+        state, problem = DeliveryState.INTERRUPTED, ""  # the caller is being ended: nobody knows how far it got
         try:
-            sent = bool(backend.send_messages([message]))
+            state = DeliveryState.SENT if backend.send_messages([message]) else DeliveryState.FAILED
         except Exception as error:
-            sent, problem = False, type(error).__name__
+            state, problem = DeliveryState.FAILED, type(error).__name__
             if not (quiet and isinstance(error, OSError)):
                 raise
         finally:
-            _note(message, resort, f"{why.reason} {problem}".strip(), entry, sent=not problem and sent)
-        taken += sent
+            _note(message, resort, f"{why.reason} {problem}".strip(), entry, state)
+        taken += state.accepted
     return taken
 
 
-def open_ones(messages: Sequence[EmailMessage]) -> Iterator[EmailMessage]:
-    """Yield those of `messages` that are in nobody's hands."""
+def forget_earlier(messages: Sequence[EmailMessage]) -> None:
+    """Take the results of an earlier sending from `messages`: one that is sent again is in nobody's hands yet."""
+    for message in messages:
+        vars(message).pop("mailadmin", None)
+
+
+def open_ones(messages: Sequence[EmailMessage], *, begun: bool = False) -> Iterator[EmailMessage]:
+    """Yield those of `messages` that are in nobody's hands: the outbox could not take them, or (unless only those are
+    asked for that were `begun`) a list ended before them. What failed otherwise, or is unsure, has had its turn."""
     for message in messages:
         result = getattr(message, "mailadmin", None)
-        if not (isinstance(result, SendResult) and result.taken):
+        if result.cut_off if isinstance(result, SendResult) else not begun:
             yield message
 
 
@@ -160,10 +169,11 @@ def _entry(message: EmailMessage, options: SendOptions) -> tuple[Entry, Draft] |
     return log.entry(draft, options, draft.label or options.label), draft
 
 
-def _note(message: EmailMessage, resort: str, reason: str, entry: tuple[Entry, Draft] | None, *, sent: bool) -> None:
+def _note(
+    message: EmailMessage, resort: str, reason: str, entry: tuple[Entry, Draft] | None, state: DeliveryState
+) -> None:
     """Say what became of `message`: in the log, on the message, and in a line that no roll-back removes."""
-    outcome = RecipientOutcome(RecipientState.SENT if sent else RecipientState.PENDING)
-    state = DeliveryState.SENT if sent else DeliveryState.FAILED
+    outcome = RecipientOutcome(_RECIPIENTS.get(state, RecipientState.PENDING))
     result = SendResult(
         state=state, route=resort, reason=reason, recipients=dict.fromkeys(message.recipients(), outcome)
     )

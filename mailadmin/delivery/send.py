@@ -16,7 +16,7 @@ from mailadmin.core.fault import Kind
 from mailadmin.core.outcome import DeliveryState, SendResult
 from mailadmin.language import in_site_language
 
-from . import announce, attempts, health, keeping, log, redirect, refusals, routes
+from . import announce, attempts, health, keeping, last_resort, log, redirect, refusals, routes
 from .attempts import Run, Sessions, Terms, Tried
 from .clients import allowed_routes
 from .convert import Draft, convert
@@ -117,7 +117,7 @@ def queue(job: Job) -> SendResult:
         result = enqueue(job.built, job.options, job.snapshot)
     except MailError as error:
         tell(logging.ERROR, "A message was not queued (%s).", error.code)
-        _fail(job.message, None, str(error), job.options.label)
+        _fail(job.message, None, str(error), job.options.label, cut_off=last_resort.is_cut_off(error))
         raise
     job.message.mailadmin = result  # type: ignore[attr-defined]  # the documented place for the result
     return result
@@ -174,8 +174,16 @@ def complete(job: Job, sessions: Sessions, first: Tried | None = None) -> SendRe
     return result
 
 
-def _fail(message: EmailMessage, delivery_id: str | None, reason: str, label: str, client: Any = None) -> None:
+def _fail(
+    message: EmailMessage,
+    delivery_id: str | None,
+    reason: str,
+    label: str,
+    client: Any = None,
+    *,
+    cut_off: bool = False,
+) -> None:
     """Tell that nobody got a message; to the `client`, too, where it was not refused before it was taken."""
-    result = SendResult(state=DeliveryState.FAILED, reason=reason, delivery_id=delivery_id)
+    result = SendResult(state=DeliveryState.FAILED, reason=reason, delivery_id=delivery_id, cut_off=cut_off)
     message.mailadmin = result  # type: ignore[attr-defined]  # the documented place for the result
     announce.message(delivery_id, result, label, client)

@@ -11,6 +11,7 @@ import django
 import pytest
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
@@ -30,12 +31,14 @@ taken: list[Any] = []
 
 
 class Other(BaseEmailBackend):
-    """The mailer that the project had before; it refuses a subject."""
+    """The mailer that the project had before; it refuses a subject, and does not take another one."""
 
     def send_messages(self, email_messages: Any) -> int:
         for message in email_messages:
             if message.subject == "Refused":
                 raise ConnectionRefusedError("Nobody is there.")
+            if message.subject == "Not taken":
+                return 0
             taken.append(message)
         return len(email_messages)
 
@@ -98,6 +101,22 @@ class TestUntilThereIsARoute:
             ours().send_messages([message])
         assert Delivery.objects.get().state == "failed"
         assert not message.mailadmin.sent  # type: ignore[attr-defined]
+
+    def test_an_end_of_the_program_is_told_as_what_it_is(self, peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
+        def ended(backend: Any, messages: Any) -> int:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(Other, "send_messages", ended)
+        with pytest.raises(KeyboardInterrupt):
+            ours().send_messages([a_message()])
+        assert Delivery.objects.get().state == "interrupted"
+
+    @pytest.mark.parametrize("subject", ["Refused", "Not taken"])
+    def test_the_command_says_that_it_was_not_sent(self, peers: Peers, settings: Any, subject: str) -> None:
+        settings.MAILADMIN = {**settings.MAILADMIN, "LAST_RESORT": RESORT}
+        with pytest.raises((CommandError, SystemExit)) as caught:
+            call_command("mailadmin_send", to=["ann@example.org"], text="A body", subject=subject)
+        assert 1 in (getattr(caught.value, "code", 0), getattr(caught.value, "returncode", 0))
 
     def test_it_is_silent_where_the_caller_wants_that(self, peers: Peers) -> None:
         several = [a_message(subject="Refused"), a_message(), a_message(to=[])]
@@ -194,6 +213,23 @@ class TestWhileTheDatabaseIsDown:
         request.getfixturevalue("down")
         assert ours(delivery="queued").send_messages([a_message(), a_message()]) == 2
         assert len(taken) == 2 and peers.arrived == []
+
+    def test_a_queued_message_goes_by_it_also_where_errors_are_to_be_silent(self, peers: Peers, request: Any) -> None:
+        add_smtp(peers, password="wrong")
+        routes.current()
+        request.getfixturevalue("down")
+        direct = a_message()
+        direct.mailadmin_delivery = "direct"
+        assert ours(delivery="queued", fail_silently=True).send_messages([a_message(), direct, a_message()]) == 2
+        assert len(taken) == 2 and direct not in taken
+
+    def test_what_was_sent_before_is_not_lost_when_it_is_sent_again(self, peers: Peers, request: Any) -> None:
+        add_smtp(peers)
+        several = [a_message(), a_message()]
+        assert ours().send_messages(several) == 2
+        request.getfixturevalue("down")
+        assert ours(delivery="queued").send_messages(several) == 2
+        assert taken == several
 
     def test_one_with_an_idempotency_key_is_refused_because_nobody_can_look_it_up(
         self, peers: Peers, down: None

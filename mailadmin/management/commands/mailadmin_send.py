@@ -22,6 +22,14 @@ from mailadmin.management.message_arguments import add_arguments, bad_message, m
 from .mailadmin_why import as_json, as_text
 
 NOT_SENT, UNSURE, PARTLY, HELD = 1, 3, 4, 5  # 2 is a bad message
+# Of results that are told without an error: by the last resort, or of an earlier message with the same key.
+_CODES = {
+    DeliveryState.FAILED: NOT_SENT,
+    DeliveryState.PARTLY: PARTLY,
+    DeliveryState.UNSURE: UNSURE,
+    DeliveryState.INTERRUPTED: UNSURE,
+}
+Failure = MailError | ConfigurationError | OSError
 
 
 class Command(BaseCommand):
@@ -50,14 +58,14 @@ class Command(BaseCommand):
             result = send_made(message)
         except BadMessage as error:
             raise bad_message(error) from None
-        except (MailError, ConfigurationError) as error:
+        except (MailError, ConfigurationError, OSError) as error:  # OSError: that of the last resort
             self._tell_failure(message, error, options["json"])
             return
         self.stdout.write(_as_json(result) if options["json"] else _as_text(result))
-        if result.state is DeliveryState.PARTLY:
-            raise SystemExit(PARTLY)
+        if code := _CODES.get(result.state):
+            raise SystemExit(code)
 
-    def _tell_failure(self, message: Message, error: MailError | ConfigurationError, as_json: bool) -> None:
+    def _tell_failure(self, message: Message, error: Failure, as_json: bool) -> None:
         code = HELD if isinstance(error, SendingHeld) else UNSURE if isinstance(error, DeliveryUnsure) else NOT_SENT
         if not as_json:
             raise CommandError(str(error), returncode=code)
@@ -110,7 +118,7 @@ def _as_text(result: SendResult) -> str:
     return "\n".join(lines)
 
 
-def _as_json(result: SendResult, error: MailError | ConfigurationError | None = None) -> str:
+def _as_json(result: SendResult, error: Failure | None = None) -> str:
     told: dict[str, Any] = {
         "state": str(result.state),
         "id": result.delivery_id,
@@ -124,5 +132,8 @@ def _as_json(result: SendResult, error: MailError | ConfigurationError | None = 
         ],
     }
     if error:
-        told |= {"code": error.code if isinstance(error, MailError) else "settings", "error": str(error)}
+        code = (
+            error.code if isinstance(error, MailError) else "last-resort" if isinstance(error, OSError) else "settings"
+        )
+        told |= {"code": code, "error": str(error)}
     return json.dumps(told, indent=2, ensure_ascii=False)
