@@ -70,6 +70,7 @@ Addresses = Annotated[
 ]
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 Names = dict[Text, Text]
+HeaderText = Annotated[Text, Field(max_length=limits.API_HEADER_CHARS)]
 PriorityName = Literal["urgent", "normal", "non-urgent"]
 
 
@@ -101,7 +102,7 @@ class MessageIn(_In):
     cc: Addresses | None = Field(None, description="Who gets a copy, named to everybody.")
     bcc: Addresses | None = Field(None, description="Who gets a copy, named to nobody.")
     reply_to: Addresses | None = Field(None, description="Where answers go.")
-    subject: Text | None = Field(None, description="One line.")
+    subject: HeaderText | None = Field(None, description="One line.")
     text: Text | None = Field(
         None, description="The body as plain text (as HTML with `is_html`); also `message`, as events call it."
     )
@@ -112,11 +113,13 @@ class MessageIn(_In):
     attachments: list[AttachmentIn] | None = Field(
         None, max_length=limits.ATTACHMENTS, description="Files, as they are; a path is never read."
     )
-    headers: Names | None = Field(None, description="Further headers: X-…, List-… and a few others.")
+    headers: dict[Text, HeaderText] | None = Field(
+        None, max_length=limits.API_HEADERS, description="Further headers: X-…, List-… and a few others."
+    )
     priority: Text | None = Field(None, description="“urgent”, “normal” or “non-urgent”.")
     label: Text | None = Field(None, max_length=80, description="The endpoint label: it groups messages in the log.")
     route: Text | None = Field(None, description="The name of the one connection to use, instead of any.")
-    subject_prefix: Text | None = Field(None, description="What stands in front of the subject.")
+    subject_prefix: HeaderText | None = Field(None, description="What stands in front of the subject.")
     delivery: Literal["direct", "queued"] | None = Field(
         None,
         description="“direct”: the answer waits for the server; “queued”: a worker sends; else as the site does.",

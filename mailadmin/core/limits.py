@@ -276,6 +276,9 @@ PRUNE_SECONDS = 60 * 60  # how often the standalone console forgets old entries
 API_REQUESTS_A_MINUTE = 120  # of one client: two a second; a program that loops is stopped before it fills the log
 API_MESSAGES_A_DAY = 10_000  # of one client: what Exchange Online takes from a mailbox in a day
 API_REQUEST_BYTES = 50 * 1024 * 1024  # one request with its attachments in base64: 35 MB, Exchange Online's message
+# Python folds a header in a time that grows with the square of its length: three seconds for 20,000 characters.
+API_HEADER_CHARS = 4_000  # a long thread in References
+API_HEADERS = 30
 API_PAGE_ROWS = 100  # messages on one page of a list
 API_LOOK_ROWS = 5000  # messages that one page looks at for those that fit: some 20 ms
 MESSAGE_RECIPIENTS = 1000  # of one message from a program; Microsoft takes 500, and hardly any server more than 1000

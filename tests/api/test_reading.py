@@ -17,6 +17,7 @@ from mailadmin.api.multipart import MultipartError, Part, parts
 from mailadmin.api.problems import Problem
 from mailadmin.api.reading import fields_of
 from mailadmin.api.schemas import EVENT_NAMES, MessageIn
+from mailadmin.core import limits
 
 BOUNDARY = "b0undary"
 NAMES = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters='"\\%=?'), min_size=1, max_size=20)
@@ -123,3 +124,29 @@ def test_nothing_but_an_object_is_a_message(value: Any) -> None:
     if not isinstance(value, dict):
         found = read(json.dumps(value).encode())
         assert (found.status, found.code) == (400, "bad-json")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'Content-Disposition: form-data; name="to"' + ";" * 4000,
+        'Content-Disposition: form-data; name="to"\r\nContent-Transfer-Encoding: ' + "(" * 4000,
+        'Content-Disposition: form-data; name="to"; x=' + "(" * 4000,
+    ],
+)
+def test_header_lines_made_to_be_hard_to_read_are_read_or_refused(line: str) -> None:
+    """Python's newer parser ends with a RecursionError for some, and takes a second a part for others."""
+    try:
+        assert parts(f"--b\r\n{line[:4090]}\r\n\r\nx\r\n--b--".encode(), "b", 10)[0].name == "to"
+    except MultipartError as error:
+        assert str(error).endswith(".")
+
+
+def test_a_header_is_no_longer_than_python_folds_in_a_moment() -> None:
+    """A header of 400,000 characters in words takes Python a minute and a half to fold."""
+    long = "a " * limits.API_HEADER_CHARS
+    many = {f"X-{number}": "a" for number in range(limits.API_HEADERS + 1)}
+    for fields in ({"subject": long}, {"subject_prefix": long}, {"headers": {"X-A": long}}, {"headers": many}):
+        with pytest.raises(Problem) as raised:
+            message_of(fields)
+        assert [one.code for one in raised.value.errors] == ["too-long"]
