@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -16,6 +17,9 @@ from tempfile import mkdtemp
 import pytest
 
 _PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+# Below those for connections (Linux begins with 32768).
+_FIRST_PORT, _PORTS = 10_000, 20_000
+_places = itertools.count(os.getpid() * 64)  # Postfix alone takes about thirty
 _READY_SECONDS = 60  # a busy machine; a service is ready within one or two
 
 
@@ -52,10 +56,14 @@ def short_folder() -> Iterator[Path]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        socks = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [sock.getsockname()[1] for sock in socks]
+    """Return ports of 127.0.0.1 that nobody listens on. A service opens them seconds later, so they are none of those
+    that the system gives to connections meanwhile, and each process of the tests looks in another place."""
+    found: list[int] = []
+    while len(found) < count:
+        port = _FIRST_PORT + next(_places) % _PORTS
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+    return found
 
 
 @contextlib.contextmanager
