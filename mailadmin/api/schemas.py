@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from mailadmin.core import limits
 from mailadmin.core.outcome import DeliveryState, RecipientState
@@ -33,9 +33,11 @@ def _fit(text: str) -> str:
 
 def _one_or_more(value: Any) -> Any:
     if isinstance(value, str):
-        return [value] if value.strip() else []  # an empty text names nobody, as in Python
+        value = [value] if value.strip() else []  # an empty text names nobody, as in Python
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise PydanticCustomError("wrong-type", _("Give one text with addresses, or a list of such texts."))
+    if (number := sum(map(len, value))) > (most := limits.API_ADDRESSES_CHARS):
+        raise PydanticKnownError("too_long", {"field_type": "Text", "max_length": most, "actual_length": number})
     return value
 
 

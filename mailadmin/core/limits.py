@@ -279,6 +279,7 @@ API_REQUEST_BYTES = 50 * 1024 * 1024  # one request with its attachments in base
 # Python folds a header in a time that grows with the square of its length: three seconds for 20,000 characters.
 API_HEADER_CHARS = 4_000  # a long thread in References
 API_HEADERS = 30
+API_ADDRESSES_CHARS = 100_000  # To, say, with all names: a thousand long addresses
 API_PAGE_ROWS = 100  # messages on one page of a list
 API_LOOK_ROWS = 5000  # messages that one page looks at for those that fit: some 20 ms
 MESSAGE_RECIPIENTS = 1000  # of one message from a program; Microsoft takes 500, and hardly any server more than 1000

@@ -145,8 +145,10 @@ def test_header_lines_made_to_be_hard_to_read_are_read_or_refused(line: str) -> 
 def test_a_header_is_no_longer_than_python_folds_in_a_moment() -> None:
     """A header of 400,000 characters in words takes Python a minute and a half to fold."""
     long = "a " * limits.API_HEADER_CHARS
+    name = "ä " * limits.API_ADDRESSES_CHARS + "<a@example.org>"
+    named: list[dict[str, Any]] = [{"to": name}, {"reply_to": [name]}]
     many = {f"X-{number}": "a" for number in range(limits.API_HEADERS + 1)}
-    for fields in ({"subject": long}, {"subject_prefix": long}, {"headers": {"X-A": long}}, {"headers": many}):
+    for fields in ({"subject": long}, {"subject_prefix": long}, {"headers": {"X-A": long}}, {"headers": many}, *named):
         with pytest.raises(Problem) as raised:
             message_of(fields)
         assert [one.code for one in raised.value.errors] == ["too-long"]
