@@ -75,6 +75,10 @@ def named(name: Any, content: Any, kind: Any, place: Place) -> EmailAttachment:
 
 def size(attachment: Any) -> int:
     """Return how many bytes an attachment has, as far as it can be told without building it."""
+    if isinstance(attachment, ParsedMessage):
+        payload = attachment.get_payload()
+        coded = str(attachment.get("Content-Transfer-Encoding", "")).lower() == "base64"
+        return len(payload) * 3 // 4 if coded and isinstance(payload, str) else len(payload or "")
     content = attachment[1] if isinstance(attachment, tuple | list) and len(attachment) == _TRIPLE else None
     if isinstance(content, str):
         return len(content.encode("utf-8", "surrogatepass"))

@@ -283,6 +283,14 @@ class TestWhatCannot:
         with pytest.raises(BadMessage, match="list"):
             Message("s", "b", "f@x.org", "a@b.org", attachments=given_)
 
+    def test_s16_texts_and_inline_files_count_as_well(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(limits, "ATTACHMENTS_BYTES", 100)
+        assert self.refused(("a.txt", b"x" * 60), ("b.txt", b"x" * 60)).code == "attachments-too-large"
+        message = Message("s", "b", "f@x.org", "a@b.org", html="<img src=cid:l>")
+        message.attach_inline(PDF * 4, "l", "l.pdf")
+        with pytest.raises(BadMessage, match="attachments have more than"):
+            message.attach_inline(PDF * 7, "m", "m.pdf")
+
     def test_s16_too_large_together_and_nothing_is_read_further(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, "ATTACHMENTS_BYTES", 100)
         endless = type("Endless", (), {"read": lambda self, size: b"x" * min(size, 30)})()
