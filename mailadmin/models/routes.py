@@ -35,10 +35,12 @@ class Named(Versioned):
 
     def clean(self) -> None:
         """Refuse a name that differs from another one only by its case."""
-        twin = type(self)._default_manager.filter(name__iexact=self.name).exclude(pk=self.pk).first()
-        if twin:
+        # Compared here, as a settings file does: SQLite knows the case of ASCII letters only.
+        others = type(self)._default_manager.exclude(pk=self.pk).values_list("name", flat=True)
+        twin = next((name for name in others if name.lower() == self.name.lower()), None)
+        if twin is not None:
             text = gettext("“{name}” exists already; choose another name.")
-            raise ValidationError({"name": text.format(name=twin.name)})
+            raise ValidationError({"name": text.format(name=twin)})
 
 
 class RouteRow(Named):
