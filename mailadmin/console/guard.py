@@ -73,4 +73,4 @@ def _told_of(objection: str, cancelled: int | None) -> Promise:
 def here() -> str:
     """Return what this place is called, for a sentence."""
     name = conf.environment()
-    return f"“{name}”" if name else _("this environment")
+    return _("“{name}”").format(name=name) if name else _("this environment")

@@ -180,7 +180,7 @@ def _summary(question: Question, found: Plan, objection: str, shelved: str) -> s
             until = f"{timezone.localtime(found.retry_at):%H:%M:%S}" if found.retry_at else ""
             return text.format(time=until, problem=error.explanation.title)
         return _("It would not be sent. {problem}").format(problem=error.explanation.title)
-    first, *others = (f"“{route.name}”" for route in found.routes)
+    first, *others = (_("“{name}”").format(name=route.name) for route in found.routes)
     if others and found.passed_over:
         text = _(
             "{first} would be tried first; {others} only if the message was surely not taken before; it counts as sent "

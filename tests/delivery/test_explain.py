@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +44,9 @@ def test_n4_oauth_services_come_first_and_each_line_says_why(oauth: OAuthService
     assert answer.leaves
     assert verdicts(answer) == [("Contoso 365", Verdict.FIRST), ("Relay A", Verdict.NEXT)]
     assert "“Contoso 365” would be tried first" in answer.summary and "Relay A" in answer.summary
+    with translation.override("de"):
+        german = explain(Question(sender="shop@contoso.org", recipients=("ann@example.org",)))
+    assert "„Contoso 365“" in german.summary and "„Relay A“" in german.summary, "quoted as the language does"
     assert all(line.reason and line.facts for line in answer.lines)
     assert "robot@contoso.org" in answer.lines[0].facts[0] and "Reply-To" in answer.lines[0].facts[0]
     assert answer.lines[1].facts[0] == "From stays as the application wrote it."

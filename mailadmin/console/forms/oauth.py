@@ -166,7 +166,8 @@ class OAuthServiceForm(ConsoleForm):
     def warnings(self) -> list[str]:
         """Return what was saved but will not work, because its integrated service does not."""
         service = self.instance.integrated_service
-        return [f"“{service.name}”: {sentence}" for sentence in warnings_of(service)]
+        text = gettext("“{name}”: {problem}")
+        return [text.format(name=service.name, problem=sentence) for sentence in warnings_of(service)]
 
     def to_route(self) -> OAuthRoute:
         """Return the frozen value of what was typed. Only after `is_valid()`; saves nothing."""

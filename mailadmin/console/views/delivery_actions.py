@@ -132,7 +132,7 @@ def _send_each(request: HttpRequest, rows: Sequence[Delivery]) -> tuple[int, lis
             _send_again(request, delivery, to, queued=True)
             done += 1
         except (AddressError, _NotAgain, MailError) as error:
-            problems.append(f"“{delivery}”: {error}")
+            problems.append(_("“{name}”: {problem}").format(name=delivery, problem=error))
     return done, problems
 
 
