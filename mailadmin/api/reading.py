@@ -115,6 +115,8 @@ def _no_number(word: str) -> NoReturn:
 
 def _parts(request: HttpRequest) -> list[Part]:
     if hasattr(request, "_files"):  # a middleware of the project has read the form
+        if _promised(request) > limits.API_REQUEST_BYTES:
+            raise _too_large()
         texts = [Part(name, value.encode()) for name, values in request.POST.lists() for value in map(str, values)]
         files = [
             Part(name, one.read(), one.name or "", one.content_type or "")

@@ -18,7 +18,7 @@ from functools import cached_property, lru_cache
 
 import idna
 
-from .limits import ADDRESS_ENTRY_CHARS, ADDRESSES_KEPT
+from .limits import ADDRESS_ENTRY_CHARS, ADDRESSES_KEPT, DISPLAY_NAME_CHARS
 from .texts import _
 
 # A local part without quotes (RFC 5322 dot-atom, with the letters of RFC 6532). Said by what may not stand in it: a
@@ -159,6 +159,10 @@ def _checked(name: str, local: str, domain: str, text: str) -> Address:
         raise AddressError(lacking.format(text=show(text)))
     if _HIDDEN.search(name) or _invisible(local.replace(" ", "")) or _invisible(domain):
         raise AddressError(_("“{text}” holds an invisible character, which no address may.").format(text=show(text)))
+    if len(name) > DISPLAY_NAME_CHARS:
+        raise AddressError(
+            _("“{text}” has a name of more than {limit} characters.").format(text=show(text), limit=DISPLAY_NAME_CHARS)
+        )
     if _ENCODED_WORD in local:
         raise AddressError(
             _("“{text}” has an encoded part before the @; type the address itself.").format(text=show(text))

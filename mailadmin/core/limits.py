@@ -187,6 +187,7 @@ DISCOVERY_LINK_SECONDS = 60 * 60  # a link to a form that is filled in holds thi
 SERVER_TEXT_CHARS = 500  # enough for every known refusal; more is noise or an attack on the log
 LOOKUP_CHARS = 1000  # of a pasted error: it stands in an address, and gunicorn takes 4094 bytes of that
 DIALOGUE_LINES = 200  # a test shows the dialogue; more lines help nobody
+DISPLAY_NAME_CHARS = 320  # no program shows more, and Python's time to fold a name grows with its square
 ADDRESS_ENTRY_CHARS = 5000  # with quotes or groups: the standard library's parser takes quadratic time
 ADDRESSES_KEPT = 2048  # read addresses; senders and regular recipients come again
 SUBJECT_CHARS = 255  # what the log keeps of a subject

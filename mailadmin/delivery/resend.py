@@ -51,6 +51,7 @@ def resend(
         priority=Priority(delivery.priority),
         resend_of=delivery.pk,
         client=client,
+        metadata=delivery.metadata,
     )
     snapshot = routes.current()
     if queued:

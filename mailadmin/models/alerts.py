@@ -12,11 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from mailadmin.core import limits, references
-from mailadmin.core.alert_payloads import signing_key
 from mailadmin.core.alerts import ChannelKind, Event
 from mailadmin.core.destination import Destination
 from mailadmin.core.errors import MailError
-from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.secret import Secret
 from mailadmin.core.validation import webhook_url
 
@@ -24,6 +22,7 @@ from .fields import Checked, labelled
 from .opening import REFERENCE, open_stored
 from .routes import Named
 from .secrets import SecretHolder, SecretSlot
+from .webhooks import checked_url, signing_fault
 
 
 @sensitive_variables()
@@ -103,36 +102,17 @@ class AlertChannel(SecretHolder, Named):
             return {held.name: spare for held in (self.url, self.signing) if held.stored}
         if not self.url.stored:
             errors["url"] = gettext("Type the webhook address.")
-        signing = self.signing.value()
-        if self.kind == ChannelKind.WEBHOOK and signing is None:
+        if self.kind == ChannelKind.WEBHOOK and not self.signing.stored:
             errors["signing"] = gettext(
                 "Type a secret that the receiver knows as well, so that it can tell our alerts from others."
             )
-        try:
-            if signing:
-                signing_key(signing.reveal())
-        except (ValueError, MailError) as error:
-            errors["signing"] = str(error)
+        if fault := signing_fault(self.signing):
+            errors["signing"] = fault
         return errors
 
-    @sensitive_variables("text")
     def checked_url(self) -> Secret:
-        """Return the address to post to. Raises MailError when it is missing, cannot be opened, or leads to another
-        host than when it was saved (it may be kept outside the database, where others change it)."""
-        url = self.url.value()
-        text = url.reveal() if url else ""
-        try:
-            text, host = webhook_url(text)
-        except ValueError as error:
-            raise _unusable(str(error)) from None
-        if host != self.host.lower():
-            text = gettext("The webhook address leads to another host than {host}, for which it was saved.")
-            raise _unusable(text.format(host=self.host))
-        return Secret(text)
-
-
-def _unusable(text: str) -> MailError:
-    return MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text))
+        """Return the address to post to. Raises MailError as `webhooks.checked_url` does."""
+        return checked_url(self.url, self.host)
 
 
 class Incident(models.Model):

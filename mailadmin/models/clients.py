@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from django.core.validators import MaxValueValidator
 from django.db import models
@@ -12,18 +13,16 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from mailadmin.core import limits
-from mailadmin.core.alert_payloads import signing_key
 from mailadmin.core.clients import DoneState
 from mailadmin.core.destination import Destination
-from mailadmin.core.errors import MailError
-from mailadmin.core.fault import Fault, Kind, Phase
 from mailadmin.core.secret import Secret
-from mailadmin.core.validation import webhook_url
 
 from .fields import Checked
 from .log import Delivery
+from .outbox import OutboxEntry
 from .routes import Named
 from .secrets import SecretHolder, SecretSlot
+from .webhooks import checked_url, signing_fault
 
 OVER = _("This time is over. To stop a token now, switch the client off or revoke its token.")
 
@@ -83,6 +82,13 @@ class ApiClient(SecretHolder, Named):
         """Tell whether its token opens anything now."""
         return self.enabled and self.revoked_at is None and not self.expired
 
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete. What of it waits keeps to a route that it was allowed, because nobody remembers the others."""
+        if self.routes:
+            waiting = OutboxEntry.objects.filter(delivery__client=self, only_route="")
+            waiting.update(only_route=str(self.routes[0])[:60])
+        return super().delete(*args, **kwargs)
+
     @property
     def messages_today(self) -> int:
         """Return how many messages it handed over on this day (UTC)."""
@@ -97,38 +103,13 @@ class ApiClient(SecretHolder, Named):
     def secret_errors(self) -> dict[str, str]:
         """Return a sentence for each slot whose secret is missing or cannot be used; call it after the secrets are put
         in. Without an address nothing is told, and nothing is missing."""
-        errors: dict[str, str] = {}
-        signing = self.signing.value()
-        if self.url.stored and signing is None:
-            errors["signing"] = gettext(
-                "Type a secret that the receiver knows as well, so that it can tell our events from others."
-            )
-        try:
-            if signing:
-                signing_key(signing.reveal())
-        except (ValueError, MailError) as error:
-            errors["signing"] = str(error)
-        return errors
+        missing = gettext("Type a secret that the receiver knows as well, so that it can tell our events from others.")
+        fault = signing_fault(self.signing) or (missing if self.url.stored and not self.signing.stored else "")
+        return {"signing": fault} if fault else {}
 
-    @sensitive_variables("text")
     def checked_url(self) -> Secret:
-        """Return the address to post to. Raises MailError when it is missing, cannot be opened, or leads to another
-        host than when it was saved (it may be kept outside the database, where others change it)."""
-        url = self.url.value()
-        text = url.reveal() if url else ""
-        try:
-            text, host = webhook_url(text)
-        except ValueError as error:
-            raise _unusable(str(error)) from None
-        if host != self.host.lower():
-            raise _unusable(
-                gettext("The address leads to another host than {host}, for which it was saved.").format(host=self.host)
-            )
-        return Secret(text)
-
-
-def _unusable(text: str) -> MailError:
-    return MailError(Fault(Phase.SETTINGS, Kind.ROUTE_INCOMPLETE, text))
+        """Return the address to post to. Raises MailError as `webhooks.checked_url` does."""
+        return checked_url(self.url, self.host)
 
 
 class DoneNotice(models.Model):

@@ -44,7 +44,8 @@ def kept(program: Program, relay: SmtpConnection, settings: Any) -> str:
     row = Settings.load()
     row.keep_content = Settings.KeepChoice.ALL
     row.save()
-    return str(program.send(EVENT | {"from": "shop@contoso.org"}).json()["id"])
+    wanted = EVENT | {"from": "shop@contoso.org", "metadata": {"order": "7"}}
+    return str(program.send(wanted).json()["id"])
 
 
 class TestResend:
@@ -55,6 +56,7 @@ class TestResend:
         assert len(server.messages) == 2
         row = Delivery.objects.get(pk=body["id"])
         assert row.client == program.row
+        assert row.metadata == Delivery.objects.get(pk=kept).metadata == {"order": "7"}
         entry = AuditEntry.objects.get()
         assert (entry.action, entry.object_id) == ("sent again", kept)
         program.row.refresh_from_db()
@@ -96,6 +98,16 @@ class TestResend:
     @pytest.mark.parametrize("body", [{"whom": "some"}, {"to": ["x@example.org"]}, {"delivery": "now"}])
     def test_a_bad_wish(self, program: Program, kept: str, body: Any) -> None:
         assert program.post(f"/messages/{kept}/resend", body).status_code == 422
+
+
+def test_what_waits_of_a_deleted_client_keeps_to_a_route_that_it_was_allowed(
+    relay: SmtpConnection, server: SmtpServer, queued: None
+) -> None:
+    other = plain(server, "Relay B", order=2)
+    program = a_program(Scope.SEND, routes=[str(other.key)])
+    program.send()
+    program.row.delete()
+    assert OutboxEntry.objects.get().only_route == str(other.key)
 
 
 class TestTestConnection:

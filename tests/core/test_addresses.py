@@ -278,3 +278,10 @@ def test_a_name_without_a_domain_is_let_through_only_where_a_server_completes_it
 def test_s16_an_empty_entry_between_commas_is_named(text: str) -> None:
     with pytest.raises(AddressError, match="empty entry beside a comma"):
         parse_list([text])
+
+
+@pytest.mark.parametrize("spelled", ["{name} <a@b.example>", '"{name}" <a@b.example>'])
+def test_a_name_that_no_program_shows_is_refused_before_python_folds_it_for_seconds(spelled: str) -> None:
+    parse(spelled.format(name="ü" * limits.DISPLAY_NAME_CHARS))
+    with pytest.raises(AddressError, match="a name of more than 320 characters"):
+        parse(spelled.format(name="ü " * limits.DISPLAY_NAME_CHARS))
