@@ -65,6 +65,11 @@ class Mailer:
         """Tell whether there are both, user name and password: Django signs in only then (S23)."""
         return bool(self.user and self.password)
 
+    @property
+    def unsafe(self) -> bool:
+        """Tell whether Django sends the password in the clear, to another machine."""
+        return self.signs_in and self.security is Security.NONE and not validation.this_machine(self.host)
+
 
 def has_mailers() -> bool:
     """Tell whether `MAILERS` is what Django looks at, so that the other settings cannot be read."""
@@ -134,6 +139,13 @@ def take_over(mailer: Mailer) -> SmtpConnection:
     Raises NotTaken when it is there already or cannot be a connection, and ConfigurationError without a key."""
     if row := existing(mailer):
         raise NotTaken(_("“{name}” is the same server with the same user name.").format(name=row.name), row)
+    if mailer.unsafe:  # with encryption it might not work, and from its first minute mail would go by it
+        text = _(
+            "Django sends the password to {host} without encryption, which is not done here. If the server can "
+            "encrypt, say so in the settings (use_tls or use_ssl) and take it over then; or add it by hand, and test "
+            "it first."
+        )
+        raise NotTaken(text.format(host=mailer.host))
     row = SmtpConnection(name=_free_name(mailer.host))
     row.host, row.security, row.order = mailer.host, mailer.security, SmtpConnection.objects.count()
     row.port = None if mailer.port == mailer.security.default_port else mailer.port
@@ -164,8 +176,7 @@ def _mailer(source: str, options: Mapping[str, Any]) -> Mailer:
     use_tls, use_ssl = bool(options.get("use_tls")), bool(options.get("use_ssl"))
     if use_tls and use_ssl:
         raise NotTaken(_("{source} asks for TLS and SSL at once, which Django refuses too.").format(source=source))
-    # Without either Django sends in the clear; encryption where the server offers it does no harm.
-    security = Security.TLS if use_ssl else Security.STARTTLS if use_tls else Security.STARTTLS_IF_OFFERED
+    security = Security.TLS if use_ssl else Security.STARTTLS if use_tls else Security.NONE
     password = str(options.get("password") or "")
     try:
         return Mailer(

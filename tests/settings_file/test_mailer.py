@@ -78,7 +78,7 @@ class TestWhatItBecomes:
         [
             ({"use_tls": True, "port": 587}, Security.STARTTLS, None),
             ({"use_ssl": True, "port": 465}, Security.TLS, None),
-            ({"port": 25}, Security.STARTTLS_IF_OFFERED, None),
+            ({"port": 25}, Security.NONE, None),
             ({"use_tls": True, "port": 2525}, Security.STARTTLS, 2525),
         ],
     )
@@ -96,6 +96,17 @@ class TestWhatItBecomes:
         assert PASSWORD not in row.secret_stored
         assert (row.connect_timeout, row.command_timeout) == (7, 7)
         assert (row.from_address, row.from_name) == ("shop@example.org", "Example shop")
+
+    def test_a_server_to_which_django_sends_a_password_in_the_clear_is_not_taken_over(self, project):
+        project.names(host="smtp.example.org", username="ada", password=PASSWORD, port=25)
+        with pytest.raises(mailer.NotTaken, match="without encryption, which is not done here"):
+            mailer.take_over(mailer.first())
+        assert not SmtpConnection.objects.exists()
+
+    def test_a_password_to_this_machine_is_nobodys_business(self, project):
+        project.names(host="127.0.0.1", username="ada", password=PASSWORD, port=25)
+        row = mailer.take_over(mailer.first())
+        assert (row.enabled, row.security) == (True, Security.NONE)
 
     @pytest.mark.parametrize("half", [{"username": "ada"}, {"password": PASSWORD}])
     def test_s23_with_only_one_of_them_nobody_signs_in(self, project, half):
@@ -126,7 +137,7 @@ class TestWhatItBecomes:
 
 class TestWhatIsRefused:
     def test_the_same_server_a_second_time(self, project):
-        project.names(host="smtp.example.org", username="ada", password=PASSWORD)
+        project.names(host="smtp.example.org", username="ada", password=PASSWORD, use_tls=True)
         assert "mailadmin_test" in run()
         with pytest.raises(CommandError, match="is the same server with the same user name") as refused:
             run()
@@ -191,7 +202,7 @@ class TestInTheConsole:
 
     @pytest.mark.parametrize("page", ["dashboard", "smtp-list"])
     def test_p11_it_is_offered_and_taken_over(self, project, admin_client, page):
-        project.names(host="smtp.example.org", username="ada", password=PASSWORD, port=2525)
+        project.names(host="smtp.example.org", username="ada", password=PASSWORD, use_tls=True, port=2525)
         shown = admin_client.get(reverse(f"mailadmin:{page}")).text
         assert "already name a mail server: <strong>smtp.example.org:2525</strong>" in shown
         assert "user ada" in shown
