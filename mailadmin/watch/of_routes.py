@@ -128,7 +128,7 @@ def _about(
 
 
 def _moment(at: datetime) -> str:
-    return date_format(timezone.localtime(at), "j M, H:i")
+    return date_format(timezone.localtime(at), _("j M, H:i"))
 
 
 def _edit(seen: RouteSeen) -> Link:

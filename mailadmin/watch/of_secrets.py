@@ -80,7 +80,7 @@ def secret_findings(every: Iterable[Ending]) -> Iterator[Finding]:
 
 
 def _finding(one: Ending, reached: int) -> Finding:
-    ended, day = one.days < 0, date_format(one.ends_on, "j M Y")
+    ended, day = one.days < 0, date_format(one.ends_on, _("j M Y"))
     title = _("The {noun} of “{name}” ended on {day}.")
     if not ended:
         title = _("The {noun} of “{name}” ends in {days}.") if one.days else _("The {noun} of “{name}” ends today.")
@@ -181,7 +181,7 @@ def _seen_at(test: ConnectionTest) -> str:
     """Say when `test` saw what it tells, where that may have changed since."""
     if timezone.now() - test.started_at < timedelta(days=1):
         return ""
-    day = date_format(timezone.localtime(test.started_at), "j M")
+    day = date_format(timezone.localtime(test.started_at), _("j M"))
     text = _("That was seen on {day}; test the connection to see whether it was renewed since.")
     return " " + text.format(day=day)
 

@@ -161,7 +161,7 @@ def moment(at: datetime, now: datetime) -> str:
         text = ngettext("at {time} (in about {number} minute)", "at {time} (in about {number} minutes)", minutes)
         return text.format(time=time, number=minutes)
     text = _("at {time}") if local.date() == today else _("on {day} at {time}")
-    return text.format(day=date_format(local, "j M"), time=time)
+    return text.format(day=date_format(local, _("j M")), time=time)
 
 
 def lasting(seconds: float) -> str:
