@@ -21,8 +21,8 @@ FLAGS = (
     *("--disable-sync", "--no-first-run", "--disable-quic"),
 )
 TIMEOUT = 15_000  # milliseconds; the machine may be busy with other tests
-# From the first start to a delivered message, every page, and the way from broken set-ups.
-_WITH_EVERY_DJANGO = frozenset({"test_first_run", "test_look", "test_mending"})
+# From the first start to a delivered message, and the way from broken set-ups.
+_WITH_EVERY_DJANGO = frozenset({"test_first_run", "test_mending"})
 NewPage = Callable[..., Page]
 
 
