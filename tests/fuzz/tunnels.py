@@ -59,8 +59,10 @@ def feed(case: Case) -> None:
             raise Violation(f"Of the server's greeting this is left: {bytes(peer.out)!r}.")
         if not _says_yes(kind, bytes(answer)):
             raise Violation("A tunnel is said to stand without a yes.")
-    elif UNPRINTABLE.search(refusal.text) or _PASSWORD in refusal.text:
-        raise Violation(f"A refusal is not fit to be shown: {refusal.text!r}.")
+        return
+    said = refusal.text(proxy)
+    if UNPRINTABLE.search(said) or _PASSWORD in said:
+        raise Violation(f"A refusal is not fit to be shown: {said!r}.")
 
 
 def _says_yes(kind: ProxyKind, answer: bytes) -> bool:

@@ -30,7 +30,7 @@ ELSEWHERE = (
 )
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_models_and_delivery_hold_on_mariadb(tmp_path: Path) -> None:
     require_mariadb()
     without = [f"--ignore=tests/delivery/test_{name}.py" for name in ELSEWHERE]

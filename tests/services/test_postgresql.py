@@ -19,7 +19,7 @@ API = tuple(f"tests/api/test_{name}.py" for name in ("allowance", "asking"))
 WATCH = tuple(f"tests/watch/test_{name}.py" for name in ("findings", "schedule", "silence", "alerts"))
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 def test_models_and_delivery_hold_on_postgresql_and_the_log_survives_a_roll_back(tmp_path: Path) -> None:
     require_postgresql()
     with running_postgresql() as address:
