@@ -19,6 +19,8 @@ WATCH = tuple(f"tests/watch/test_{name}.py" for name in ("findings", "schedule",
 
 # These say nothing of the database, and ran on another one already.
 ELSEWHERE = (
+    "attaching",
+    "bad_messages",
     "content",
     "first_message",
     "identity",
@@ -27,6 +29,7 @@ ELSEWHERE = (
     "quick_mime",
     "redirect",
     "sizes",
+    "twenty_thousand_addresses",
 )
 
 
