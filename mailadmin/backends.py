@@ -85,8 +85,10 @@ class EmailBackend(BaseEmailBackend):
     def _with(self, resort: str, messages: list[EmailMessage]) -> int:
         """Send by our own routes, or by the last resort where they cannot."""
         if need := last_resort.need():
-            ours = [message for message in messages if last_resort.is_ours(message, need)]
-            others = [message for message in messages if message not in ours]
+            ours: list[EmailMessage] = []
+            others: list[EmailMessage] = []
+            for message in messages:
+                (ours if last_resort.is_ours(message, need) else others).append(message)
             return self._hand_over(others, resort, need) + (self._by_routes(ours) if ours else 0)
         last_resort.forget_earlier(messages)
         try:

@@ -21,10 +21,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import django
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
@@ -142,6 +143,12 @@ def delivery() -> str:
     if mode == "queued" and not setting("DELIVERY_LOG"):
         raise ConfigurationError(_(QUEUE_NEEDS_LOG))
     return str(mode)
+
+
+def mailers() -> Mapping[str, Any] | None:
+    """Return `MAILERS` where the project has it and this Django looks there (6.1): then none of the settings
+    `EMAIL_HOST` and so on can be read. None elsewhere."""
+    return getattr(settings, "MAILERS", None) if django.VERSION >= (6, 1) else None
 
 
 def environment() -> str:

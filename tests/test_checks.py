@@ -420,3 +420,10 @@ class TestTheDatabase:
 
     def test_they_are_not_asked_where_the_database_is_not_to_be_looked_at(self) -> None:
         assert checks.run_checks(tags=["database"], databases=[]) == []
+
+
+if NEW_DJANGO:
+
+    def test_mailers_that_are_empty_are_looked_at_without_the_settings_that_django_hides_then() -> None:
+        with override_settings(MAILERS={}):
+            assert set(found()) == {"W002"}

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import django
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
+from mailadmin import conf
+
 TAG = "mailadmin"
 BACKEND = "mailadmin.backends.EmailBackend"
-HAS_MAILERS = django.VERSION >= (6, 1)
 
 
 def an_error(number: str, text: str, hint: str) -> CheckMessage:
@@ -23,8 +23,8 @@ def an_error(number: str, text: str, hint: str) -> CheckMessage:
 
 def mail_backends() -> Iterable[str]:
     """Return the paths of the backends that this project sends with."""
-    mailers = getattr(settings, "MAILERS", None)
-    if mailers and HAS_MAILERS:  # EMAIL_BACKEND cannot even be read then; an older Django does not look at MAILERS
+    mailers = conf.mailers()
+    if mailers is not None:
         return [mailer.get("BACKEND", "") for mailer in mailers.values()]
     return [getattr(settings, "EMAIL_BACKEND", "")]
 

@@ -3,7 +3,6 @@ say: before the first `migrate` there are no tables."""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -15,6 +14,7 @@ from django.utils import timezone
 from mailadmin import conf
 from mailadmin.core import limits
 from mailadmin.core.settings import Security, SmtpAuth
+from mailadmin.core.validation import this_machine
 from mailadmin.models import OAuthService, OutboxEntry, SmtpConnection, Worker
 
 from .common import a_warning
@@ -46,7 +46,7 @@ def _no_route() -> Iterator[CheckMessage]:
 
 def _plain_passwords() -> Iterator[CheckMessage]:
     plain = SmtpConnection.objects.filter(enabled=True, security=Security.NONE).exclude(auth=SmtpAuth.NONE)
-    if names := [row.name for row in plain if not _is_here(row.host)]:
+    if names := [row.name for row in plain if not this_machine(row.host)]:
         yield a_warning(
             "W021",
             f"The password is sent without encryption by: {', '.join(names)}.",
@@ -65,10 +65,3 @@ def _no_worker() -> Iterator[CheckMessage]:
         "Messages are queued, and no worker runs: nothing of the outbox leaves.",
         "Run: python manage.py mailworker",
     )
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"

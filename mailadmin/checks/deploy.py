@@ -9,8 +9,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, register
 
 from mailadmin import conf
+from mailadmin.core.validation import this_machine
 
-from .common import HAS_MAILERS, TAG, a_warning, mail_backends
+from .common import TAG, a_warning, mail_backends
 
 
 @register(TAG, deploy=True)
@@ -47,18 +48,14 @@ def check_deployment(**kwargs: Any) -> list[CheckMessage]:
 def _plain_passwords() -> Iterator[str]:
     """Yield the mailers of Django's own SMTP backend that sign in without TLS, on another machine than this one."""
     smtp = "django.core.mail.backends.smtp.EmailBackend"
-    mailers = getattr(settings, "MAILERS", None)
-    if mailers and HAS_MAILERS:
+    mailers = conf.mailers()
+    if mailers is not None:
         for alias, mailer in mailers.items():
             options = {name.lower(): value for name, value in mailer.get("OPTIONS", {}).items()}
-            safe = options.get("use_tls") or options.get("use_ssl")
-            if mailer.get("BACKEND", smtp) == smtp and options.get("username") and not safe and _is_far(options):
+            safe = options.get("use_tls") or options.get("use_ssl") or this_machine(options.get("host", "localhost"))
+            if mailer.get("BACKEND", smtp) == smtp and options.get("username") and not safe:
                 yield f"MAILERS[{alias!r}]"
-    elif settings.EMAIL_HOST_USER and settings.EMAIL_HOST_PASSWORD and _is_far({"host": settings.EMAIL_HOST}):
+    elif settings.EMAIL_HOST_USER and settings.EMAIL_HOST_PASSWORD and not this_machine(settings.EMAIL_HOST):
         used = {*mail_backends(), conf.setting("LAST_RESORT")}
         if smtp in used and not (settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL):
             yield "EMAIL_HOST_PASSWORD"
-
-
-def _is_far(options: dict[str, Any]) -> bool:
-    return options.get("host", "localhost") not in ("localhost", "127.0.0.1", "::1")

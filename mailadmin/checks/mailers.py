@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-from django.conf import settings
 from django.core import checks, mail
 from django.core.checks import CheckMessage, register
 
 from mailadmin import conf
-from mailadmin.delivery import last_resort
 
-from .common import BACKEND, HAS_MAILERS, TAG, an_error, imported, is_ours, mail_backends
+from .common import BACKEND, TAG, an_error, imported, is_ours, mail_backends
 
 _TASK_QUEUES = {  # what must be there, and how it gets there
     "celery": ("celery", 'Install it with "pip install mailadmin[celery]", or remove the entry.'),
@@ -76,7 +74,7 @@ def check_last_resort(**kwargs: Any) -> list[CheckMessage]:
 
 def resorts_of_mailers() -> Iterator[Any]:
     """Yield the last resort of each mailer of ours, as the settings name it."""
-    for mailer in (getattr(settings, "MAILERS", None) or {}).values() if HAS_MAILERS else ():
+    for mailer in (conf.mailers() or {}).values():
         if is_ours(mailer.get("BACKEND", "")):
             yield mailer.get("OPTIONS", {}).get("last_resort")
 
@@ -84,10 +82,11 @@ def resorts_of_mailers() -> Iterator[Any]:
 def _useless(resort: str) -> str:
     """Say what is wrong with a last resort, "" when it can serve."""
     path = resort
-    if last_resort.has_mailers():
-        if resort not in settings.MAILERS:
+    mailers = conf.mailers()
+    if mailers is not None:
+        if resort not in mailers:
             return "is no entry of MAILERS."
-        path = settings.MAILERS[resort].get("BACKEND", "")
+        path = mailers[resort].get("BACKEND", "")
     elif imported(resort) is None:
         return "cannot be imported."
     return "is mailadmin itself." if path and is_ours(path) else ""

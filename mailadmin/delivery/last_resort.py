@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage
@@ -50,7 +49,7 @@ def name(option: str = "") -> str:
 
 def of_project() -> str:
     """Return the last resort where no mailer is asked: that of the setting, else the option of the default mailer."""
-    default: dict[str, Any] = settings.MAILERS.get("default", {}) if has_mailers() else {}
+    default: dict[str, Any] = (conf.mailers() or {}).get("default", {})
     return name() or str(default.get("OPTIONS", {}).get("last_resort", ""))
 
 
@@ -138,7 +137,7 @@ def mailer(resort: str) -> BaseEmailBackend:
     """Return the backend called `resort`: an alias of MAILERS where the project has them (Django 6.1), else the path of
     a class, which reads the EMAIL_* settings. Raises ConfigurationError."""
     try:
-        found: Any = mail.mailers[resort] if has_mailers() else import_string(resort)()
+        found: Any = mail.mailers[resort] if conf.mailers() is not None else import_string(resort)()
     except (ImportError, ImproperlyConfigured) as error:
         raise ConfigurationError(
             _("The last resort “{name}” cannot be used: {reason}").format(name=resort, reason=error)
@@ -148,11 +147,6 @@ def mailer(resort: str) -> BaseEmailBackend:
             _("The last resort “{name}” must be another e-mail backend than mailadmin's own.").format(name=resort)
         )
     return found
-
-
-def has_mailers() -> bool:
-    """Tell whether the project names its mailers in MAILERS, and this Django reads them."""
-    return hasattr(mail, "mailers") and hasattr(settings, "MAILERS")
 
 
 def _any_route() -> bool:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import django
 from django.conf import global_settings, settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
+from mailadmin import conf
 from mailadmin.core import addresses, limits, pfx, validation
 from mailadmin.core.secret import Secret
 from mailadmin.core.settings import Security, SmtpAuth
@@ -71,11 +71,6 @@ class Mailer:
         return self.signs_in and self.security is Security.NONE and not validation.this_machine(self.host)
 
 
-def has_mailers() -> bool:
-    """Tell whether `MAILERS` is what Django looks at, so that the other settings cannot be read."""
-    return django.VERSION >= (6, 1) and hasattr(settings, "MAILERS")
-
-
 def offer() -> Mailer | None:
     """Return the mail server that Django's settings name and no connection is for yet, None without one."""
     try:
@@ -95,9 +90,9 @@ def existing(mailer: Mailer) -> SmtpConnection | None:
 @sensitive_variables()
 def from_alias(alias: str) -> Mailer:
     """Return the server of an alias of `MAILERS`. Raises NotTaken."""
-    if not has_mailers():
+    mailers = conf.mailers()
+    if mailers is None:
         raise NotTaken(_("This project has no MAILERS; its settings EMAIL_HOST and so on are read without an alias."))
-    mailers: Mapping[str, Any] = settings.MAILERS
     if alias not in mailers:
         known = ", ".join(mailers)
         raise NotTaken(_("MAILERS has no alias “{alias}”. There are: {known}.").format(alias=alias, known=known))
@@ -112,7 +107,7 @@ def from_alias(alias: str) -> Mailer:
 def from_settings() -> Mailer:
     """Return the server of `EMAIL_HOST` and so on. Raises NotTaken where Django does not let them be read, and where
     they are as Django has them by itself."""
-    if has_mailers():
+    if conf.mailers() is not None:
         raise NotTaken(_("This project has MAILERS, and then EMAIL_HOST and so on do not count. Name an alias of it."))
     # Past the warning of Django 6.1, which is for who sends by these settings: here they are on their way out.
     read = vars(settings)["_wrapped"]
@@ -125,9 +120,10 @@ def from_settings() -> Mailer:
 
 def first() -> Mailer:
     """Return the first server that there is. Raises NotTaken."""
-    if not has_mailers():
+    mailers = conf.mailers()
+    if mailers is None:
         return from_settings()
-    for alias in settings.MAILERS:
+    for alias in mailers:
         with suppress(NotTaken):
             return from_alias(alias)
     raise NotTaken(_("No alias of MAILERS sends by SMTP itself, so there is no server to take over."))
