@@ -5,22 +5,20 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_variables
 
 from mailadmin.core.alerts import CHOSEN, ChannelKind
 from mailadmin.models import AlertChannel
-from mailadmin.models.alerts import webhook_host
 from mailadmin.models.fields import labelled
 
 from .base import Sections, textarea
-from .secret import SecretField, SecretForm
+from .secret import SecretField
+from .webhook import WebhookForm
 
 _PARTS = (_("the kind"), _("the kind"), _("the host of the webhook address"))
 
 
-class AlertChannelForm(SecretForm):
+class AlertChannelForm(WebhookForm):
     """A channel of alerts. The address of a webhook and its signing secret are never shown again."""
 
     front: ClassVar[Sections] = (
@@ -64,22 +62,6 @@ class AlertChannelForm(SecretForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial.setdefault("events", self.instance.events or list(CHOSEN))
-        self.fields["url"].widget.attrs["rows"] = 2
-
-    def needs(self, slot: str) -> bool:
-        """Tell whether the chosen kind works by what is in `slot`."""
-        return bool(self.instance.needs_secret(slot))
-
-    @sensitive_variables()
-    def clean_url(self) -> str:
-        """Return the typed address, "" where none was typed, and set the row's host by it. Raises ValidationError."""
-        typed = str(self.cleaned_data.get("url", "")).strip()
-        if typed:
-            try:
-                self.instance.host = webhook_host(typed)
-            except ValueError as error:
-                raise ValidationError(str(error)) from None
-        return typed
 
     def clean(self) -> dict[str, Any]:
         """Keep only what the chosen kind needs."""

@@ -9,23 +9,22 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
-from django.views.decorators.debug import sensitive_variables
 
 from mailadmin.console.clients import SCOPES, route_choices
 from mailadmin.core.clients import Scope
 from mailadmin.models import ApiClient
-from mailadmin.models.alerts import webhook_host
 from mailadmin.models.clients import OVER
 
 from .base import Sections, textarea
 from .moment import MomentField
-from .secret import SecretField, SecretForm, forget_field
+from .secret import SecretField, forget_field
+from .webhook import WebhookForm
 
 _PARTS = (gettext_lazy("the kind"), gettext_lazy("the host of the address"))
 _NO_LIMIT = gettext_lazy("0 for no limit.")
 
 
-class ApiClientForm(SecretForm):
+class ApiClientForm(WebhookForm):
     """An API client. The address of its Done events and their signing secret are never shown again."""
 
     front: ClassVar[Sections] = (
@@ -102,11 +101,6 @@ class ApiClientForm(SecretForm):
         if not row._state.adding:
             self.initial.update(scopes=row.scopes, routes=row.routes)
         self.fields["routes"].choices = route_choices(row.routes)  # type: ignore[attr-defined]  # its own class
-        self.fields["url"].widget.attrs["rows"] = 2
-
-    def needs(self, slot: str) -> bool:
-        """Tell whether the row, as typed, cannot work without the secret in `slot`."""
-        return bool(self.instance.needs_secret(slot))
 
     def clean_expires_at(self) -> Any:
         """Refuse a time that is over, unless it is the one that stands there."""
@@ -114,17 +108,6 @@ class ApiClientForm(SecretForm):
         if at and at <= timezone.now() and at != self.initial.get("expires_at"):
             raise ValidationError(OVER)
         return at
-
-    @sensitive_variables()
-    def clean_url(self) -> str:
-        """Return the typed address, "" where none was typed, and set the row's host by it. Raises ValidationError."""
-        typed = str(self.cleaned_data.get("url", "")).strip()
-        if typed:
-            try:
-                self.instance.host = webhook_host(typed)
-            except ValueError as error:
-                raise ValidationError(str(error)) from None
-        return typed
 
     def clean(self) -> dict[str, Any]:
         """Take over what is no column of the form; an address that is forgotten takes its secret along."""
